@@ -1,0 +1,196 @@
+"""The listening socket: opened or taken back from systemd, and the door behind it.
+
+The door accepts by itself instead of leaving it to asyncio, for three reasons: out of descriptors,
+it turns callers away instead of letting them wait; the watchdog's own call still gets in then; and
+when the socket is let go, no caller is lost who was accepted in that instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import ssl
+from typing import Any, Callable, Coroutine, Tuple
+
+from .errors import StartError
+from .systemd import STORED_NAME, Notifier, inherited_listeners
+
+log = logging.getLogger(__name__)
+
+Address = Tuple[Any, ...]  # as getpeername() gives it: host, port, and two more for IPv6
+
+ACCEPTS_PER_TURN = 64  # a storm of callers leaves the loop some time for the others
+CLOSE_SECONDS = 1
+PAUSE_SECONDS = 0.1  # before accepting again when not even the reserve is left
+COMPLAINT_SECONDS = 10
+TLS_HANDSHAKE_SECONDS = 10
+
+
+def open_listener(host: str, port: int, backlog: int, notifier: Notifier) -> socket.socket:
+    """The one listening socket for this address: taken back from systemd, else opened and stored.
+
+    What systemd kept for another address is let go. Raises StartError.
+    """
+    try:
+        family, address = _resolve(host, port)
+        inherited = inherited_listeners()
+        ours = next((one for one in inherited if one.socket.getsockname() == address), None)
+        others = [one for one in inherited if one is not ours]
+        if others:
+            _let_go([other.socket for other in others], notifier)
+        listener = ours.socket if ours else _bind(family, address)
+        listener.listen(backlog)
+    except OSError as error:
+        raise StartError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+    listener.setblocking(False)
+    if ours is None or (others and ours.name == STORED_NAME):
+        notifier.store_listener(listener)
+    return listener
+
+
+def refuse_callers(notifier: Notifier) -> None:
+    """Let go of what systemd kept, so that callers are refused at once instead of waiting."""
+    _let_go([one.socket for one in inherited_listeners()], notifier)
+
+
+def _let_go(listeners: list[socket.socket], notifier: Notifier) -> None:
+    for listener in listeners:
+        log.info("let go of the inherited socket on %s", listener.getsockname())
+        listener.close()
+    notifier.drop_listener()
+
+
+def _resolve(host: str, port: int) -> tuple[int, Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _bind(family: int, address: Address) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # "::" is every address of the machine, whatever sysctl says of IPv4.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class Reserve:
+    """One descriptor kept for the time when all are used up."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+        self.refill()
+
+    def refill(self) -> bool:
+        """Whether there is one in reserve, after an attempt to take one."""
+        if self._descriptor is None:
+            with contextlib.suppress(OSError):
+                self._descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        return self._descriptor is not None
+
+    def spend(self) -> bool:
+        """Free the one in reserve for something better; False if there was none."""
+        if self._descriptor is None:
+            return False
+        os.close(self._descriptor)
+        self._descriptor = None
+        return True
+
+
+class Door:
+    """Accepts callers and gives each to a protocol made by `factory`.
+
+    `spawn` runs a coroutine in the background. `expects(address)` knows the callers who get in even
+    when descriptors are used up.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        factory: Callable[[], asyncio.BaseProtocol],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        *,
+        expects: Callable[[Address], bool] = lambda address: False,
+    ) -> None:
+        self.tls: ssl.SSLContext | None = None
+        self.turned_away = 0
+        self._listener = listener
+        self._factory = factory
+        self._spawn = spawn
+        self._expects = expects
+        self._reserve = Reserve()
+        self._entering: set[asyncio.Task[None]] = set()
+        self._complained_at = -float(COMPLAINT_SECONDS)
+        self._loop = asyncio.get_running_loop()
+
+    def open(self) -> None:
+        """Accept from now on."""
+        if self._listener.fileno() != -1:
+            self._loop.add_reader(self._listener, self._accept_some)
+
+    async def close(self) -> None:
+        """Accept no more. Who was accepted gets in; who still waits is the next process's caller.
+
+        Never shutdown(): the socket lives on in systemd's store.
+        """
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        self._reserve.spend()
+        if self._entering:
+            await asyncio.wait(self._entering, timeout=CLOSE_SECONDS)
+
+    def _accept_some(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            accepted = self._accept()
+            if accepted is None:
+                return
+            caller, address = accepted
+            full = not self._reserve.refill()
+            if full and not self._expects(address):
+                self._turn_away(caller)
+            else:
+                caller.setblocking(False)
+                task = self._spawn(self._let_in(caller))
+                self._entering.add(task)
+                task.add_done_callback(self._entering.discard)
+
+    def _accept(self) -> tuple[socket.socket, Address] | None:
+        """The next caller, if need be with the descriptor in reserve; None: not now."""
+        try:
+            return self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+        except OSError:
+            if self._reserve.spend():
+                return self._accept()
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(PAUSE_SECONDS, self.open)
+            return None
+
+    def _turn_away(self, caller: socket.socket) -> None:
+        caller.close()
+        self._reserve.refill()
+        self.turned_away += 1
+        now = self._loop.time()
+        if now - self._complained_at >= COMPLAINT_SECONDS:
+            self._complained_at = now
+            log.error("out of file descriptors, %d callers turned away so far", self.turned_away)
+
+    async def _let_in(self, caller: socket.socket) -> None:
+        timeout = TLS_HANDSHAKE_SECONDS if self.tls else None
+        try:
+            await self._loop.connect_accepted_socket(
+                self._factory, caller, ssl=self.tls, ssl_handshake_timeout=timeout
+            )
+        except (OSError, asyncio.TimeoutError) as error:
+            caller.close()
+            log.debug("a caller did not get in: %s", error)
