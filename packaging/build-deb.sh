@@ -1,0 +1,64 @@
+#!/bin/bash
+# Builds hawkeye-signaling_VERSION_all.deb; the same commit gives the same file, byte for byte.
+set -euo pipefail
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 # Debian's python3, not one of pyenv
+umask 022
+
+usage="usage: build-deb.sh [--wheels DIR] [--output DIR] [--version VERSION]
+  --wheels DIR       take the wheels of wheels.lock from DIR instead of the package index
+  --output DIR       where the .deb goes (default: dist)
+  --version VERSION  build under another version number, to try an upgrade
+
+The date in the package is that of the last commit, or \$SOURCE_DATE_EPOCH."
+fail() { echo "build-deb.sh: $1" >&2; exit "${2:-1}"; }
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+wheels='' output=$root/dist version=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --wheels) wheels=$(cd "${2:?}" && pwd); shift 2 ;;
+    --output) mkdir -p "${2:?}"; output=$(cd "$2" && pwd); shift 2 ;;
+    --version) version=${2:?}; shift 2 ;;
+    -h | --help) echo "$usage"; exit ;;
+    *) echo "$usage" >&2; exit 2 ;;
+  esac
+done
+
+missing=$(dpkg-checkbuilddeps "$root/packaging/debian/control" 2>&1 | sed 's/.*: //') || true
+python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
+[ -z "$missing" ] || fail "install first: $missing"
+
+: "${version:=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$root/signaling_server/version.py")}"
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(
+  git -c safe.directory="$root" -C "$root" log -1 --format=%ct 2>/dev/null
+)} || fail "no commit to take the date from: set SOURCE_DATE_EPOCH"
+export SOURCE_DATE_EPOCH
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/hawkeye-signaling
+mkdir -p "$tree/vendor" "$output"
+(cd "$root" && tar -c --exclude=__pycache__ signaling_server systemd packaging etc) | tar -xC "$tree"
+mv "$tree/packaging/debian" "$tree/debian"
+mv "$tree"/systemd/hawkeye-signaling.{service,sysusers} "$tree/debian/"
+
+python3 -m pip --quiet --disable-pip-version-check download --dest "$work/wheels" \
+  --require-hashes --no-deps --only-binary :all: --requirement "$root/packaging/wheels.lock" \
+  ${wheels:+--no-index --find-links "$wheels"}
+for wheel in "$work"/wheels/*.whl; do
+  python3 -m zipfile -e "$wheel" "$tree/vendor"
+done
+
+cat >"$tree/debian/changelog" <<END
+hawkeye-signaling ($version) unstable; urgency=medium
+
+  * What changed is told in CHANGELOG.md of the project.
+
+ -- $(sed -n 's/^Maintainer: //p' "$tree/debian/control")  $(date -uRd "@$SOURCE_DATE_EPOCH")
+END
+
+(cd "$tree" && dpkg-buildpackage --build=binary --unsigned-changes --unsigned-buildinfo) \
+  >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "dpkg-buildpackage failed"; }
+deb=hawkeye-signaling_${version}_all.deb
+cp "$work/$deb" "$output/"
+echo "$output/$deb"
