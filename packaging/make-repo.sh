@@ -1,0 +1,101 @@
+#!/bin/bash
+# Makes a signed apt repository of the .deb, for a stick or an image without a network.
+set -euo pipefail
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+umask 022
+
+usage="usage: make-repo.sh --key-home DIR [--uri URI] [--with-dependencies SUITE ARCH] OUTPUT DEB...
+  --key-home DIR  the GnuPG home of the signing key; made, with a new key, if it does not exist.
+                  Keep it: whoever has it can sign what your machines install.
+  --uri URI       where the machines will see OUTPUT (default: file:/media/hawkeye)
+  --with-dependencies SUITE ARCH
+                  add all that the package needs, down to the C library, of a Debian or Ubuntu
+                  release, for example: bookworm arm64
+OUTPUT/hawkeye-signaling.sources is then all that a machine needs in /etc/apt/sources.list.d/."
+fail() { echo "make-repo.sh: $1" >&2; exit "${2:-1}"; }
+
+key_home='' uri=file:/media/hawkeye suite='' arch=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --key-home) key_home=${2:?}; shift 2 ;;
+    --uri) uri=${2:?}; shift 2 ;;
+    --with-dependencies) suite=${2:?} arch=${3:?}; shift 3 ;;
+    -h | --help) echo "$usage"; exit ;;
+    -*) echo "$usage" >&2; exit 2 ;;
+    *) break ;;
+  esac
+done
+if [ $# -lt 2 ] || [ -z "$key_home" ]; then echo "$usage" >&2; exit 2; fi
+for tool in apt-ftparchive:apt-utils gpg:gpg gpg-agent:gpg-agent; do
+  command -v "${tool%:*}" >/dev/null || fail "install first: ${tool#*:}"
+done
+
+output=$1; shift
+debs=()
+for deb; do debs+=("$(realpath -e "$deb")"); done
+mkdir -p "$output"
+output=$(cd "$output" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# An apt of its own, that believes in an empty machine and so fetches everything.
+fetch_dependencies() {
+  mkdir -p "$work"/apt/{etc,state/lists/partial,cache/archives/partial}
+  : >"$work/apt/status"
+  case $suite in
+    jammy | noble)
+      mirror=http://ports.ubuntu.com/ubuntu-ports
+      case $arch in amd64 | i386) mirror=http://archive.ubuntu.com/ubuntu ;; esac
+      from="[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $mirror"
+      printf "deb $from %s main universe\n" "$suite" "$suite-updates" "$suite-security"
+      ;;
+    *)
+      from='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org'
+      printf "deb $from/%s main\n" "debian $suite" "debian $suite-updates" \
+        "debian-security $suite-security"
+      ;;
+  esac >"$work/apt/etc/sources.list"
+  cat >"$work/apt.conf" <<END
+Dir::Etc::SourceList "$work/apt/etc/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State "$work/apt/state";
+Dir::State::status "$work/apt/status";
+Dir::Cache "$work/apt/cache";
+APT::Architecture "$arch";
+APT::Architectures { "$arch"; };
+APT::Sandbox::User "";
+Acquire::Languages "none";
+END
+  export APT_CONFIG=$work/apt.conf
+  apt-get -qq update
+  apt-get -qq install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop
+  unset APT_CONFIG
+  cp "$work"/apt/cache/archives/*.deb "$output/"
+}
+
+sign() { gpg --homedir "$key_home" --batch --quiet "$@"; }
+
+[ -z "$suite" ] || fetch_dependencies >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "no dependencies"; }
+cp "${debs[@]}" "$output/"
+
+if [ ! -d "$key_home" ]; then
+  install -d -m 700 "$key_home"
+  sign --passphrase '' --quick-generate-key 'hawkeye-signaling repository' ed25519 sign never
+fi
+
+cd "$output"
+apt-ftparchive packages . >Packages
+gzip --no-name --force --keep Packages
+apt-ftparchive -o APT::FTPArchive::Release::Origin=hawkeye-signaling release . >"$work/Release"
+sign --yes --clearsign --output InRelease "$work/Release"
+
+# "Check-Date: no" because a drone without a clock lives in 1970, before the repository was made.
+cat >hawkeye-signaling.sources <<END
+Types: deb
+URIs: $uri
+Suites: ./
+Check-Date: no
+Signed-By:
+$(sign --armor --export | sed 's/^$/./; s/^/ /')
+END
+du -sh --apparent-size "$output"
