@@ -16,7 +16,7 @@ class SignalingError(Exception):
 
 
 class Complaint(NamedTuple):
-    """One thing wrong in one place of the configuration. Lines and columns count from 1; 0 is "no place"."""
+    """One thing wrong in the configuration. Lines and columns count from 1; line 0: no place."""
 
     file: str
     line: int
@@ -29,7 +29,7 @@ class Complaint(NamedTuple):
 
 
 class ConfigError(SignalingError):
-    """The configuration cannot be used. `complaints` holds all that was found, not only the first."""
+    """The configuration cannot be used; `complaints` is all that was found, not only the first."""
 
     def __init__(self, complaints: Sequence[Complaint]) -> None:
         super().__init__("\n".join(str(complaint) for complaint in complaints))
@@ -44,13 +44,14 @@ class Rejection(SignalingError):
     """A client's request is refused.
 
     `code` is one of the error codes of docs/protocol.md, `details` are further fields for the
-    client (such as `valid_types`).
+    client (such as `valid_types`), `note` is for our own log alone.
     """
 
-    def __init__(self, code: str, message: str, **details: Any) -> None:
+    def __init__(self, code: str, message: str, *, note: str = "", **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.note = note
         self.details = details
 
     def payload(self) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Who a client says it is: the `auth` of its CONNECT and the query of its URL -> a Hello."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from signaling_server.errors import Rejection
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MAX_ROLE = 64
+MAX_SESSION = 128
+
+
+class Hello(NamedTuple):
+    """What a client tells about itself when it connects."""
+
+    room: str
+    name: str | None = None
+    role: str | None = None
+    session: str | None = None
+    """A random key that the client makes once per run of its program; a secret."""
+    seen: int = 0
+    """The last `seq` it saw in this session."""
+
+
+def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str) -> Hello:
+    """Read room, name and role from `auth` or else the query; session and seen from `auth` alone.
+
+    `query` is as of urllib.parse.parse_qs. Empty counts as absent; of duplicates the first counts;
+    an `auth` that is no object is not ours and is passed over. Raises Rejection: `invalid-name` for
+    room, name and role, `invalid-format` for session and seen.
+    """
+    given: Mapping[str, Any] = auth if isinstance(auth, dict) else {}
+
+    def field(key: str) -> Any:
+        value = given.get(key)
+        if value is None or value == "":
+            value = next((text for text in query.get(key, ()) if text), None)
+        return value
+
+    room, name, role = field("room"), field("name"), field("role")
+    for what, value in (("room", room), ("name", name)):
+        if value is not None and not (isinstance(value, str) and NAME.fullmatch(value)):
+            raise Rejection("invalid-name", f"a {what} is 1 to 64 characters of A-Z a-z 0-9 . _ -")
+    if role is not None and not (
+        isinstance(role, str) and len(role) <= MAX_ROLE and role.isprintable()
+    ):
+        raise Rejection("invalid-name", f"a role is up to {MAX_ROLE} printable characters")
+
+    session, seen = given.get("session") or None, given.get("seen") or 0
+    if session is not None and not (isinstance(session, str) and len(session) <= MAX_SESSION):
+        raise Rejection("invalid-format", f"auth.session is up to {MAX_SESSION} characters of text")
+    if type(seen) is not int or seen < 0:
+        raise Rejection("invalid-format", "auth.seen is the last seq you saw: a whole number")
+    return Hello(room or default_room, name, role, session, seen)

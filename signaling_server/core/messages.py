@@ -1,0 +1,145 @@
+"""Untrusted JSON text -> a Signal, or the Rejection that its sender deserves.
+
+A signal travels as the text it came in: it is checked, never rebuilt, so that every field of it
+(big integers, floats, key order, fields unknown to us) reaches the receiver as it was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable, Iterator, NamedTuple, Tuple
+
+from signaling_server.errors import Rejection
+
+VALID_TYPES = ("offer", "answer", "ice-candidate")
+
+
+class Signal(NamedTuple):
+    """A checked signal: the envelope, and the body as it came."""
+
+    type: str
+    to: str | None
+    """The receiver's peer_id; None: all others in the room."""
+    size: int
+    """Bytes (UTF-8) of the JSON text as it came."""
+    body: str
+    """The JSON object as it came, less its closing brace, so that `from` can be put in last."""
+
+
+Scanner = Callable[[str, int], Tuple[Any, int]]
+"""The value at an offset of a JSON text, and where it ends; StopIteration if there is none."""
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Numbers are passed on as text, so their value is of no interest here: float() takes any number of
+# digits in linear time, int() does not.
+_scan: Scanner = json.JSONDecoder(  # type: ignore[attr-defined]
+    parse_constant=_refuse_constant, parse_int=float
+).scan_once
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
+
+
+def _standard_loads(text: str) -> Any:
+    start = _WHITESPACE.match(text).end()  # type: ignore[union-attr]
+    value, end = _scan(text, start)
+    if end != len(text) and _WHITESPACE.match(text, end).end() != len(text):  # type: ignore[union-attr]
+        raise ValueError("more than one value")
+    return value
+
+
+def _loader() -> Callable[[str], Any]:
+    try:
+        import orjson
+    except ImportError:
+        return _standard_loads
+
+    def loads(text: str) -> Any:
+        try:
+            return orjson.loads(text)
+        except ValueError:
+            # orjson refuses what others take, such as a lone "\ud800": json has the last word.
+            return _standard_loads(text)
+
+    return loads
+
+
+_loads = _loader()
+
+
+def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
+    """Check the one argument of a `signal` event.
+
+    `text` is the argument's JSON text, `max_bytes` and `max_depth` are `limits.message_bytes` and
+    `limits.json_depth` (the object itself is level 1). Raises Rejection: `too-large`,
+    `invalid-format`, `invalid-type`, `invalid-data`.
+    """
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > max_bytes:
+        raise Rejection(
+            "too-large",
+            f"a signal may have {max_bytes} bytes, this one has {size}",
+            limit=max_bytes,
+        )
+    try:
+        message = _loads(text)
+    except RecursionError:
+        raise _too_deep(max_depth) from None
+    except (ValueError, StopIteration):
+        raise Rejection("invalid-format", "a signal is one JSON object") from None
+    if type(message) is not dict:
+        raise Rejection("invalid-format", "a signal is an object: {type, data, to?}")
+    # Brackets inside strings count here too: the exact answer is sought only when it may matter.
+    if text.count("{") + text.count("[") > max_depth and _depth(message) > max_depth:
+        raise _too_deep(max_depth)
+
+    kind = message.get("type")
+    if kind not in VALID_TYPES:
+        raise Rejection(
+            "invalid-type", f"type must be one of {', '.join(VALID_TYPES)}", valid_types=VALID_TYPES
+        )
+    data = message.get("data")
+    if type(data) is not dict and not (data is None and kind == "ice-candidate"):
+        raise Rejection("invalid-data", f"data of type {kind} must be an object")
+    to = message.get("to") or None
+    if to is not None and type(to) is not str:
+        raise Rejection("invalid-format", "to must be a peer_id (text)")
+
+    body = _without_from(text) if "from" in message else text.rstrip()[:-1]
+    return Signal(kind, to, size, body)
+
+
+def _too_deep(max_depth: int) -> Rejection:
+    return Rejection("invalid-format", f"a signal may be nested {max_depth} levels deep")
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting: 0 for a plain value, 1 for {}."""
+    depth, level = 0, [value]
+    while True:
+        level = [item for item in level if type(item) in (dict, list)]
+        if not level:
+            return depth
+        depth += 1
+        level = [part for item in level for part in (item.values() if type(item) is dict else item)]
+
+
+def _without_from(text: str) -> str:
+    """The body of a JSON object without the sender's own `from`: no parser may take it for ours."""
+    return "{" + ",".join(member for key, member in _members(text) if key != "from")
+
+
+def _members(text: str) -> Iterator[tuple[str, str]]:
+    """(key, text of `"key": value`) of a valid JSON object with at least one member."""
+    skip = _WHITESPACE.match
+    position = text.index("{")
+    while text[position] != "}":
+        start = skip(text, position + 1).end()  # type: ignore[union-attr]
+        key, colon = _scan(text, start)
+        value = skip(text, text.index(":", colon) + 1).end()  # type: ignore[union-attr]
+        _, end = _scan(text, value)
+        yield key, text[start:end]
+        position = skip(text, end).end()  # type: ignore[union-attr]

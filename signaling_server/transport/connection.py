@@ -1,0 +1,92 @@
+"""One Socket.IO connection, as the transport knows it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Callable
+
+from signaling_server.core.events import Disconnected, Rejected
+from signaling_server.core.hello import Hello
+from signaling_server.core.messages import Signal
+from signaling_server.transport.outbox import Outbox
+
+dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Connection:
+    """Who is at the other end, what was exchanged, and what is on its way out."""
+
+    __slots__ = (
+        "address",
+        "bad_packets",
+        "closed_for",
+        "connected_at",
+        "hello",
+        "outbox",
+        "received",
+        "sent",
+        "sid",
+        "socket",
+    )
+
+    def __init__(self, sid: str, socket: Any, address: str) -> None:
+        self.sid = sid
+        self.socket = socket
+        """engine.io's socket."""
+        self.address = address
+        self.hello = Hello("")
+        self.outbox = Outbox(socket)
+        self.connected_at = time.monotonic()
+        self.closed_for = ""
+        """Why we close it, if it is we who do."""
+        self.received = 0
+        """Signals that came from it."""
+        self.sent = 0
+        """Signals that went to it."""
+        self.bad_packets = 0
+
+    @property
+    def peer_id(self) -> str:
+        """What others call it."""
+        return self.hello.name or self.sid
+
+    @property
+    def transport(self) -> str:
+        """websocket or polling."""
+        return "websocket" if self.socket.upgraded else "polling"
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the client closed its WebSocket."""
+        websocket = getattr(self.socket, "websocket", None)
+        return websocket is not None and websocket.goodbye
+
+    def disconnected(self, reason: str) -> Disconnected:
+        """The fact that it has ended."""
+        seconds = time.monotonic() - self.connected_at
+        return Disconnected(
+            self.sid,
+            self.peer_id,
+            self.hello.room,
+            self.address,
+            reason,
+            seconds,
+            self.received,
+            self.sent,
+        )
+
+    def rejected(self, code: str, message: str) -> Rejected:
+        """The fact that it was refused something."""
+        return Rejected(self.sid, self.peer_id, self.hello.room, self.address, code, message)
+
+    def emit(self, event: str, payload: dict[str, Any]) -> None:
+        """Send an event of our own."""
+        self.outbox.send(f'2["{event}",{dumps(payload)}]')
+
+    def forward(self, signal: Signal, sender: str, seq: int) -> None:
+        """Send a signal: its own text, with `from` and `seq` put in last so that ours count."""
+        self.sent += 1
+        number = f',"seq":{seq}' if seq else ""
+        # A peer_id is of characters that JSON need not escape.
+        self.outbox.send(f'2["signal",{signal.body},"from":"{sender}"{number}}}]')

@@ -1,0 +1,154 @@
+"""A stage for the relay's rules: clients join, speak and leave, and each hears its own trace.
+
+A trace is a list of short lines, such as `welcome [node]`, `joined gcom polite held=2`,
+`offer #1 from node`, `left gcom goodbye`, `error expired`, `closed replaced`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+from signaling_server.core import config
+from signaling_server.core.events import (
+    Close,
+    Delivered,
+    Event,
+    Forward,
+    Joined,
+    Left,
+    Output,
+    Reconfigured,
+    Send,
+    Signalled,
+    Ticked,
+)
+from signaling_server.core.hello import Hello
+from signaling_server.core.messages import parse_signal
+from signaling_server.core.relay import Relay
+
+
+def settings(**sections: dict[str, Any]) -> config.Config:
+    """The default configuration with some keys changed: settings(rooms={"max_peers": 2})."""
+    base = config.Config()
+    changed = {name: replace(getattr(base, name), **keys) for name, keys in sections.items()}
+    return replace(base, **changed)
+
+
+class Scene:
+    """A relay, a clock, and what everybody hears. Clients are known by their sid."""
+
+    def __init__(self, **sections: dict[str, Any]) -> None:
+        self.relay = Relay(settings(**sections))
+        self.now = 1000.0
+        self.facts: list[Output] = []
+        self.payloads: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        self._traces: dict[str, list[str]] = defaultdict(list)
+        self._numbers = 0
+
+    def join(
+        self,
+        sid: str,
+        name: str | None = None,
+        room: str = "default",
+        role: str | None = None,
+        session: str | None = None,
+        seen: int = 0,
+    ) -> None:
+        """A connection says hello; raises Rejection."""
+        hello = Hello(room, name, role, session, seen)
+        self._handle(Joined(sid, hello, address=f"address-of-{sid}", transport="websocket"))
+
+    def say(self, sid: str, kind: str = "offer", to: str | None = None, **fields: Any) -> Delivered:
+        """A connection sends a signal, numbered from 1 on; raises Rejection."""
+        message: dict[str, Any] = {"type": kind, "data": {"number": self._numbers + 1}, **fields}
+        if to:
+            message["to"] = to
+        signal = parse_signal(json.dumps(message), 262144, 64)
+        for fact in self._handle(Signalled(sid, signal)):
+            if isinstance(fact, Delivered):
+                self._numbers += 1
+                return fact
+        raise AssertionError("the relay passed the signal over")
+
+    def leave(self, sid: str) -> None:
+        """A connection ends with a goodbye."""
+        self._handle(Left(sid, "goodbye", goodbye=True))
+
+    def lose(self, sid: str) -> None:
+        """A connection breaks."""
+        self._handle(Left(sid, "ping-timeout", goodbye=False))
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; the relay is woken when it asked to be."""
+        end = self.now + seconds
+        while True:
+            deadline = self.relay.next_deadline()
+            if deadline is None or deadline > end:
+                break
+            self.now = max(self.now, deadline)
+            self._handle(Ticked())
+        self.now = end
+
+    def reconfigure(self, **sections: dict[str, Any]) -> None:
+        """The configuration was read again."""
+        self._handle(Reconfigured(settings(**sections)))
+
+    def heard(self, sid: str) -> list[str]:
+        """What a connection heard since it was asked last."""
+        trace, self._traces[sid] = self._traces[sid], []
+        return trace
+
+    def told(self, kind: type) -> list[Any]:
+        """All facts of a kind, so far."""
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    def _handle(self, event: Event) -> list[Output]:
+        outputs = self.relay.handle(event, self.now)
+        for output in outputs:
+            if isinstance(output, Forward):
+                self._hear(output.sid, "signal", _as_sent(output))
+            elif isinstance(output, Send):
+                self._hear(output.sid, output.event, output.payload)
+            elif isinstance(output, Close):
+                self._traces[output.sid].append(f"closed {output.code}")
+            else:
+                self.facts.append(output)
+        return outputs
+
+    def _hear(self, sid: str, event: str, payload: dict[str, Any]) -> None:
+        self.payloads[sid].append((event, payload))
+        self._traces[sid].append(_LINES[event](payload))
+
+
+def _as_sent(forward: Forward) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(forward.signal.body + "}")
+    return {**message, "from": forward.sender, **({"seq": forward.seq} if forward.seq else {})}
+
+
+def _welcome(payload: dict[str, Any]) -> str:
+    peers = " ".join(peer["peer_id"] for peer in payload["peers"])
+    return f"welcome{' back' if payload['resumed'] else ''} [{peers}]"
+
+
+def _joined(payload: dict[str, Any]) -> str:
+    line = f"joined {payload['peer_id']} {'polite' if payload['polite'] else 'impolite'}"
+    if payload.get("rejoined"):
+        line += " rejoined"
+    return line + (f" held={payload['held']}" if "held" in payload else "")
+
+
+def _signal(payload: dict[str, Any]) -> str:
+    line = f"{payload['type']} #{payload['data']['number']} from {payload['from']}"
+    return line + (f" seq={payload['seq']}" if "seq" in payload else "")
+
+
+_LINES = {
+    "welcome": _welcome,
+    "peer_joined": _joined,
+    "peer_left": lambda payload: f"left {payload['peer_id']} {payload['reason']}",
+    "signal": _signal,
+    "error": lambda payload: f"error {payload['code']}",
+}
