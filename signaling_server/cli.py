@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from typing import Any, Sequence
 
@@ -73,12 +74,15 @@ def _load(options: argparse.Namespace) -> config.Loaded:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    loaded = _load(options)
-    from signaling_server import app, logs  # what the other commands do without
+    from signaling_server import app, logs, startup  # what the other commands do without
 
-    pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
+    load = functools.partial(_load, options)
+    settings = startup.read_patiently(
+        load, functools.partial(config_files.watched, options.config)
+    ).config
+    pipe = logs.setup(settings.logging.level, settings.logging.format)
     try:
-        return app.run(loaded)
+        return app.run(settings, load, pipe)
     finally:
         pipe.close()
 
