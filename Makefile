@@ -1,0 +1,67 @@
+# make run     start the server from this checkout, on its defaults
+# make test    the tests that need nothing but python3, node and npm
+# make help    everything else
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help run test test-all lint bench soak deb clean needs
+
+help:
+	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
+	@echo 'test      unit tests, scenarios, fuzz, integration, one WebRTC call in each order'
+	@echo 'test-all  everything, as root: also every Python, Debian 12 stack, faults, appliance'
+	@echo 'lint      ruff, mypy, shellcheck'
+	@echo 'bench     what a signal costs, how fast it starts, how much memory it takes'
+	@echo 'soak      what takes too long for every day: 10,000 models, long dropouts'
+	@echo 'deb       the Debian package, into dist/'
+	@echo 'clean     remove what the other targets made'
+
+run: $(VENV)/run.stamp
+	@$(BIN)/hawkeye-signaling
+
+test: $(VENV)/dev.stamp tests/js/node_modules
+	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration
+
+test-all: needs
+	.ci/stages
+
+needs:
+	.ci/needs
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	shellcheck $$(git ls-files '*.sh') .ci/run .ci/stages .ci/needs
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python tests/benchmarks/bench.py
+
+soak: $(VENV)/dev.stamp tests/js/node_modules
+	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz
+	$(PYTEST) -m soak tests
+
+deb:
+	packaging/build-deb.sh --output dist
+
+clean:
+	rm -rf .venv* .cache build dist *.egg-info tests/js/node_modules .coverage* \
+	    .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/run.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev,fast]'
+	@touch $@ $(VENV)/run.stamp
+
+tests/js/node_modules: tests/js/package-lock.json
+	npm ci --prefix tests/js --silent --no-audit --no-fund
+	@touch $@
