@@ -7,21 +7,48 @@ from typing import Any
 
 from engineio import packet
 
+from signaling_server.core.limits import Budget
+
+BATCH = 16
+"""Packets in one answer to a poll: the Python client drops its connection on more."""
+
 
 class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
-    """engine.io's queue of packets to write, which counts the bytes it holds."""
+    """engine.io's queue of packets to write, which counts the bytes it holds.
 
-    def __init__(self) -> None:
+    engine.io takes a batch with one `get` and as many `get_nowait` as there are packets.
+    """
+
+    def __init__(self, budget: Budget) -> None:
         super().__init__()
         self.bytes = 0
+        self._budget = budget
+        self._batch = 0
+
+    async def get(self) -> Any:
+        """The first packet of a batch."""
+        self._batch = 0
+        return await super().get()
+
+    def get_nowait(self) -> Any:
+        """The next one; raises QueueEmpty if there is none, or no room for it in the batch."""
+        if self._batch == BATCH:
+            raise asyncio.QueueEmpty
+        item = super().get_nowait()
+        self._batch += 1
+        return item
 
     def _put(self, item: Any) -> None:
-        self.bytes += _size(item)
+        size = _size(item)
+        self.bytes += size
+        self._budget.used += size
         super()._put(item)
 
     def _get(self) -> Any:
         item = super()._get()
-        self.bytes -= _size(item)
+        size = _size(item)
+        self.bytes -= size
+        self._budget.give(size)
         return item
 
 

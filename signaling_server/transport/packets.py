@@ -10,12 +10,17 @@ import json
 import re
 from typing import Any
 
+from engineio import payload
 from socketio import packet
 
 from signaling_server.errors import Rejection, SignalingError
 
 MAX_ACK_DIGITS = 16
 """2^53, the highest number that a JavaScript client counts to, has 16 digits."""
+
+# A client that polls sends all that it has to say in one body: at 16 packets, the default, a burst
+# of candidates ends its connection. The bytes of a body are bounded by `max_http_buffer_size`.
+payload.Payload.max_decode_packets = 4096
 
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')
 _COMMA = re.compile(r"[ \t\n\r]*(,?)")
