@@ -7,6 +7,7 @@ import faulthandler
 import importlib
 import logging
 import os
+import resource
 import secrets
 import signal
 import time
@@ -16,7 +17,7 @@ from typing import Any, Callable
 from aiohttp import web
 
 from signaling_server.background import Background
-from signaling_server.core.config import Config, Loaded, changes_needing_restart
+from signaling_server.core.config import Loaded, changes_needing_restart
 from signaling_server.core.events import Fact
 from signaling_server.core.metrics import Metrics
 from signaling_server.core.relay import Relay
@@ -26,16 +27,23 @@ from signaling_server.listener import Door, open_listener
 from signaling_server.logs import LogPipe
 from signaling_server.narrator import Narrator
 from signaling_server.systemd import Notifier, watchdog_seconds
+from signaling_server.tls import Certificate
 from signaling_server.transport.server import Transport
-from signaling_server.version import VERSION
+from signaling_server.version import RELEASED, VERSION
 from signaling_server.watchdog import SelfCheck, keep_watch
 from signaling_server.web import health
+from signaling_server.web.access import may_see_status
 
 log = logging.getLogger(__name__)
 
 HTTP_CLOSE_SECONDS = 0.5
 """What a plain HTTP request that is being answered at shutdown has to come to its end."""
 READY_SECONDS = 0.2
+A_DAY = 86400
+SPARE_CALLERS = 64
+"""TCP connections beside those of Socket.IO clients: pages, health checks, who is being refused."""
+SPARE_FILES = 64
+"""Open files beside those connections."""
 STATUS_SECONDS = 2
 """How old the line in `systemctl status` may be."""
 
@@ -43,14 +51,17 @@ STATUS_SECONDS = 2
 class App:
     """One running server. You must await `stop()` after `start()`."""
 
-    def __init__(self, settings: Config, logs: LogPipe) -> None:
+    def __init__(self, loaded: Loaded, logs: LogPipe) -> None:
+        settings = loaded.config
         self.config = settings
+        self._tokens = loaded.tokens
+        self._certificate = Certificate(settings.tls) if settings.tls.certificate else None
         self._logs = logs
         self.instance = secrets.token_hex(8)
         """Tells this process from any other that might answer on its port."""
         self.metrics = Metrics()
         self.relay = Relay(settings)
-        self.transport = Transport(settings, self.relay, self._observe)
+        self.transport = Transport(settings, loaded.tokens, self.relay, self._observe)
         self.notifier = Notifier()
         self._narrator = Narrator()
         self._sums_timer: asyncio.TimerHandle | None = None
@@ -62,12 +73,19 @@ class App:
         """Why the last reload did nothing."""
 
     def _web(self) -> web.AppRunner:
-        site = web.Application()
+        site = web.Application(middlewares=[self._recognise])
         site.add_routes(health.routes(self.health))
         for method in ("GET", "POST", "OPTIONS"):
             path = self.config.socketio.path.rstrip("/") + "/"
             site.router.add_route(method, path, self.transport.handle_request)
         return web.AppRunner(site, handle_signals=False, access_log=None)
+
+    @web.middleware
+    async def _recognise(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Whoever has sent a whole request is no stranger at the door."""
+        self._door.recognise(request.protocol)
+        response: web.StreamResponse = await handler(request)
+        return response
 
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""
@@ -75,14 +93,26 @@ class App:
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._runner.setup()
         assert self._runner.server is not None
-        check = SelfCheck(listener, self.instance)
+        check = SelfCheck(listener, self.instance, tls=self._certificate is not None)
+        server = self._runner.server
+        most = _most_callers(self.config.limits.connections)
         self._door = Door(
-            listener, self._runner.server, self._background.start, expects=check.is_caller
+            listener,
+            server,
+            self._background.start,
+            expects=check.is_caller,
+            is_full=lambda: len(server.connections) >= most,
+            deadline=self.config.limits.connect_deadline,
         )
+        if self._certificate:
+            self._door.tls = self._certificate.context
         self._door.open()
         host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self._certificate else "http"
+        url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
+        self._background.start(self._warn_daily())
+        self._background.start(self.transport.keep_sweeping())
         if self.notifier.active:
             self._background.start(self._report(check))
         return url
@@ -102,13 +132,33 @@ class App:
 
     def _tell_status(self) -> None:
         line = status_line(self.relay, self.metrics, time.monotonic())
-        self.notifier.status(f"{self._trouble}; {line}" if self._trouble else line)
+        self.notifier.status("; ".join([*filter(None, [self._trouble]), line, *self.warnings()]))
+
+    def warnings(self) -> list[str]:
+        """What is not as it should be, though the server runs."""
+        found = []
+        if self._tokens is None:
+            found.append("open to anyone: no auth.tokens_file")
+        wall_clock = time.time()
+        if wall_clock < RELEASED:
+            found.append("the clock is not set: nothing is judged by its expiry")
+        if self._certificate:
+            found.append(self._certificate.warning(wall_clock, RELEASED))
+        return [text for text in found if text]
+
+    async def _warn_daily(self) -> None:
+        while True:
+            for warning in self.warnings():
+                log.warning("%s", warning)
+            await asyncio.sleep(A_DAY)
 
     def reload(self, load: Callable[[], Loaded]) -> None:
         """Go on with the configuration that is now in the files; if it is bad, with the old one."""
         self.notifier.reloading()
         try:
-            new = load().config
+            new = load()
+            if self._certificate and new.config.tls.certificate:
+                self._certificate.reload(new.config.tls)
         except ConfigError as error:
             self._trouble = f"configuration not reloaded: {error.complaints[0]}"
             for complaint in error.complaints:
@@ -119,13 +169,16 @@ class App:
         self._tell_status()
         self.notifier.ready()
 
-    def _reconfigure(self, new: Config) -> None:
-        for key in changes_needing_restart(self.config, new):
+    def _reconfigure(self, loaded: Loaded) -> None:
+        old, new = self.config, loaded.config
+        for key in changes_needing_restart(old, new):
             log.warning("%s has changed: a restart is needed for that", key)
-        old = self.config
-        self.config = replace(new, listen=old.listen, socketio=old.socketio, tls=old.tls)
+        if (self._certificate is None) != (new.tls.certificate is None):
+            log.warning("tls was turned on or off: a restart is needed for that")
+        self.config = replace(new, listen=old.listen, socketio=old.socketio)
+        self._tokens = loaded.tokens
         self._logs.set_level(new.logging.level)
-        self.transport.reconfigure(self.config)
+        self.transport.reconfigure(self.config, loaded.tokens)
         log.info("configuration reloaded")
 
     async def stop(self) -> None:
@@ -141,15 +194,17 @@ class App:
         if self._sums_timer is not None:
             self._sums_timer.cancel()
 
-    def health(self) -> dict[str, Any]:
-        """The body of /healthz."""
+    def health(self, request: web.Request) -> dict[str, Any]:
+        """The body of /healthz; with tokens, only who has the right one hears more than "ok"."""
+        well = {"status": "ok", "instance": self.instance}
+        if not may_see_status(request, self._tokens, time.time()):
+            return well
         return {
-            "status": "ok",
+            **well,
             "version": VERSION,
             "uptime_seconds": round(time.monotonic() - self._started_at, 1),
             "peers": len(self.relay.peers),
             "rooms": len(self.relay.rooms),
-            "instance": self.instance,
         }
 
     def _observe(self, fact: Fact) -> None:
@@ -172,7 +227,26 @@ class App:
         self._set_sums_timer(now)
 
 
-def run(settings: Config, load: Callable[[], Loaded], logs: LogPipe) -> int:
+def _most_callers(connections: int) -> int:
+    """How many TCP connections there may be: a polling client has two. Warns if files run out."""
+    most = 2 * connections + SPARE_CALLERS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = most + SPARE_FILES
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < needed:
+        log.warning(
+            "limits.connections is %d, for which %d open files are needed; %d are allowed: "
+            "raise LimitNOFILE= or lower the limit",
+            connections,
+            needed,
+            soft,
+        )
+    return most
+
+
+def run(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. Raises StartError.
 
     At SIGHUP, `load` gives the configuration anew.
@@ -181,16 +255,16 @@ def run(settings: Config, load: Callable[[], Loaded], logs: LogPipe) -> int:
     loop = _new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(_serve(settings, load, logs))
+        return loop.run_until_complete(_serve(loaded, load, logs))
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         loop.close()
 
 
-async def _serve(settings: Config, load: Callable[[], Loaded], logs: LogPipe) -> int:
+async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:
     stopping = asyncio.Event()
-    app = App(settings, logs)
+    app = App(loaded, logs)
     try:
         await app.start()
     except StartError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import secrets
 import sys
 from typing import Any, Sequence
 
 from signaling_server import config_files
 from signaling_server.core import config
+from signaling_server.core.hello import NAME
 from signaling_server.errors import ConfigError, StartError
 from signaling_server.version import VERSION
 
@@ -19,7 +21,7 @@ LEVELS = ("debug", "info", "warning", "error")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    commands = ("serve", "check-config", "print-config")
+    commands = ("serve", "check-config", "print-config", "new-token")
     if not given or (given[0] not in commands and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "serve")
     options = _parser().parse_args(given)
@@ -58,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
         "print-config", help="print the merged configuration and its origins"
     )
     show.set_defaults(run=_print_config)
+    token = commands.add_parser("new-token", help="make a token for auth.tokens_file")
+    token.add_argument("--name", metavar="N", required=True, help="the name that it binds")
+    token.add_argument("--role", metavar="R", help="a label, such as streaming-node")
+    token.add_argument(
+        "--room", metavar="X", action="append", default=[], help="a room it may join"
+    )
+    token.set_defaults(run=_new_token)
     for command in (serve, check, show):
         command.add_argument("--config", metavar="FILE", help="instead of /etc/hawkeye-signaling")
     return parser
@@ -70,19 +79,22 @@ def _load(options: argparse.Namespace) -> config.Loaded:
         value = getattr(options, flag, None)
         if value is not None:
             overrides[key] = (value, "--" + flag.replace("_", "-"))
-    return config_files.read(options.config, overrides)
+    loaded = config_files.read(options.config, overrides)
+    if loaded.config.tls.certificate:
+        from signaling_server import tls  # ssl takes long to import
+
+        tls.Certificate(loaded.config.tls)  # raises ConfigError
+    return loaded
 
 
 def _serve(options: argparse.Namespace) -> int:
     from signaling_server import app, logs, startup  # what the other commands do without
 
     load = functools.partial(_load, options)
-    settings = startup.read_patiently(
-        load, functools.partial(config_files.watched, options.config)
-    ).config
-    pipe = logs.setup(settings.logging.level, settings.logging.format)
+    loaded = startup.read_patiently(load, functools.partial(config_files.watched, options.config))
+    pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
     try:
-        return app.run(settings, load, pipe)
+        return app.run(loaded, load, pipe)
     finally:
         pipe.close()
 
@@ -95,4 +107,18 @@ def _check_config(options: argparse.Namespace) -> int:
 
 def _print_config(options: argparse.Namespace) -> int:
     print(config.render(_load(options)), end="")
+    return 0
+
+
+def _new_token(options: argparse.Namespace) -> int:
+    from signaling_server.core import auth
+
+    for what, value in (("--name", options.name), *(("--room", room) for room in options.room)):
+        if not NAME.fullmatch(value):
+            print(f"{what}: 1 to 64 characters of A-Z a-z 0-9 . _ -", file=sys.stderr)
+            return 2
+    token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
+    print("The token, shown this once:", token, "The line for auth.tokens_file:", sep="\n")
+    line = auth.file_line(token, token_id, options.name, options.role, options.room)
+    print("tokens:", line, sep="\n")
     return 0

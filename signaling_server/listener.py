@@ -110,7 +110,8 @@ class Door:
     """Accepts callers and gives each to a protocol made by `factory`.
 
     `spawn` runs a coroutine in the background. `expects(address)` knows the callers who get in even
-    when descriptors are used up.
+    when descriptors are used up or `is_full()`. Who has not sent a whole request within `deadline`
+    seconds has to go.
     """
 
     def __init__(
@@ -120,6 +121,8 @@ class Door:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         *,
         expects: Callable[[Address], bool] = lambda address: False,
+        is_full: Callable[[], bool] = lambda: False,
+        deadline: float = 5.0,
     ) -> None:
         self.tls: ssl.SSLContext | None = None
         self.turned_away = 0
@@ -127,6 +130,9 @@ class Door:
         self._factory = factory
         self._spawn = spawn
         self._expects = expects
+        self._is_full = is_full
+        self._deadline = deadline
+        self._strangers: dict[asyncio.BaseProtocol, asyncio.TimerHandle | None] = {}
         self._reserve = Reserve()
         self._entering: set[asyncio.Task[None]] = set()
         self._complained_at = -float(COMPLAINT_SECONDS)
@@ -148,13 +154,24 @@ class Door:
         if self._entering:
             await asyncio.wait(self._entering, timeout=CLOSE_SECONDS)
 
+    def recognise(self, protocol: asyncio.BaseProtocol) -> None:
+        """A caller has sent a whole request: it may stay."""
+        timer = self._strangers.pop(protocol, None)
+        if timer:
+            timer.cancel()
+
+    def _turn_out(self, protocol: asyncio.BaseProtocol, transport: Any) -> None:
+        """End a caller that has not sent one whole request by now."""
+        del self._strangers[protocol]
+        transport.abort()
+
     def _accept_some(self) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             accepted = self._accept()
             if accepted is None:
                 return
             caller, address = accepted
-            full = not self._reserve.refill()
+            full = not self._reserve.refill() or self._is_full()
             if full and not self._expects(address):
                 self._turn_away(caller)
             else:
@@ -187,10 +204,17 @@ class Door:
 
     async def _let_in(self, caller: socket.socket) -> None:
         timeout = TLS_HANDSHAKE_SECONDS if self.tls else None
+        protocol = self._factory()
+        self._strangers[protocol] = None
         try:
-            await self._loop.connect_accepted_socket(
-                self._factory, caller, ssl=self.tls, ssl_handshake_timeout=timeout
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: protocol, caller, ssl=self.tls, ssl_handshake_timeout=timeout
             )
+            if protocol in self._strangers:  # its request may be here already
+                self._strangers[protocol] = self._loop.call_later(
+                    self._deadline, self._turn_out, protocol, transport
+                )
         except (OSError, asyncio.TimeoutError) as error:
+            self._strangers.pop(protocol, None)
             caller.close()
             log.debug("a caller did not get in: %s", error)

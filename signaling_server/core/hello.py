@@ -24,6 +24,14 @@ class Hello(NamedTuple):
     """The last `seq` it saw in this session."""
 
 
+def parse_token(auth: Any, query: Mapping[str, Sequence[str]]) -> str | None:
+    """The token, from `auth.token` or else the query."""
+    given = auth.get("token") if isinstance(auth, dict) else None
+    if isinstance(given, str) and given:
+        return given
+    return next((text for text in query.get("token", ()) if text), None)
+
+
 def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str) -> Hello:
     """Read room, name and role from `auth` or else the query; session and seen from `auth` alone.
 

@@ -6,8 +6,10 @@ import json
 import time
 from typing import Any, Callable
 
+from signaling_server.core.auth import Grant
 from signaling_server.core.events import Disconnected, Rejected
 from signaling_server.core.hello import Hello
+from signaling_server.core.limits import TokenBucket
 from signaling_server.core.messages import Signal
 from signaling_server.transport.outbox import Outbox
 
@@ -20,8 +22,10 @@ class Connection:
     __slots__ = (
         "address",
         "bad_packets",
+        "bucket",
         "closed_for",
         "connected_at",
+        "grant",
         "hello",
         "outbox",
         "received",
@@ -30,12 +34,15 @@ class Connection:
         "socket",
     )
 
-    def __init__(self, sid: str, socket: Any, address: str) -> None:
+    def __init__(self, sid: str, socket: Any, address: str, bucket: TokenBucket) -> None:
         self.sid = sid
         self.socket = socket
         """engine.io's socket."""
         self.address = address
+        self.bucket = bucket
         self.hello = Hello("")
+        self.grant: Grant | None = None
+        """What its token allows."""
         self.outbox = Outbox(socket)
         self.connected_at = time.monotonic()
         self.closed_for = ""

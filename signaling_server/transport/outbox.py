@@ -38,6 +38,11 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self._batch += 1
         return item
 
+    def abandon(self) -> None:
+        """The connection has ended: what is left counts no more."""
+        self._budget.give(self.bytes)
+        self._budget = Budget(0)
+
     def _put(self, item: Any) -> None:
         size = _size(item)
         self.bytes += size

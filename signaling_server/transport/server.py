@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import time
+from collections import Counter
 from typing import Any, Callable, Iterable
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from signaling_server.background import Background
 from signaling_server.core import config
+from signaling_server.core.auth import Grant, Tokens, bind
 from signaling_server.core.events import (
     Close,
     Command,
@@ -30,10 +32,12 @@ from signaling_server.core.events import (
     Signalled,
     Ticked,
 )
-from signaling_server.core.hello import parse_hello
+from signaling_server.core.hello import Hello, parse_hello, parse_token
+from signaling_server.core.limits import Penalties, TokenBucket
 from signaling_server.core.messages import parse_signal
 from signaling_server.core.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket
@@ -45,6 +49,7 @@ PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 """Refusals at connect after which a client stays away: Socket.IO connect errors."""
 RETRY_AFTER = 2
 """Seconds that an HTTP 503 asks a client to wait."""
+SWEEP_SECONDS = 60
 FAREWELL = 1.0
 """Seconds that a client which was told to go has for going by itself."""
 
@@ -63,9 +68,15 @@ class Transport:
     """
 
     def __init__(
-        self, settings: config.Config, relay: Relay, observe: Callable[[Fact], None]
+        self,
+        settings: config.Config,
+        tokens: Tokens | None,
+        relay: Relay,
+        observe: Callable[[Fact], None],
     ) -> None:
         self._config = settings
+        self._tokens = tokens
+        self._penalties = Penalties()
         self._relay = relay
         self._observe = observe
         self._clock = time.monotonic
@@ -77,10 +88,13 @@ class Transport:
         """By Socket.IO sid."""
         self._by_engine: dict[str, Connection] = {}
         """The same by engine.io sid."""
+        self._by_address: Counter[str] = Counter()
+        """How many engine.io sockets come from an address."""
         self._ice_servers = tuple(server.payload() for server in settings.ice_servers)
         self._sio = self._socketio()
 
     def _socketio(self) -> Any:
+        use_monotonic_clock()
         options = self._config.socketio
         origins = options.cors_allowed_origins
         sio = socketio.AsyncServer(
@@ -94,10 +108,12 @@ class Transport:
             # Well above the limit on a signal, which is answered: this one closes the connection.
             max_http_buffer_size=max(1_000_000, 4 * self._config.limits.message_bytes),
             cors_allowed_origins=origins if isinstance(origins, str) else list(origins),
+            # Any origin, and a browser that sends credentials by itself, would be no protection.
+            cors_credentials=not (self._tokens is not None and origins == "*"),
             transports=list(options.transports),
             http_compression=options.compression,
         )
-        sio.eio.create_queue = SendQueue
+        sio.eio.create_queue = functools.partial(SendQueue, self._relay.budget)
         sio.eio._async = {
             **sio.eio._async,
             "websocket": functools.partial(
@@ -128,31 +144,75 @@ class Transport:
                 return web.json_response(
                     rejection.payload(), status=503, headers={"Retry-After": str(RETRY_AFTER)}
                 )
-        response: web.StreamResponse = await self._sio.handle_request(request)
+        work = self._sio.handle_request(request)
+        if request.method == "POST":  # a body that comes a byte a minute must not take a place
+            options = self._config.socketio
+            work = asyncio.wait_for(work, options.ping_interval + options.ping_timeout)
+        response: web.StreamResponse = await work
         return response
 
     def _refusal(self, request: web.Request) -> Rejection | None:
+        """Why this client has to wait, as far as its URL tells."""
         if self._closing:
             return Rejection("shutting-down", "the server is shutting down")
+        limits = self._config.limits
+        if len(self._sio.eio.sockets) >= limits.connections:
+            return Rejection("server-full", f"the server has {limits.connections} connections")
+        of_address = self._by_address[request.remote or ""]
+        if 0 < limits.connections_per_address <= of_address:
+            return Rejection("server-full", f"{of_address} connections come from this address")
         try:
-            hello = parse_hello(None, parse_qs(request.query_string), self._config.rooms.default)
+            hello, _ = self._identify(None, parse_qs(request.query_string))
             self._relay.admit_early(hello, self._clock())
         except Rejection as rejection:
             return None if rejection.code in PERMANENT else rejection
         return None
 
+    def _identify(self, auth: Any, query: dict[str, list[str]]) -> tuple[Hello, Grant | None]:
+        """Who a client is, and by which grant; raises Rejection."""
+        default = self._config.rooms.default
+        if self._tokens is None:
+            return parse_hello(auth, query, default), None
+        grant = self._tokens.check(parse_token(auth, query), time.time())
+        return bind(parse_hello(auth, query, ""), grant, default), grant
+
     # --- engine.io: connections before they say hello, and their packets --------------------------
 
     async def _on_open(self, engine_sid: str, environ: dict[str, Any]) -> Any:
+        self._by_address[_address(environ)] += 1
         deadline = self._config.limits.connect_deadline
         asyncio.get_running_loop().call_later(deadline, self._check_hello, engine_sid)
         return await self._open(engine_sid, environ)
 
     async def _on_end(self, engine_sid: str, reason: str) -> None:
+        address = _address(self._sio.environ[engine_sid])
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
         await self._ended(engine_sid, reason)
         socket = self._sio.eio.sockets.get(engine_sid)
         if socket is not None:
+            socket.queue.abandon()
             _let_go_of_poll(socket)
+
+    async def keep_sweeping(self) -> None:
+        """Let go of members whose socket is gone without a word; python-socketio can leave such."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep()
+
+    def sweep(self) -> int:
+        """One round of it; returns how many there were."""
+        alive = self._sio.eio.sockets
+        lost = [
+            connection
+            for connection in self._connections.values()
+            if alive.get(connection.socket.sid) is not connection.socket
+        ]
+        for connection in lost:
+            log.warning("%s has no socket any more and is let go", connection.peer_id)
+            self._on_disconnect(connection.sid, "transport error")
+        return len(lost)
 
     def _check_hello(self, engine_sid: str) -> None:
         socket = self._sio.eio.sockets.get(engine_sid)
@@ -194,14 +254,15 @@ class Transport:
 
     # --- Socket.IO events -------------------------------------------------------------------------
 
-    def _on_connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+    async def _on_connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         engine_sid = self._sio.manager.eio_sid_from_sid(sid, "/")
         socket = self._sio.eio.sockets[engine_sid]
-        request: web.Request = environ["aiohttp.request"]
-        connection = Connection(sid, socket, request.remote or "")
+        limits = self._config.limits
+        bucket = TokenBucket(limits.messages_per_second, limits.burst, self._clock())
+        connection = Connection(sid, socket, _address(environ), bucket)
         try:
-            query = parse_qs(request.query_string)
-            connection.hello = parse_hello(auth, query, self._config.rooms.default)
+            query = parse_qs(environ["QUERY_STRING"])
+            connection.hello, connection.grant = self._identify(auth, query)
             outputs = self._relay.handle(
                 Joined(
                     sid,
@@ -215,13 +276,19 @@ class Transport:
         except Rejection as rejection:
             self._note_rejection(connection, rejection)
             if rejection.code in PERMANENT:
+                if rejection.code == "unauthorized":
+                    await asyncio.sleep(self._penalties.failed(connection.address, self._clock()))
                 self._background.start(self._finish(socket, after=FAREWELL))
                 raise socketio.exceptions.ConnectionRefusedError(
-                    rejection.message, rejection.payload()
+                    rejection.code, rejection.payload()
                 ) from None
             # After a connect error a client never comes back, after a lost connection it does.
             outputs = [Send(sid, "error", rejection.payload())]
             self._background.start(self._finish(socket))
+        except Exception:
+            # python-socketio would keep what it noted of this client for ever.
+            log.exception("a client could not be entered")
+            raise socketio.exceptions.ConnectionRefusedError("internal error") from None
         self._connections[sid] = self._by_engine[engine_sid] = connection
         self._perform(outputs)
 
@@ -238,9 +305,14 @@ class Transport:
         connection = self._connections[sid]
         connection.received += 1
         limits = self._config.limits
+        now = self._clock()
         try:
+            if not connection.bucket.take(now):
+                raise Rejection(
+                    "rate-limited", f"more than {limits.messages_per_second:g} signals a second"
+                )
             signal = parse_signal(text, limits.message_bytes, limits.json_depth)
-            outputs = self._relay.handle(Signalled(sid, signal), self._clock())
+            outputs = self._relay.handle(Signalled(sid, signal), now)
         except Rejection as rejection:
             return self._reject(connection, rejection)
         self._perform(outputs)
@@ -277,9 +349,12 @@ class Transport:
             connection.closed_for = command.code
             self._background.start(self._dismiss(connection))
             return
-        limits = self._config.limits
-        outbox = connection.outbox
-        if outbox.messages > limits.send_queue_messages or outbox.bytes > limits.send_queue_bytes:
+        limits, outbox, budget = self._config.limits, connection.outbox, self._relay.budget
+        if (
+            outbox.messages > limits.send_queue_messages
+            or outbox.bytes > limits.send_queue_bytes
+            or (budget.used > budget.total and outbox.messages > 1)
+        ):
             self._abort(connection.socket, "slow-consumer")
 
     def _set_timer(self) -> None:
@@ -307,6 +382,10 @@ class Transport:
     def _note_rejection(self, connection: Connection, rejection: Rejection) -> None:
         text = f"{rejection.message} ({rejection.note})" if rejection.note else rejection.message
         self._observe(connection.rejected(rejection.code, text))
+
+    def _may_stay(self, connection: Connection) -> bool:
+        grant = connection.grant
+        return self._tokens is None or (grant is not None and self._tokens.still_grants(grant))
 
     # --- closing ----------------------------------------------------------------------------------
 
@@ -349,11 +428,23 @@ class Transport:
 
     # --- for others -------------------------------------------------------------------------------
 
-    def reconfigure(self, settings: config.Config) -> None:
-        """Go on with a new configuration."""
+    def reconfigure(self, settings: config.Config, tokens: Tokens | None) -> None:
+        """Go on with a new configuration; who has no good token any more must go."""
         self._config = settings
+        self._tokens = tokens
+        for connection in list(self._connections.values()):
+            if not self._may_stay(connection):
+                rejection = Rejection("unauthorized", "the token was taken away")
+                self._reject(connection, rejection)
+                connection.closed_for = rejection.code
+                self._background.start(self._dismiss(connection))
         self._ice_servers = tuple(server.payload() for server in settings.ice_servers)
         self._perform(self._relay.handle(Reconfigured(settings), self._clock()))
+
+
+def _address(environ: dict[str, Any]) -> str:
+    """Where a connection comes from. X-Forwarded headers are not believed: anyone can send them."""
+    return environ["aiohttp.request"].remote or ""
 
 
 def _let_go_of_poll(socket: Any) -> None:

@@ -65,7 +65,7 @@ class WebSocket:
         TCP brings us that Close frame after all.
         """
         sent = self._engine_socket.last_ping  # None while no PING is unanswered
-        return bool(sent and time.time() - sent > self._server.ping_timeout / 2)
+        return bool(sent and time.monotonic() - sent > self._server.ping_timeout / 2)
 
     async def send(self, message: str) -> None:
         """Write a frame; waits while the client does not read."""

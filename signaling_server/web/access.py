@@ -1,0 +1,20 @@
+"""Who may see more than that the server is well."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from signaling_server.core.auth import Tokens
+from signaling_server.errors import Rejection
+
+
+def may_see_status(request: web.Request, tokens: Tokens | None, wall_clock: float) -> bool:
+    """Everybody if there are no tokens; else who has one with `can: [status]` (RFC 6750, 2.1)."""
+    if tokens is None:
+        return True
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    try:
+        grant = tokens.check(token.strip() if scheme.lower() == "bearer" else None, wall_clock)
+    except Rejection:
+        return False
+    return "status" in grant.can
