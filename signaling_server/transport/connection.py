@@ -91,6 +91,10 @@ class Connection:
         """Send an event of our own."""
         self.outbox.send(f'2["{event}",{dumps(payload)}]')
 
+    def answer(self, ack_id: str, payload: dict[str, Any]) -> None:
+        """Answer an event that asked for it."""
+        self.outbox.send(f"3{ack_id}[{dumps(payload)}]")
+
     def forward(self, signal: Signal, sender: str, seq: int) -> None:
         """Send a signal: its own text, with `from` and `seq` put in last so that ours count."""
         self.sent += 1

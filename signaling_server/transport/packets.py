@@ -10,7 +10,6 @@ import json
 import re
 from typing import Any
 
-from engineio import payload
 from socketio import packet
 
 from signaling_server.errors import Rejection, SignalingError
@@ -18,11 +17,10 @@ from signaling_server.errors import Rejection, SignalingError
 MAX_ACK_DIGITS = 16
 """2^53, the highest number that a JavaScript client counts to, has 16 digits."""
 
-# A client that polls sends all that it has to say in one body: at 16 packets, the default, a burst
-# of candidates ends its connection. The bytes of a body are bounded by `max_http_buffer_size`.
-payload.Payload.max_decode_packets = 4096
-
+_KINDS = tuple("0123")
+"""CONNECT, DISCONNECT, EVENT, ACK."""
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')
+_BINARY_EVENT = re.compile(rf"5\d*-(?:/,)?(\d{{1,{MAX_ACK_DIGITS}}})\[")
 _COMMA = re.compile(r"[ \t\n\r]*(,?)")
 _scan_once = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -33,6 +31,12 @@ class BadPacket(SignalingError):
 
 class Arguments(str):
     """The JSON text of an event's arguments: what stands between the event's name and the `]`."""
+
+
+def ack_id_of_binary(text: str) -> str:
+    """The ack id of a binary event, which is refused undecoded; empty: no answer is wanted."""
+    found = _BINARY_EVENT.match(text)
+    return found[1] if found else ""
 
 
 class GuardedPacket(packet.Packet):  # type: ignore[misc]
@@ -48,6 +52,8 @@ class GuardedPacket(packet.Packet):  # type: ignore[misc]
         kind = encoded_packet[:1]
         if kind in ("5", "6"):
             raise Rejection("binary-not-allowed", "signals are text: binary events are not relayed")
+        if kind not in _KINDS:
+            raise BadPacket("not a packet that a client sends")
         try:
             if kind == "2":
                 self._decode_event(encoded_packet)

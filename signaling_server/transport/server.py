@@ -40,7 +40,8 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.outbox import SendQueue
-from signaling_server.transport.packets import BadPacket, GuardedPacket
+from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
+from signaling_server.transport.polling import translate_request
 from signaling_server.transport.websocket import WebSocket
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class Transport:
         sio.eio.create_queue = functools.partial(SendQueue, self._relay.budget)
         sio.eio._async = {
             **sio.eio._async,
+            "translate_request": translate_request,
             "websocket": functools.partial(
                 WebSocket, compression=options.compression, on_bad_frame=self._count_bad_packet
             ),
@@ -232,7 +234,10 @@ class Transport:
             self._count_bad_packet(engine_sid)
         except Rejection as rejection:
             if connection:
-                self._reject(connection, rejection)
+                answer = self._reject(connection, rejection)
+                ack_id = ack_id_of_binary(data)
+                if ack_id:
+                    connection.answer(ack_id, answer)
         except Exception:
             log.exception("a packet could not be handled; its connection is closed")
             socket = self._sio.eio.sockets.get(engine_sid)
