@@ -7,6 +7,7 @@ from typing import Any
 
 from engineio import packet
 
+from signaling_server.core import config
 from signaling_server.core.limits import Budget
 
 BATCH = 16
@@ -24,11 +25,21 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self.bytes = 0
         self._budget = budget
         self._batch = 0
+        self._waited_for = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits, and whoever writes has written everything and waits for more."""
+        return self._waited_for and self.empty()
 
     async def get(self) -> Any:
         """The first packet of a batch."""
         self._batch = 0
-        return await super().get()
+        self._waited_for = True
+        try:
+            return await super().get()
+        finally:
+            self._waited_for = False
 
     def get_nowait(self) -> Any:
         """The next one; raises QueueEmpty if there is none, or no room for it in the batch."""
@@ -73,11 +84,14 @@ class Outbox:
         self._corked: list[str] | None = []
 
     def send(self, text: str) -> None:
-        """Queue a packet."""
+        """Write a packet, or queue it."""
+        socket = self._socket
         if self._corked is not None:
             self._corked.append(text)
-        elif not self._socket.closed:
-            self._socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
+        elif socket.upgraded and socket.websocket.writable:
+            socket.websocket.write(f"{packet.MESSAGE}{text}")
+        elif not socket.closed:
+            socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
 
     def uncork(self) -> None:
         """The CONNECT answer is queued: let everything else follow."""
@@ -85,12 +99,13 @@ class Outbox:
         for text in corked:
             self.send(text)
 
-    @property
-    def messages(self) -> int:
-        """Packets that wait."""
-        return len(self._corked or ()) + int(self._socket.queue.qsize())
-
-    @property
-    def bytes(self) -> int:
-        """Characters that wait, which are bytes but for text outside ASCII."""
-        return sum(map(len, self._corked or ())) + int(self._socket.queue.bytes)
+    def over(self, limits: config.Limits, budget: Budget) -> bool:
+        """Whether more waits than may, because the client does not read."""
+        messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
+        if self._corked:
+            messages, size = len(self._corked), sum(map(len, self._corked))
+        return messages > 0 and (
+            messages > limits.send_queue_messages
+            or size > limits.send_queue_bytes
+            or budget.used > budget.total
+        )
