@@ -44,11 +44,11 @@ class Hold:
         size = signal.size + OVERHEAD
         if count >= limits.max_messages or used + size > limits.max_bytes:
             raise Rejection("hold-full", f"{count} signals wait already for somebody to join")
-        if replaces:
-            self.clear()
-        if not self._budget.take(size):
+        if not self._budget.take(used + size - self._bytes):
             raise Rejection("hold-full", "the server keeps as many signals as it may")
-        self._bytes += size
+        if replaces:
+            self._held.clear()
+        self._bytes = used + size
         self._held.append(_Held(signal, now))
 
     def take(self) -> list[Signal]:

@@ -163,3 +163,15 @@ def test_shorter_age_after_a_reload_holds_for_what_waits_already() -> None:
     scene.reconfigure(hold={"max_age": 5.0})
     scene.wait(5)
     assert scene.heard("n")[-1] == "error expired"
+
+
+def test_offer_that_the_server_has_no_memory_for_leaves_what_is_held() -> None:
+    scene = Scene(limits={"memory_bytes": 1000})
+    scene.join("n")
+    scene.say("n")
+    with pytest.raises(Rejection) as refused:
+        scene.say("n", padding="x" * 1000)
+    assert refused.value.code == "hold-full"
+    scene.join("g")
+    assert scene.heard("g")[2:] == ["offer #1 from n"]
+    assert scene.relay.budget.used == 0
