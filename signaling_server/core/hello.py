@@ -10,6 +10,8 @@ from signaling_server.errors import Rejection
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MAX_ROLE = 64
 MAX_SESSION = 128
+MAX_SEEN = 2**52
+"""Half of what a JavaScript client counts to exactly: numbers go on from `seen`."""
 
 
 class Hello(NamedTuple):
@@ -59,6 +61,6 @@ def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str
     session, seen = given.get("session") or None, given.get("seen") or 0
     if session is not None and not (isinstance(session, str) and len(session) <= MAX_SESSION):
         raise Rejection("invalid-format", f"auth.session is up to {MAX_SESSION} characters of text")
-    if type(seen) is not int or seen < 0:
+    if type(seen) is not int or not 0 <= seen <= MAX_SEEN:
         raise Rejection("invalid-format", "auth.seen is the last seq you saw: a whole number")
     return Hello(room or default_room, name, role, session, seen)

@@ -88,7 +88,7 @@ class Peer:
         self.public_session = session_hash(hello.session) if hello.session else None
         self.state = State.PRESENT
         self.hold = Hold(budget)
-        self.replay = Replay(budget) if hello.session else None
+        self.replay = Replay(budget, hello.seen) if hello.session else None
         self.away_until = 0.0
         self.takeovers: tuple[float, ...] = ()
         """When its name was taken over lately."""

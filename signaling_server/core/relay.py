@@ -91,13 +91,13 @@ class Relay:
             return
         if _returning(room, hello):
             return
-        holder = room.peers.get(hello.name or "")
+        holder = _holder(room, hello)
         if holder is None:
             if 0 < self._config.rooms.max_peers <= len(room.peers):
                 raise Rejection(
                     "room-full", f"room {room.name} has {len(room.peers)} peers already"
                 )
-        elif holder.name is None:
+        elif holder.name != hello.name:
             raise Rejection("invalid-name", f"{hello.name} is the id of an unnamed peer")
         elif holder.present and (holder.contested or len(_recent(holder, now)) >= MAX_TAKEOVERS):
             holder.contested = True
@@ -122,10 +122,7 @@ class Relay:
             return self._resume(returning, event, now)
         peer = Peer(room, event, self.budget)
         outputs: list[Output] = []
-        if hello.name:
-            older = room.peers.get(hello.name)
-        else:
-            older = room.sessions.get((None, hello.session or ""))
+        older = _holder(room, hello)
         rejoined = older is not None and older.name is not None
         if older is not None:
             outputs += self._displace(older, event)
@@ -243,7 +240,7 @@ class Relay:
         for peer in receivers:
             if peer.state is State.PRESENT:
                 outputs.append(self._forward(peer, sender, signal, now))
-            elif peer.replay and peer.replay.wait(sender.peer_id, signal, self._config.resume, now):
+            elif self._wait(peer, sender, signal, now):
                 held += 1
             else:
                 full.append(peer)
@@ -264,6 +261,10 @@ class Relay:
         seq = replay.sent(sender.peer_id, signal, self._config.resume, self._certain, now)
         return Forward(receiver.sid, signal, sender.peer_id, seq)
 
+    def _wait(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
+        assert receiver.replay is not None
+        return receiver.replay.wait(sender.peer_id, signal, self._config.resume, now)
+
     def _refuse_copies(
         self, full: list[Peer], outputs: list[Output], sender: Peer, accepted: bool
     ) -> None:
@@ -283,8 +284,9 @@ class Relay:
             return []
         del self.peers[event.sid]
         window = self._config.resume.window
-        if event.goodbye or peer.session is None or window == 0:
+        if event.goodbye or peer.replay is None or window == 0:
             return self._depart(peer, Change.LEFT, event.reason)
+        peer.replay.settle(now - self._certain)
         peer.change(Change.BROKE)
         peer.away_until = now + window
         self._set_due(peer)
@@ -372,6 +374,13 @@ def _returning(room: Room, hello: Hello) -> Peer | None:
     if peer is None or peer.replay is None or not peer.replay.can_resume(hello.seen):
         return None
     return peer
+
+
+def _holder(room: Room, hello: Hello) -> Peer | None:
+    """The peer whose place a newcomer takes: by its name, or by its session if it has no name."""
+    if hello.name:
+        return room.peers.get(hello.name)
+    return room.sessions.get((None, hello.session or ""))
 
 
 def _recent(peer: Peer, now: float) -> tuple[float, ...]:

@@ -47,9 +47,10 @@ class Replay:
 
     __slots__ = ("_budget", "_bytes", "_entries", "_lost", "seq")
 
-    def __init__(self, budget: Budget) -> None:
-        self.seq = 0
-        """The number of the newest signal."""
+    def __init__(self, budget: Budget, seen: int = 0) -> None:
+        self.seq = seen
+        """The number of the newest signal. It goes on from what the client saw of an earlier peer:
+        should it never hear that this is a new one, it must not take old numbers for ours."""
         self._budget = budget
         self._bytes = 0
         self._entries: deque[Kept | Told] = deque()
@@ -64,11 +65,9 @@ class Replay:
     ) -> int:
         """Number a signal that is written to a live connection; returns its seq.
 
-        What is older than `certain` seconds has arrived, or the connection would be closed by now.
-        Of what is younger the oldest goes when there is no room: it is likeliest to have arrived.
+        When there is no room the oldest goes: it is likeliest to have arrived.
         """
-        while self._entries and self._entries[0].at < now - certain:
-            self._drop_oldest()
+        self.settle(now - certain)
         self.seq += 1
         kept = Kept(self.seq, now, sender, signal)
         while self._entries and not self._fits(kept, limits):
@@ -76,6 +75,11 @@ class Replay:
         if not self._keep(kept, limits):
             self._lost = self.seq
         return self.seq
+
+    def settle(self, before: float) -> None:
+        """Drop what was sent before that time: it has arrived, or the break was noticed by then."""
+        while self._entries and self._entries[0].at < before:
+            self._drop_oldest()
 
     def wait(self, sender: str, signal: Signal, limits: config.Resume, now: float) -> bool:
         """Keep a signal for a peer that is away; False if there is no room."""
@@ -85,8 +89,17 @@ class Replay:
         return True
 
     def tell(self, event: str, payload: dict[str, Any], limits: config.Resume) -> None:
-        """Keep an event for a peer that is away; if there is no room, `welcome.peers` must do."""
-        self._keep(Told(event, payload), limits)
+        """Keep an event for a peer that is away.
+
+        If there is no room, `welcome.peers` must do, and what is kept may not belie it: it goes.
+        """
+        if not self._keep(Told(event, payload), limits):
+            who = payload.get("peer_id")
+            self._refill(
+                entry
+                for entry in self._entries
+                if isinstance(entry, Kept) or entry.payload.get("peer_id") != who
+            )
 
     def can_resume(self, seen: int) -> bool:
         """Whether nothing after `seen` is missing."""

@@ -1,0 +1,476 @@
+"""The relay against a model of what each client must have received.
+
+Clients of few names, sessions and rooms join, speak, break, come back, replace each other and say
+goodbye; time passes; the bounds are so small that they are hit. A break loses what was written last
+to the dead connection, and a client that comes back says honestly what it saw.
+
+The model knows who is in which room, and for each peer the signals that it must still get. What it
+demands after every step:
+
+- A peer hears just what it must, in order, once; what a break lost comes again after the return.
+- Nothing of that is lost, but with what a sender that is gone left behind, or with a session that
+  could not be resumed; then, and when a signal is refused, a bound was really reached.
+- Held signals go to the next that joins, unless a new offer replaced them or expiry was told.
+- Each peer knows who is in its room, and who took over whose name.
+- What is kept is bounded and paid for, and nothing of it is left when everybody is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, NamedTuple, Sequence, TypeVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from scenarios.scene import Scene
+
+from signaling_server.core.hold import OVERHEAD
+from signaling_server.core.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
+from signaling_server.core.resume import Kept, Told
+from signaling_server.errors import Rejection
+
+ROOMS = ("north", "south")
+NAMES = (None, "gcom", "node")
+SESSIONS = (None, "key-1", "key-2")
+WINDOW, MAX_AGE = 8.0, 6.0
+CERTAIN = 4.0
+"""Seconds after which a live connection has delivered: ping_interval + 3 * ping_timeout."""
+MAX_HELD, MAX_KEPT = 3, 4
+SCARCE, AMPLE = 750, 10**9
+"""Bytes: two small signals, or a large one; more than any example needs."""
+
+INDEX = st.integers(0, 11)
+LOST = st.integers(0, 8)
+"""How many of the last events on a connection did not arrive."""
+
+T = TypeVar("T")
+
+
+def pick(items: Sequence[T], index: int) -> T:
+    return items[index % len(items)]
+
+
+class Program(NamedTuple):
+    """One run of a client's program that has a session; the same one comes back after a break."""
+
+    room: str
+    name: str | None
+    session: str | None
+
+
+class Written(NamedTuple):
+    """A signal that the relay wrote to a connection, or (number 0) an event of its own."""
+
+    at: float
+    number: int = 0
+
+
+@dataclass(eq=False)
+class Member:
+    """A peer as the model sees it. Signals are known by their number, which Scene counts up."""
+
+    sid: str
+    program: Program
+    peer_id: str
+    away_until: float | None = None
+    others: set[str] = field(default_factory=set)
+    """Who is in its room, from what it heard."""
+    missing: list[int] = field(default_factory=list)
+    """What it must get, in this order."""
+    written: list[Written] = field(default_factory=list)
+    """To the connection that it has."""
+    lost: list[int] = field(default_factory=list)
+    """Of what was written to the connection before, what did not arrive."""
+    kept: list[int] = field(default_factory=list)
+    """While it is away: what the relay may need room for."""
+    told: int = 0
+    """While it is away: events of the relay's own that want room too."""
+    held: list[tuple[float, int]] = field(default_factory=list)
+    """What it said while it was alone, and when."""
+    expired: int = 0
+    """Held signals whose expiry it must hear of."""
+    takeovers: list[float] = field(default_factory=list)
+    contested: bool = False
+
+    @property
+    def present(self) -> bool:
+        return self.away_until is None
+
+
+class RelayModel(RuleBasedStateMachine):
+    """Drives a Scene and its model side by side."""
+
+    @initialize(
+        memory=st.sampled_from([AMPLE, AMPLE, SCARCE, 3 * SCARCE]),
+        held_bytes=st.sampled_from([AMPLE, SCARCE]),
+        kept_bytes=st.sampled_from([AMPLE, SCARCE]),
+    )
+    def open(self, memory: int, held_bytes: int, kept_bytes: int) -> None:
+        self.memory, self.held_bytes, self.kept_bytes = memory, held_bytes, kept_bytes
+        self.scene = Scene(
+            socketio={"ping_interval": 1, "ping_timeout": 1},
+            hold={"max_messages": MAX_HELD, "max_bytes": held_bytes, "max_age": MAX_AGE},
+            resume={"window": WINDOW, "max_messages": MAX_KEPT, "max_bytes": kept_bytes},
+            limits={"memory_bytes": memory},
+        )
+        self.sids = (f"sid-{number}" for number in count(1))
+        self.members: list[Member] = []
+        self.ghosts: list[str] = []
+        """Connections that have ended, or were replaced."""
+        self.senders: list[Member] = []
+        """Of the signals that were accepted, by number - 1."""
+        self.costs: list[int] = []
+        """The same: bytes that keeping them takes."""
+        self.arrived: dict[Program, list[tuple[int, int]]] = {}
+        """(seq, number) of all that a program with a session has received."""
+
+    # --- what clients do --------------------------------------------------------------------------
+
+    @rule(
+        room=st.sampled_from(ROOMS),
+        name=st.sampled_from(NAMES),
+        session=st.sampled_from(SESSIONS),
+        lost=LOST,
+    )
+    def join(self, room: str, name: str | None, session: str | None, lost: int) -> None:
+        program = Program(room, name, session)
+        for member in self.members:
+            if session and member.program == program:
+                return self.connect_again(member, lost)
+        older = [m for m in self.members if name and m.program[:2] == (room, name)]
+        return self.connect_anew(program, older[0] if older else None)
+
+    @precondition(lambda self: self.with_session())
+    @rule(index=INDEX, lost=LOST)
+    def come_back(self, index: int, lost: int) -> None:
+        self.connect_again(pick(self.with_session(), index), lost)
+
+    @precondition(lambda self: self.present())
+    @rule(index=INDEX, lost=LOST)
+    def lose_the_connection(self, index: int, lost: int) -> None:
+        member = pick(self.present(), index)
+        self.scene.lose(member.sid)
+        self.lose(member, lost)
+
+    @precondition(lambda self: self.present())
+    @rule(index=INDEX)
+    def say_goodbye(self, index: int) -> None:
+        member = pick(self.present(), index)
+        self.scene.leave(member.sid)
+        self.forget(member)
+
+    @precondition(lambda self: self.present())
+    @rule(
+        index=INDEX,
+        kind=st.sampled_from(["offer", "answer", "ice-candidate"]),
+        to=st.none() | INDEX,
+        long=st.booleans(),
+    )
+    def say(self, index: int, kind: str, to: int | None, long: bool) -> None:
+        padding = "x" * 300 if long else ""
+        sender = pick(self.present(), index)
+        ids = [*(member.peer_id for member in self.members), "nobody"]
+        to_id = None if to is None else pick(ids, to)
+        receivers = [m for m in self.others(sender) if to_id in (None, m.peer_id)]
+        number = len(self.senders) + 1
+        message = {"type": kind, "data": {"number": number}, "padding": padding}
+        cost = OVERHEAD + len(json.dumps({**message, "to": to_id} if to_id else message))
+        try:
+            answer = self.scene.say(sender.sid, kind, to_id, padding=padding)
+        except Rejection as rejection:
+            self.hear_a_refusal(rejection.code, sender, receivers, to_id, kind, cost)
+            return
+        assert receivers or to_id is None
+        self.senders.append(sender)
+        self.costs.append(cost)
+        refused = {payload["to"] for event, payload in self.news(sender.sid) if event == "error"}
+        for receiver in receivers:
+            if receiver.peer_id in refused:
+                assert self.cannot_wait(receiver, cost)
+                continue
+            receiver.missing.append(number)
+            if not receiver.present:
+                receiver.kept.append(number)
+        present = sum(receiver.present for receiver in receivers)
+        waiting = len(receivers) - present - len(refused)
+        if not receivers:
+            waiting = 1
+            sender.held = [*([] if kind == "offer" else sender.held), (self.scene.now, number)]
+        assert (answer.delivered, answer.held) == (present, waiting)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 3.0, 5.0, 9.0, 31.0]))
+    def wait(self, seconds: float) -> None:
+        self.scene.wait(seconds)
+        now = self.scene.now
+        for member in list(self.members):
+            if member.away_until is not None and member.away_until <= now:
+                self.forget(member)
+        for member in self.members:
+            expired = [held for held in member.held if held[0] + MAX_AGE <= now]
+            member.held = member.held[len(expired) :]
+            member.expired += len(expired)
+            member.told += len(expired)
+
+    @precondition(lambda self: self.ghosts)
+    @rule(index=INDEX)
+    def hear_of_a_ghost(self, index: int) -> None:
+        """A connection that was replaced still speaks, and then ends."""
+        ghost = pick(self.ghosts, index)
+        with pytest.raises(AssertionError, match="passed the signal over"):
+            self.scene.say(ghost)
+        self.scene.lose(ghost)
+
+    def teardown(self) -> None:
+        relay = self.scene.relay
+        for sid in list(relay.peers):
+            self.scene.leave(sid)
+        self.scene.wait(WINDOW)
+        assert (relay.rooms, relay.peers, relay._due) == ({}, {}, {})
+        assert relay.next_deadline() is None or relay.next_deadline() > self.scene.now
+        assert relay.budget.used == 0
+
+    # --- what follows for the model ---------------------------------------------------------------
+
+    def connect_anew(self, program: Program, older: Member | None) -> None:
+        """A newcomer, or one that takes the name of `older`."""
+        sid = self.connect(program)
+        if older and self.keeps_its_name(older):
+            assert sid is None
+            older.contested = True
+            return
+        assert sid
+        newcomer = Member(sid, program, program.name or sid)
+        if older:
+            newcomer.takeovers = older.takeovers + [self.scene.now] * older.present
+        self.enter(newcomer, older)
+
+    def connect_again(self, member: Member, lost: int) -> None:
+        """A program connects whose peer is still there: maybe its break was not noticed yet."""
+        now, was_present, kept = self.scene.now, member.present, self.keeps_its_name(member)
+        if was_present:
+            self.lose(member, lost)
+        sid = self.connect(member.program)
+        if sid is None:
+            assert kept
+            assert self.may_have_a_gap(member)
+            member.contested = True
+            self.scene.lose(member.sid)
+            return
+        if self.news(sid)[0][1]["resumed"]:
+            told = [payload["count"] for event, payload in self.news(sid) if event == "error"]
+            assert sum(told) <= member.expired
+            member.sid, member.away_until, member.written = sid, None, []
+            member.told, member.expired = 0, sum(told)
+            return
+        assert self.may_have_a_gap(member)
+        newcomer = Member(sid, member.program, member.program.name or sid)
+        if member.program.name:
+            newcomer.takeovers = member.takeovers + [now] * was_present
+        self.enter(newcomer, member)
+
+    def enter(self, newcomer: Member, older: Member | None) -> None:
+        """A newcomer is in its room, in the place of `older`."""
+        rejoined = older is not None and older.peer_id == newcomer.peer_id
+        if older:
+            self.forget(older, told=not rejoined)
+        others = self.others(newcomer)
+        self.members.append(newcomer)
+        for other in others:
+            newcomer.missing += [number for _, number in other.held]
+            if other.present:
+                *left, (event, joined) = self.news(other.sid)
+                assert event == "peer_joined"
+                assert joined["peer_id"] == newcomer.peer_id
+                assert joined.get("rejoined", False) is rejoined
+                assert joined.get("held", 0) == len(other.held)
+                gone = [older.peer_id] if older and not rejoined else []
+                assert [(event, payload["peer_id"]) for event, payload in left] == [
+                    ("peer_left", peer_id) for peer_id in gone
+                ]
+            other.told += 1
+            other.held = []
+        assert [event for event, _ in self.news(newcomer.sid)] == [
+            "welcome",
+            *["peer_joined" for _ in others],
+            *["signal" for _ in newcomer.missing],
+        ]
+
+    def lose(self, member: Member, lost: int) -> None:
+        """A connection has ended, and what was written last did not arrive."""
+        self.ghosts.append(member.sid)
+        if not member.program.session:
+            self.forget(member)
+            return
+        fresh = [item for item in member.written if item.at >= self.scene.now - CERTAIN]
+        member.lost = [item.number for item in fresh[max(0, len(fresh) - lost) :] if item.number]
+        arrived = self.arrived.setdefault(member.program, [])
+        kept = len(arrived) - len(member.lost)
+        assert [number for _, number in arrived[kept:]] == member.lost
+        del arrived[kept:]
+        member.away_until = self.scene.now + WINDOW
+        member.missing = [n for n in member.lost if self.sender(n) in self.members]
+        member.kept = [
+            i.number for i in fresh if i.number and self.sender(i.number) in self.members
+        ]
+        member.told = 0
+
+    def forget(self, member: Member, told: bool = True) -> None:
+        """A peer is out of its room, and what it said is not waited for any more."""
+        self.members.remove(member)
+        if member.present:
+            self.ghosts.append(member.sid)
+        for other in self.others(member):
+            other.missing = [n for n in other.missing if self.sender(n) is not member]
+            other.kept = [n for n in other.kept if self.sender(n) is not member]
+            other.told += told
+
+    # --- when the relay may say no ----------------------------------------------------------------
+
+    def cannot_be_held(self, sender: Member, kind: str, cost: int) -> bool:
+        held = [] if kind == "offer" else [self.costs[number - 1] for _, number in sender.held]
+        return len(held) == MAX_HELD or sum(held) + cost > self.held_bytes or self.memory < AMPLE
+
+    def cannot_wait(self, receiver: Member, cost: int) -> bool:
+        kept = [self.costs[number - 1] for number in receiver.kept] + [OVERHEAD] * receiver.told
+        full = len(kept) >= MAX_KEPT or sum(kept) + cost > self.kept_bytes
+        return not receiver.present and (full or self.memory < AMPLE)
+
+    def may_have_a_gap(self, member: Member) -> bool:
+        """Whether more did not arrive than the relay has room to keep."""
+        lost = [self.costs[number - 1] for number in member.lost]
+        return len(lost) > MAX_KEPT or sum(lost) > self.kept_bytes or self.memory < AMPLE
+
+    # --- what everybody hears ---------------------------------------------------------------------
+
+    @invariant()
+    def everybody_hears_what_it_must(self) -> None:
+        for member in self.members:
+            for event, payload in self.news(member.sid):
+                HEAR[event](self, member, payload)
+            if member.present:
+                assert member.missing == []
+                assert member.expired == 0
+                assert member.others == {other.peer_id for other in self.others(member)}
+        members = {member.sid for member in self.members}
+        for sid, news in self.scene.payloads.items():
+            assert sid in members or [p["code"] for _, p in news] in ([], ["replaced"])
+        self.scene.payloads.clear()
+
+    def hear_welcome(self, member: Member, payload: dict[str, Any]) -> None:
+        assert payload["peer_id"] == member.peer_id
+        assert payload["room"] == member.program.room
+        member.others = {other["peer_id"] for other in payload["peers"]}
+
+    def hear_joined(self, member: Member, payload: dict[str, Any]) -> None:
+        assert payload["polite"] is (member.peer_id < payload["peer_id"])
+        member.others.add(payload["peer_id"])
+        member.written.append(Written(self.scene.now))
+
+    def hear_left(self, member: Member, payload: dict[str, Any]) -> None:
+        member.others.discard(payload["peer_id"])
+        member.written.append(Written(self.scene.now))
+
+    def hear_error(self, member: Member, payload: dict[str, Any]) -> None:
+        assert payload["code"] in ("expired", "hold-full")
+        member.expired -= payload.get("count", 0)
+
+    def hear_a_refusal(
+        self,
+        code: str,
+        sender: Member,
+        receivers: list[Member],
+        to: str | None,
+        kind: str,
+        cost: int,
+    ) -> None:
+        """A signal was refused: for a reason?"""
+        if to and not receivers:
+            assert code == "peer-not-found"
+            return
+        assert code == "hold-full"
+        assert all(self.cannot_wait(receiver, cost) for receiver in receivers)
+        assert receivers or self.cannot_be_held(sender, kind, cost)
+
+    def hear_signal(self, member: Member, payload: dict[str, Any]) -> None:
+        number, sender = payload["data"]["number"], self.sender(payload["data"]["number"])
+        assert payload["from"] == sender.peer_id
+        assert sender.program.room == member.program.room
+        assert member.missing[:1] == [number]
+        del member.missing[0]
+        member.written.append(Written(self.scene.now, number))
+        if member.program.session:
+            arrived = self.arrived.setdefault(member.program, [])
+            assert payload["seq"] > (arrived[-1][0] if arrived else 0)
+            assert number not in [earlier for _, earlier in arrived]
+            arrived.append((payload["seq"], number))
+        else:
+            assert "seq" not in payload
+
+    @invariant()
+    def what_is_kept_is_bounded_and_paid_for(self) -> None:
+        relay, used = self.scene.relay, 0
+        for peer in [peer for room in relay.rooms.values() for peer in room.peers.values()]:
+            held = [OVERHEAD + held.signal.size for held in peer.hold._held]
+            kept = [_cost(entry) for entry in peer.replay._entries] if peer.replay else []
+            assert len(held) <= MAX_HELD
+            assert len(kept) <= MAX_KEPT
+            assert sum(held) <= self.held_bytes
+            assert sum(kept) <= self.kept_bytes
+            used += sum(held) + sum(kept)
+        assert relay.budget.used == used <= self.memory
+
+    def keeps_its_name(self, holder: Member) -> bool:
+        recent = [at for at in holder.takeovers if self.scene.now - at < TAKEOVER_WINDOW]
+        return holder.present and (holder.contested or len(recent) >= MAX_TAKEOVERS)
+
+    # --- looking around ---------------------------------------------------------------------------
+
+    def connect(self, program: Program) -> str | None:
+        """A program connects and says honestly what it saw; the sid, or None: name in use."""
+        sid = next(self.sids)
+        arrived = self.arrived.get(program)
+        seen = arrived[-1][0] if arrived else 0
+        try:
+            self.scene.join(sid, program.name, program.room, session=program.session, seen=seen)
+        except Rejection as rejection:
+            code = rejection.code
+        else:
+            return sid
+        assert code == "name-in-use"
+        return None
+
+    def news(self, sid: str) -> list[tuple[str, dict[str, Any]]]:
+        """What was written to a connection in this step."""
+        return self.scene.payloads[sid]
+
+    def sender(self, number: int) -> Member:
+        return self.senders[number - 1]
+
+    def others(self, member: Member) -> list[Member]:
+        room = member.program.room
+        return [m for m in self.members if m is not member and m.program.room == room]
+
+    def present(self) -> list[Member]:
+        return [member for member in self.members if member.present]
+
+    def with_session(self) -> list[Member]:
+        return [member for member in self.members if member.program.session]
+
+
+HEAR = {
+    "welcome": RelayModel.hear_welcome,
+    "peer_joined": RelayModel.hear_joined,
+    "peer_left": RelayModel.hear_left,
+    "signal": RelayModel.hear_signal,
+    "error": RelayModel.hear_error,
+}
+
+
+def _cost(entry: Kept | Told) -> int:
+    return OVERHEAD + (entry.signal.size if isinstance(entry, Kept) else 0)
+
+
+TestRelayModel = RelayModel.TestCase

@@ -1,0 +1,156 @@
+"""Takeover: the newest connection with a name has it, for the older one is most likely a ghost."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.scene import Scene
+from signaling_server.core.events import Departed, Entered, Rejected, Replaced
+from signaling_server.errors import Rejection
+
+
+def node_and_gcom() -> Scene:
+    scene = Scene()
+    scene.join("g", name="gcom")
+    scene.join("n1", name="node")
+    scene.heard("g")
+    scene.heard("n1")
+    return scene
+
+
+def contested() -> Scene:
+    """Two machines use the name node, and the fourth takeover in 30 s was refused."""
+    scene = node_and_gcom()
+    for sid in ("n2", "n3", "n4"):
+        scene.join(sid, name="node")
+        scene.wait(5)
+    with pytest.raises(Rejection) as refused:
+        scene.join("n5", name="node")
+    assert refused.value.code == "name-in-use"
+    return scene
+
+
+def test_newest_has_the_name_at_once_and_the_older_one_is_sent_away() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node")
+    assert scene.heard("n1") == ["error replaced", "closed replaced"]
+    assert scene.heard("n2") == ["welcome [gcom]", "joined gcom impolite"]
+    scene.say("g", "answer", to="node")
+    assert scene.heard("n2") == ["answer #1 from gcom"]
+    assert scene.heard("n1") == []
+
+
+def test_others_hear_of_a_rejoin_and_of_no_leave() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node")
+    assert scene.heard("g") == ["joined node polite rejoined"]
+    assert scene.told(Departed) == []
+    assert scene.told(Entered)[-1].rejoined is True
+    assert scene.told(Replaced) == [
+        Replaced("n1", "node", "default", "address-of-n1", "address-of-n2")
+    ]
+
+
+def test_late_end_of_the_ghost_changes_nothing() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node")
+    scene.heard("g")
+    scene.lose("n1")
+    scene.leave("n1")
+    assert scene.heard("g") == []
+    assert scene.say("g").delivered == 1
+
+
+def test_what_the_ghost_still_says_is_heard_by_nobody() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node")
+    scene.heard("g")
+    with pytest.raises(AssertionError, match="passed the signal over"):
+        scene.say("n1")
+    assert scene.heard("g") == []
+
+
+def test_rejoined_node_is_the_youngest_and_makes_the_room_no_fuller() -> None:
+    scene = Scene(rooms={"max_peers": 2})
+    scene.join("n1", name="node")
+    scene.join("g", name="gcom")
+    scene.join("n2", name="node")
+    assert list(scene.relay.rooms["default"].peers) == ["gcom", "node"]
+
+
+def test_names_differ_from_room_to_room() -> None:
+    scene = node_and_gcom()
+    scene.join("other", name="node", room="drone-2")
+    assert scene.heard("n1") == scene.heard("g") == []
+    assert scene.heard("other") == ["welcome []"]
+
+
+def test_fourth_takeover_in_30_seconds_is_refused() -> None:
+    scene = contested()
+    assert scene.heard("n4") == ["welcome [gcom]", "joined gcom impolite"]
+    assert scene.say("g", to="node").delivered == 1
+    assert scene.heard("n4") == ["offer #1 from gcom"]
+
+
+def test_refusal_tells_the_log_where_the_holder_is_and_the_client_nothing_of_it() -> None:
+    scene = contested()
+    with pytest.raises(Rejection) as refused:
+        scene.join("n6", name="node")
+    assert refused.value.note == "the one that has it is at address-of-n4"
+    assert "address" not in str(refused.value.payload())
+    assert scene.told(Rejected) == []  # the transport, which knows both addresses, tells it
+
+
+def test_contested_name_is_kept_even_when_30_seconds_have_passed() -> None:
+    scene = contested()
+    scene.wait(60)
+    with pytest.raises(Rejection) as refused:
+        scene.join("n6", name="node")
+    assert refused.value.code == "name-in-use"
+
+
+def test_contested_name_is_free_when_its_holder_is_gone() -> None:
+    scene = contested()
+    scene.lose("n4")
+    scene.heard("g")
+    scene.join("n6", name="node")
+    assert scene.heard("g") == ["joined node polite"]
+
+
+def test_contested_name_is_free_while_its_holder_is_away() -> None:
+    scene = node_and_gcom()
+    for sid in ("n2", "n3", "n4"):
+        scene.join(sid, name="node", session=f"key-of-{sid}")
+    with pytest.raises(Rejection):
+        scene.join("n5", name="node")
+    scene.lose("n4")
+    scene.join("n5", name="node")
+    assert scene.heard("n5") == ["welcome [gcom]", "joined gcom impolite"]
+
+
+def test_takeovers_far_apart_are_reboots_and_are_let_in() -> None:
+    scene = node_and_gcom()
+    for number in range(2, 10):
+        scene.join(f"n{number}", name="node")
+        scene.wait(10.1)
+    assert len(scene.told(Replaced)) == 8
+
+
+def test_peer_that_is_away_is_taken_over_without_a_word_to_its_dead_connection() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node", session="first run")
+    scene.lose("n2")
+    scene.heard("n2")
+    scene.heard("g")
+    scene.join("n3", name="node", session="after the reboot")
+    assert scene.heard("n2") == []
+    assert scene.heard("g") == ["joined node polite rejoined"]
+    scene.wait(60)
+    assert scene.heard("g") == []
+
+
+def test_client_without_a_name_replaces_nobody() -> None:
+    scene = Scene()
+    scene.join("a")
+    scene.join("b")
+    assert scene.heard("a") == ["welcome []", "joined b polite"]
