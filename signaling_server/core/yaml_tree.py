@@ -1,0 +1,132 @@
+"""YAML text -> a tree in which every value knows where it stands.
+
+The only module that knows PyYAML, whose events are all it uses: scalars stay as they were written,
+because what YAML 1.1 makes of `010`, `12:30:45` or `no` is seldom what was meant. Aliases and tags,
+which a configuration does not need, are refused: no text makes this slow, deep or an object.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Union
+
+from signaling_server.errors import Complaint, ConfigError
+
+MAX_DEPTH = 8  # the deepest setting, one of many URLs of an ICE server, is 4 deep
+
+
+class Place(NamedTuple):
+    """A line and column of a file, from 1; or line 0, and `file` says it all ("--port")."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Scalar(NamedTuple):
+    """One value, as it was written. `quoted` tells `"8080"` from `8080`."""
+
+    place: Place
+    text: str
+    quoted: bool
+
+    @property
+    def empty(self) -> bool:
+        return not self.quoted and self.text in ("", "~", "null", "Null", "NULL")
+
+
+class Sequence(NamedTuple):
+    place: Place
+    items: list[Node]
+
+
+class Mapping(NamedTuple):
+    """The pairs in the order written; the same key may be there twice."""
+
+    place: Place
+    pairs: list[tuple[Node, Node]]
+
+
+Node = Union[Scalar, Sequence, Mapping]
+
+
+def read(file: str, text: str) -> Node | None:
+    """The tree of the one document in `text`, or None if there is nothing in it.
+
+    Raises ConfigError, with one complaint, if this is not YAML or more of YAML than is used here.
+    """
+    import yaml  # takes longer to import than all of the rest of core, and not every start needs it
+
+    try:
+        loader = yaml.BaseLoader(text)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position].split("\n")
+        place = Place(file, len(before), len(before[-1]) + 1)
+        raise _refusal(
+            place, f"the character {error.character:#x} is not allowed in YAML"
+        ) from None
+    try:
+        return _document(loader, file, yaml)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _refusal(_place(file, mark), _explained(error)) from None
+    except (ValueError, OverflowError):  # PyYAML lets them out of an escape such as "\UFFFFFFFF"
+        raise _refusal(_place(file, loader), "not YAML: there is no such character") from None
+
+
+def _document(loader: Any, file: str, yaml: Any) -> Node | None:
+    def node(depth: int) -> Node:
+        event = loader.get_event()
+        place = _place(file, event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            raise _refusal(place, "aliases (*name) are not used here: write the value out")
+        if event.tag:
+            raise _refusal(place, "tags (!name) are not used here: write the value alone")
+        if depth > MAX_DEPTH:
+            raise _refusal(place, f"nested more than {MAX_DEPTH} deep, which no setting is")
+        if isinstance(event, yaml.ScalarEvent):
+            return Scalar(place, event.value, quoted=event.style is not None)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items = []
+            while not loader.check_event(yaml.SequenceEndEvent):
+                items.append(node(depth + 1))
+            loader.get_event()
+            return Sequence(place, items)
+        pairs = []
+        while not loader.check_event(yaml.MappingEndEvent):
+            pairs.append((node(depth + 1), node(depth + 1)))
+        loader.get_event()
+        return Mapping(place, pairs)
+
+    loader.get_event()  # the stream starts
+    if loader.check_event(yaml.StreamEndEvent):
+        return None
+    loader.get_event()  # the document starts
+    root = node(1)
+    loader.get_event()  # the document ends
+    if not loader.check_event(yaml.StreamEndEvent):
+        place = _place(file, loader.peek_event().start_mark)
+        raise _refusal(place, "a second document starts here (---): a file holds only one")
+    return root
+
+
+def _place(file: str, mark: Any) -> Place:
+    return Place(file, mark.line + 1, mark.column + 1)
+
+
+def _refusal(place: Place, text: str) -> ConfigError:
+    return ConfigError([Complaint(*place, text)])
+
+
+def _explained(error: Any) -> str:
+    """What to do about the mistakes that everybody makes once; else PyYAML's own words."""
+    if "'\\t'" in error.problem:
+        return "a tab stands here: YAML is indented with spaces only"
+    if error.context == "while scanning an alias":
+        return 'a * starts an alias in YAML: for the character itself write "*"'
+    if error.problem == "mapping values are not allowed here":
+        return "no colon may stand here: check the indentation, and quote a value that has a colon"
+    context = f" {error.context}" if error.context else ""
+    return f"not YAML{context}: {error.problem}"

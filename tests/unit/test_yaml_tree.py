@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from signaling_server.core.yaml_tree import Mapping, Node, Place, Scalar, Sequence, read
+from signaling_server.errors import ConfigError
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        read("f.yaml", text)
+    assert len(error.value.complaints) == 1
+    return str(error.value)
+
+
+def at(line: int, column: int, text: str, quoted: bool = False) -> Scalar:
+    return Scalar(Place("f.yaml", line, column), text, quoted)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "\ufeff"])
+def test_nothing_is_no_tree(text: str) -> None:
+    assert read("f.yaml", text) is None
+
+
+def test_every_value_knows_its_place_and_stays_as_written() -> None:
+    text = "listen:\n  port: 010\n  hosts: [no, 'no', \"\\x41\"]\nempty:\n"
+    assert read("f.yaml", text) == Mapping(
+        Place("f.yaml", 1, 1),
+        [
+            (
+                at(1, 1, "listen"),
+                Mapping(
+                    Place("f.yaml", 2, 3),
+                    [
+                        (at(2, 3, "port"), at(2, 9, "010")),
+                        (
+                            at(3, 3, "hosts"),
+                            Sequence(
+                                Place("f.yaml", 3, 10),
+                                [at(3, 11, "no"), at(3, 15, "no", True), at(3, 21, "A", True)],
+                            ),
+                        ),
+                    ],
+                ),
+            ),
+            (at(4, 1, "empty"), at(4, 7, "")),
+        ],
+    )
+
+
+def test_duplicate_keys_are_both_there() -> None:
+    tree = read("f.yaml", "a: 1\na: 2\n")
+    assert isinstance(tree, Mapping)
+    assert tree.pairs == [(at(1, 1, "a"), at(1, 4, "1")), (at(2, 1, "a"), at(2, 4, "2"))]
+
+
+@pytest.mark.parametrize(
+    ("node", "empty"),
+    [
+        (at(1, 1, ""), True),
+        (at(1, 1, "~"), True),
+        (at(1, 1, "null"), True),
+        (at(1, 1, "", quoted=True), False),
+        (at(1, 1, "null", quoted=True), False),
+        (at(1, 1, "none"), False),
+    ],
+)
+def test_what_counts_as_empty(node: Scalar, empty: bool) -> None:
+    assert node.empty is empty
+
+
+def test_places_name_a_line_of_a_file_or_an_option() -> None:
+    assert str(Place("f.yaml", 3, 5)) == "f.yaml:3"
+    assert str(Place("--port", 0, 0)) == "--port"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a:\n\tb: 1", "2:1: a tab stands here: YAML is indented with spaces only"),
+        ("a: *", '1:5: a * starts an alias in YAML: for the character itself write "*"'),
+        (
+            "host: ::",
+            "1:8: no colon may stand here: "
+            "check the indentation, and quote a value that has a colon",
+        ),
+        ("a: &x 1\nb: *x", "2:4: aliases (*name) are not used here: write the value out"),
+        ("&a [*a]", "1:5: aliases (*name) are not used here: write the value out"),
+        (
+            "a: !!python/name:os.system",
+            "1:4: tags (!name) are not used here: write the value alone",
+        ),
+        ("a: !!str 1", "1:4: tags (!name) are not used here: write the value alone"),
+        ("a: 1\n---\nb: 2", "2:1: a second document starts here (---): a file holds only one"),
+        ("a: [\n", "2:1: not YAML while parsing a flow node: expected the node content, but found"),
+        ("%YAML 2.0\n--- a", "1:1: not YAML: found incompatible YAML document"),
+        ('a: "\\UFFFFFFFF"', "1:7: not YAML: there is no such character"),
+        ("a: 1\nb: \0", "2:4: the character 0x0 is not allowed in YAML"),
+        ("\ud800", "1:1: the character 0xd800 is not allowed in YAML"),
+        ("[" * 9, "1:9: nested more than 8 deep, which no setting is"),
+        ("{a: " * 9, "1:30: nested more than 8 deep"),
+        ("[" * 100_000, "1:9: nested more than 8 deep"),
+    ],
+)
+def test_what_is_not_yaml_or_too_much_of_it_is_refused(text: str, complaint: str) -> None:
+    assert refusal(text).startswith(f"f.yaml:{complaint}")
+
+
+def test_eight_levels_are_read() -> None:
+    tree: Node | None = read("f.yaml", "[" * 8 + "]" * 8)
+    depth = 0
+    while isinstance(tree, Sequence):
+        tree = tree.items[0] if tree.items else None
+        depth += 1
+    assert depth == 8
+
+
+def test_anchors_alone_do_no_harm() -> None:
+    assert read("f.yaml", "&a x") == at(1, 1, "x")
