@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import time
@@ -344,8 +343,11 @@ class Transport:
     async def _finish(self, socket: Any, after: float = 0.0, within: float = FAREWELL) -> None:
         """End a connection when all that waits for it is written, or after `within` seconds."""
         await asyncio.sleep(after)
-        with contextlib.suppress(asyncio.TimeoutError):
+        try:
             await asyncio.wait_for(socket.queue.join(), within)
+        except asyncio.TimeoutError:  # it does not read, so what is buffered will never be written
+            self._abort(socket)
+            return
         websocket = getattr(socket, "websocket", None)
         if websocket is not None:
             websocket.hang_up()
