@@ -1,0 +1,230 @@
+"""The two official clients behind one face: what they hear is recorded, in order.
+
+Besides the server's events a client records its own: `connect`, `connect_error`, `disconnect`,
+and `upgrade` (JavaScript alone).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import socketio
+
+from integration.server import PATIENCE
+
+JS_CLIENT = Path(__file__).parents[1] / "js" / "client.js"
+
+TRANSPORTS = {
+    "websocket": ["websocket"],
+    "polling": ["polling"],
+    "upgrade": ["polling", "websocket"],
+}
+
+OWN = ("connect", "connect_error", "disconnect", "upgrade")
+"""Events of the client itself, not of the server."""
+
+
+class Client:
+    """One client, made with the name of its transport (see TRANSPORTS)."""
+
+    def __init__(self, transport: str) -> None:
+        self.transports = TRANSPORTS[transport]
+        self.events: list[tuple[str, Any]] = []
+        self.welcome: dict[str, Any] = {}
+        self._taken = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def heard(self) -> list[str]:
+        """The names of the server's events so far."""
+        return [event for event, _ in self.events if event not in OWN]
+
+    async def next(self, event: str, patience: float | None = PATIENCE) -> Any:
+        """The payload of the next `event`; those that come before it are passed over."""
+        try:
+            return await asyncio.wait_for(self._next(event), patience)
+        except asyncio.TimeoutError:
+            raise AssertionError(f"no {event!r} in {self.events[self._taken :]}") from None
+
+    async def _next(self, event: str) -> Any:
+        while True:
+            for name, payload in self.events[self._taken :]:
+                self._taken += 1
+                if name == event:
+                    return payload
+            self._changed.clear()
+            await self._changed.wait()
+
+    def record(self, event: str, payload: Any = None) -> None:
+        """Something was heard."""
+        self.events.append((event, payload))
+        self._changed.set()
+
+    async def connect(self, url: str, auth: Any = None, again: bool = False) -> None:
+        """Begin to connect; `again`: come back by itself after a break."""
+        raise NotImplementedError
+
+    async def emit(self, *arguments: Any) -> None:
+        """Send an event: its name and what goes with it."""
+        raise NotImplementedError
+
+    async def call(self, *arguments: Any) -> Any:
+        """Send an event and wait for the answer."""
+        raise NotImplementedError
+
+    async def transport(self) -> str:
+        """The transport in use: websocket or polling."""
+        raise NotImplementedError
+
+    async def has_given_up(self) -> bool:
+        """Whether it is disconnected and will not try again."""
+        raise NotImplementedError
+
+    async def disconnect(self) -> None:
+        """Say goodbye, and do not come back."""
+        raise NotImplementedError
+
+
+class PythonClient(Client):
+    """python-socketio's client."""
+
+    _client: Any = None
+    _was_refused = False
+
+    async def connect(self, url: str, auth: Any = None, again: bool = False) -> None:
+        self._client = client = socketio.AsyncClient(
+            reconnection=again, reconnection_delay=0.05, reconnection_delay_max=0.2
+        )
+        client.on("*", lambda event, payload=None: self.record(event, payload))
+        for event in OWN:
+            client.on(event, lambda payload=None, event=event: self.record(event, payload))
+        try:
+            await client.connect(url, auth=auth, transports=self.transports, wait_timeout=PATIENCE)
+        except socketio.exceptions.ConnectionError:  # heard as a connect_error, too
+            self._was_refused = True
+
+    async def emit(self, *arguments: Any) -> None:
+        await self._client.emit(arguments[0], arguments[1:])
+
+    async def call(self, *arguments: Any) -> Any:
+        return await self._client.call(arguments[0], arguments[1:], timeout=10)
+
+    async def transport(self) -> str:
+        return str(self._client.transport())
+
+    async def has_given_up(self) -> bool:
+        if self._was_refused:  # it tries again only after a connection that stood
+            return True
+        try:
+            await asyncio.wait_for(self._client.wait(), PATIENCE)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def disconnect(self) -> None:
+        if self._client is not None:
+            await self._client.shutdown()
+
+
+class JavaScriptClient(Client):
+    """socket.io-client under Node, driven through `js/client.js`."""
+
+    def __init__(self, transport: str, node: Node) -> None:
+        super().__init__(transport)
+        self._ask = node.introduce(self)
+
+    async def connect(self, url: str, auth: Any = None, again: bool = False) -> None:
+        options = {
+            "transports": self.transports,
+            "auth": auth,
+            "reconnection": again,
+            "reconnectionDelay": 50,
+            "reconnectionDelayMax": 200,
+        }
+        await self._ask("connect", url=url, options=options)
+
+    async def emit(self, *arguments: Any) -> None:
+        await self._ask("emit", arguments=arguments)
+
+    async def call(self, *arguments: Any) -> Any:
+        return await self._ask("call", arguments=arguments)
+
+    async def transport(self) -> str:
+        return str((await self._ask("state"))["transport"])
+
+    async def has_given_up(self) -> bool:
+        state = await self._ask("state")
+        return not state["connected"] and not state["active"]
+
+    async def disconnect(self) -> None:
+        with contextlib.suppress(KeyError):
+            await self._ask("disconnect")
+
+
+class Node:
+    """The process in which all JavaScript clients live. You must await `close()`."""
+
+    @classmethod
+    async def start(cls) -> Node:
+        """Raises AssertionError where socket.io-client is not installed."""
+        modules = JS_CLIENT.parent / "node_modules" / "socket.io-client"
+        assert modules.is_dir(), f"run `npm ci` in {JS_CLIENT.parent} first"
+        node = cls()
+        node._process = await asyncio.create_subprocess_exec(
+            "node",
+            str(JS_CLIENT),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=2**24,
+        )
+        node._reading = asyncio.get_running_loop().create_task(node._read())
+        return node
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process
+        self._reading: asyncio.Task[None]
+        self._clients: dict[str, Client] = {}
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._numbers = itertools.count()
+
+    def introduce(self, client: Client) -> Any:
+        """Let a client hear; returns the function by which it asks for something."""
+        name = f"client-{next(self._numbers)}"
+        self._clients[name] = client
+
+        async def ask(what: str, **details: Any) -> Any:
+            number = next(self._numbers)
+            request = {"id": number, "client": name, "do": what, **details}
+            answer = self._answers[number] = asyncio.get_running_loop().create_future()
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(request, default=_binary).encode() + b"\n")
+            return await asyncio.wait_for(answer, PATIENCE)
+
+        return ask
+
+    async def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await asyncio.wait_for(self._process.wait(), PATIENCE)
+        await self._reading
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            message = json.loads(line)
+            if "client" in message:
+                self._clients[message["client"]].record(message["event"], message.get("payload"))
+            elif "failure" in message:
+                self._answers.pop(message["id"]).set_exception(AssertionError(message["failure"]))
+            else:
+                self._answers.pop(message["id"]).set_result(message["answer"])
+
+
+def _binary(value: bytes) -> Any:
+    return {"$binary": value.decode()}

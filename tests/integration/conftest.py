@@ -1,0 +1,139 @@
+"""Tests against a real server process, with the official clients. Tests may be coroutines.
+
+A test with the fixture `kind` runs once for each kind of client. Most tests share one server and
+meet in a room of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import os
+from typing import Any, Iterator
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from integration import server
+from integration.client import TRANSPORTS, Client, JavaScriptClient, Node, PythonClient
+from integration.server import ServerProcess
+
+KINDS = [f"{language}-{transport}" for language in ("python", "js") for transport in TRANSPORTS]
+TEST_SECONDS = 60.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    server.PYTHON = os.path.abspath(config.getoption("--server-python"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine in the loop in which the clients live."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    loop: Any = pyfuncitem.funcargs["loop"]
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    loop.run_until_complete(asyncio.wait_for(pyfuncitem.obj(**arguments), TEST_SECONDS))
+    return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """One loop for all, because the JavaScript clients' process is one for all."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.run_until_complete(loop.shutdown_default_executor())
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def node(loop: asyncio.AbstractEventLoop) -> Iterator[Node]:
+    """Where the JavaScript clients live."""
+    node = loop.run_until_complete(Node.start())
+    yield node
+    loop.run_until_complete(node.close())
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with its defaults, for all tests that need nothing special."""
+    with ServerProcess(tmp_path_factory.mktemp("server")) as shared:
+        yield shared
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def room() -> str:
+    """A room in which nobody else was."""
+    return f"room-{next(_numbers)}"
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which client, over which transport."""
+    return str(request.param)
+
+
+class Visitors:
+    """The clients of one test: they go when it ends. By default they meet in a room of its own."""
+
+    def __init__(self, url: str, room: str, kind: str, node: Node) -> None:
+        self._url = url
+        self._room = room
+        self._kind = kind
+        self._node = node
+        self._clients: list[Client] = []
+
+    def make(self, kind: str = "") -> Client:
+        """A client of this kind, by default of the test's own."""
+        language, transport = (kind or self._kind).split("-")
+        client: Client
+        if language == "js":
+            client = JavaScriptClient(transport, self._node)
+        else:
+            client = PythonClient(transport)
+        self._clients.append(client)
+        return client
+
+    async def join(self, name: str = "", kind: str = "", **details: Any) -> Client:
+        """A client that is welcome: its events after `welcome` are the next ones.
+
+        `details`: `auth` and `again` as of Client.connect; all others as of `address`.
+        """
+        client = self.make(kind)
+        connect = {key: details.pop(key) for key in ("auth", "again") if key in details}
+        await client.connect(self.address(name=name, **details), **connect)
+        client.welcome = await client.next("welcome")
+        return client
+
+    def address(self, url: str = "", **query: str) -> str:
+        """The URL for a client, by default of the test's own room on the shared server."""
+        if not url:
+            url, query = self._url, {"room": self._room, **query}
+        return f"{url}/?{urlencode(query, quote_via=quote)}"
+
+    async def leave(self) -> None:
+        """All go."""
+        await asyncio.gather(*(client.disconnect() for client in self._clients))
+
+
+@pytest.fixture
+def visitors(
+    request: pytest.FixtureRequest,
+    loop: asyncio.AbstractEventLoop,
+    shared_server: ServerProcess,
+    room: str,
+    node: Node,
+) -> Iterator[Visitors]:
+    """Makes the clients of a test."""
+    has_kind = "kind" in request.fixturenames
+    kind = request.getfixturevalue("kind") if has_kind else "python-websocket"
+    visitors = Visitors(shared_server.url, room, kind, node)
+    yield visitors
+    loop.run_until_complete(visitors.leave())

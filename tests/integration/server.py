@@ -1,0 +1,159 @@
+"""The server as its users run it: a process of its own, on a free port, known by its log."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Mapping
+
+import yaml
+
+PATIENCE = 15.0
+"""Seconds that anything may take before a test gives up on it."""
+
+PYTHON = sys.executable
+"""What runs the server; another one with `--server-python`."""
+ROOT = Path(__file__).parents[2]
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
+    """A config file with these keys; on a loopback address if they do not say another."""
+    file = folder / "config.yaml"
+    listen = {"host": "127.0.0.1", "port": 0, **config.get("listen", {})}
+    file.write_text(yaml.safe_dump({**config, "listen": listen}))
+    return file
+
+
+class ServerProcess:
+    """A running server. Use it as a context manager: no process is left over.
+
+    `arguments` are added to the command line. `lines` are the lines of its log so far; with
+    `listening=False` nobody reads what follows the one that tells the URL, until `read_on()`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any] | None = None,
+        *arguments: str,
+        listening: bool = True,
+    ) -> None:
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reads_on = threading.Event()
+        if listening:
+            self._reads_on.set()
+        file = str(write_config(folder, config or {}))
+        self._process = subprocess.Popen(
+            [PYTHON, "-m", "signaling_server", "serve", "--config", file, *arguments],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> ServerProcess:
+        try:
+            self.url = self.wait_for_line(r"listens on (http://\S+)")[1]
+        except BaseException:
+            self._end()
+            raise
+        self.port = int(self.url.rpartition(":")[2])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        self._reads_on.set()
+        self._reader.join(PATIENCE)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
+    async def exit_code(self) -> int:
+        """Wait for its end."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._process.wait, PATIENCE)
+
+    async def line(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """The first line of the log, but for the first `after` ones, in which `pattern` is."""
+        return await asyncio.get_running_loop().run_in_executor(
+            None, self.wait_for_line, pattern, after
+        )
+
+    def read_on(self) -> None:
+        """Read the log again."""
+        self._reads_on.set()
+
+    def pipe(self) -> int:
+        """The descriptor from which its log is read."""
+        assert self._process.stderr is not None
+        return self._process.stderr.fileno()
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in iter(self._process.stderr.readline, ""):
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+            if "listens on" in line:
+                self._reads_on.wait()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_for_line(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """The same for a test that is no coroutine."""
+        deadline = time.monotonic() + PATIENCE
+        seen = after
+        with self._changed:
+            while True:
+                for line in self.lines[seen:]:
+                    found = re.search(pattern, line)
+                    if found:
+                        return found
+                seen = len(self.lines)
+                left = deadline - time.monotonic()
+                if left <= 0 or self._process.poll() is not None:
+                    raise AssertionError(f"no {pattern!r} in the log: {self.lines[after:]}")
+                self._changed.wait(min(left, 0.5))
+
+
+def run_to_its_end(*arguments: str, privileged: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the command and wait for its end; unless `privileged`, low ports are not for it."""
+    return subprocess.run(
+        [PYTHON, "-m", "signaling_server", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        preexec_fn=None if privileged else _drop_net_bind_service,
+        check=False,
+    )
+
+
+def _drop_net_bind_service() -> None:
+    """Take the right to bind low ports from what is executed next, if we are root and have it."""
+    pr_capbset_drop, cap_net_bind_service = 24, 10  # prctl(2), capabilities(7)
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(pr_capbset_drop, cap_net_bind_service, 0, 0, 0)

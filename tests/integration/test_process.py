@@ -1,0 +1,140 @@
+"""The process: how it starts, why it does not, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from integration.conftest import KINDS, Visitors
+from integration.raw import RawClient
+from integration.server import ServerProcess, run_to_its_end, write_config
+
+SPARE = 1.0
+"""Seconds that a stop may take longer than `shutdown.drain`."""
+
+
+def _refusal(*arguments: str, privileged: bool = True) -> str:
+    """The one sentence with which the server says why it does not start."""
+    ended = run_to_its_end("serve", *arguments, privileged=privileged)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    # That no tokens are asked for is said by every start.
+    lines = [line for line in ended.stderr.splitlines() if "open to anyone" not in line]
+    assert len(lines) == 1, ended.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A configuration file with nothing special in it."""
+    return str(write_config(tmp_path, {}))
+
+
+def test_port_in_use_is_one_clear_sentence(config: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        sentence = _refusal("--config", config, "--port", str(port))
+    assert re.search(rf"cannot listen on 127.0.0.1, port {port}: .*in use", sentence)
+
+
+def test_privileged_port_is_one_clear_sentence(config: str) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if lowest <= 1:
+        pytest.skip("on this machine no port is privileged (ip_unprivileged_port_start)")
+    sentence = _refusal("--config", config, "--port", "1", privileged=False)
+    assert re.search(r"cannot listen on 127.0.0.1, port 1: .*ermi", sentence)
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [("192.0.2.77", "[Cc]annot assign|not available"), ("no.such.host.invalid", "not known|resol")],
+)
+def test_address_that_is_not_ours_is_one_clear_sentence(config: str, host: str, why: str) -> None:
+    sentence = _refusal("--config", config, "--host", host)
+    assert re.search(rf"cannot listen on {host}, port 0: .*({why})", sentence)
+
+
+def test_bad_config_names_every_place_and_exits_78(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("listen:\n  prt: 80\nrooms: {max_peers: many}\n")
+    ended = run_to_its_end("serve", "--config", str(file))
+    assert ended.returncode == 78
+    assert f"{file}:2:3: " in ended.stderr
+    assert f"{file}:3:20: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_clients_come_back_by_themselves_after_a_stop(
+    visitors: Visitors, tmp_path: Path, number: signal.Signals
+) -> None:
+    drain = 1.0
+    with ServerProcess(tmp_path, {"shutdown": {"drain": drain}}) as server:
+        clients = {
+            kind: await visitors.join(kind, kind=kind, url=server.url, again=True) for kind in KINDS
+        }
+        since = time.monotonic()
+        server.send(number)
+        assert await server.exit_code() == 0
+        assert time.monotonic() - since < drain + SPARE
+    with ServerProcess(tmp_path, {}, "--port", str(server.port)) as server:
+        for kind, client in clients.items():
+            welcome = await client.next("welcome")
+            assert welcome["peer_id"] == kind
+        await visitors.leave()
+
+
+async def _stalled(server: ServerProcess, node: RawClient, gcom: RawClient) -> None:
+    """Let a lot wait for `gcom`, who does not read: more than the network holds for it."""
+    await node.hello()
+    await gcom.hello()
+    gcom.stop_reading()
+    signal_text = '421["signal",{"type":"offer","data":{"sdp":"' + "x" * 250_000 + '"}}]'
+    for _ in range(100):
+        await node.send(signal_text)
+        await node.next_ack()
+
+
+PATIENT = {
+    "shutdown": {"drain": 60},
+    "limits": {"send_queue_bytes": 40_000_000, "memory_bytes": 80_000_000},
+}
+
+
+async def test_second_signal_stops_at_once(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, PATIENT) as server:
+        async with RawClient(server.url) as node, RawClient(server.url) as gcom:
+            await _stalled(server, node, gcom)
+            server.send(signal.SIGTERM)
+            await server.line("stopping")
+            since = time.monotonic()
+            server.send(signal.SIGTERM)
+            assert await server.exit_code() == 1
+            assert time.monotonic() - since < SPARE
+
+
+async def test_client_that_does_not_read_delays_a_stop_no_longer_than_drain(
+    tmp_path: Path,
+) -> None:
+    drain = 0.5
+    with ServerProcess(tmp_path, {**PATIENT, "shutdown": {"drain": drain}}) as server:
+        async with RawClient(server.url) as node, RawClient(server.url) as gcom:
+            await _stalled(server, node, gcom)
+            since = time.monotonic()
+            server.send(signal.SIGTERM)
+            assert await server.exit_code() == 0
+            assert time.monotonic() - since < drain + SPARE
+
+
+async def test_callers_are_refused_after_a_stop(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        server.send(signal.SIGTERM)
+        assert await server.exit_code() == 0
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", server.port)

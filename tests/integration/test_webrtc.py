@@ -1,0 +1,75 @@
+"""Real WebRTC through a real server: video frames and a data-channel message arrive.
+
+The Streaming Node is a process of its own, so that it can be killed. Each test takes about a
+second; `--repeat=20` runs each 20 times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import AsyncIterator
+
+import pytest
+
+from integration.clients_today import Gcom
+from integration.conftest import Visitors
+from integration.server import PATIENCE, ServerProcess
+from integration.test_today import running
+from integration.webrtc import Screen
+
+TESTS = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.repeat
+
+
+@asynccontextmanager
+async def streaming_node(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A Streaming Node's process. It ends by SIGKILL."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "integration.webrtc", url, cwd=TESTS
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _sees(gcom: Gcom, node: asyncio.subprocess.Process) -> None:
+    """The video of this very node plays, and its telemetry has come."""
+    screen = await asyncio.wait_for(gcom.calls.get(), PATIENCE)
+    assert isinstance(screen, Screen)
+    try:
+        await asyncio.wait_for(screen.plays, PATIENCE)
+        assert await asyncio.wait_for(screen.telemetry, PATIENCE) == f"node {node.pid}"
+    finally:
+        await screen.close()
+
+
+@pytest.mark.parametrize("name", ["node", ""], ids=["named", "unnamed"])
+async def test_gcom_first(visitors: Visitors, name: str) -> None:
+    gcom = Gcom(await visitors.join("gcom", kind="js-websocket", again=True), Screen)
+    async with running(gcom.run()), streaming_node(visitors.address(name=name)) as node:
+        await _sees(gcom, node)
+
+
+@pytest.mark.parametrize("name", ["node", ""], ids=["named", "unnamed"])
+async def test_node_first(visitors: Visitors, shared_server: ServerProcess, name: str) -> None:
+    seen = len(shared_server.lines)
+    async with streaming_node(visitors.address(name=name)) as node:
+        await shared_server.line("joined room", after=seen)
+        gcom = Gcom(await visitors.join("gcom", kind="js-websocket", again=True), Screen)
+        async with running(gcom.run()):
+            await _sees(gcom, node)
+
+
+async def test_node_is_killed_and_started_again(visitors: Visitors) -> None:
+    gcom = Gcom(await visitors.join("gcom", kind="js-websocket", again=True), Screen)
+    async with running(gcom.run()):
+        for _ in range(2):
+            async with streaming_node(visitors.address(name="node")) as node:
+                await _sees(gcom, node)
+    assert gcom.refused == []
