@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import secrets
 import sys
 from typing import Any, Sequence
@@ -88,6 +89,8 @@ def _load(options: argparse.Namespace) -> config.Loaded:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # aiohttp reads all of the system's CA certificates for its client, which is not used here.
+    os.environ.setdefault("SSL_CERT_FILE", os.devnull)
     from signaling_server import app, logs, startup  # what the other commands do without
 
     load = functools.partial(_load, options)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
 from signaling_server.core import config
-from signaling_server.core.auth import Tokens, parse_tokens
 from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
+
+if TYPE_CHECKING:
+    from signaling_server.core.auth import Tokens
 
 DEFAULT = "/etc/hawkeye-signaling/config.yaml"
 MAX_BYTES = 1 << 20  # every key with its meaning takes 4 KiB: a larger file is some other file
@@ -50,6 +52,8 @@ def _tokens(file: str | None) -> Tokens | None:
     """The tokens of a file; None: everybody may connect."""
     if file is None:
         return None
+    from signaling_server.core.auth import parse_tokens  # most servers have no tokens
+
     try:
         return parse_tokens(file, _text(file), RELEASED)
     except OSError as error:

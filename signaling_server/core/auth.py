@@ -77,6 +77,13 @@ class Tokens:
             raise Rejection("unauthorized", "the token has expired")
         return grant
 
+    def admit(
+        self, hello: Hello, token: str | None, default_room: str, wall_clock: float
+    ) -> tuple[Hello, Grant]:
+        """Who a client is by its token, and what that allows; raises Rejection `unauthorized`."""
+        grant = self.check(token, wall_clock)
+        return bind(hello, grant, default_room), grant
+
     def still_grants(self, grant: Grant) -> bool:
         """Whether a grant that was given is still there and unchanged."""
         return self._grants.get(grant.id) == grant

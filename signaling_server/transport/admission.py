@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
 from signaling_server.core import config
-from signaling_server.core.auth import Grant, Tokens, bind
 from signaling_server.core.hello import Hello, parse_hello, parse_token
 from signaling_server.core.limits import Penalties
 from signaling_server.core.relay import Relay
 from signaling_server.errors import Rejection
+
+if TYPE_CHECKING:
+    from signaling_server.core.auth import Grant, Tokens
 
 PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 """Refusals at connect after which a client stays away: Socket.IO connect errors."""
@@ -79,8 +81,8 @@ class Admission:
         default = self._config.rooms.default
         if self._tokens is None:
             return parse_hello(auth, fields, default), None
-        grant = self._tokens.check(parse_token(auth, fields), time.time())
-        return bind(parse_hello(auth, fields, ""), grant, default), grant
+        hello, token = parse_hello(auth, fields, ""), parse_token(auth, fields)
+        return self._tokens.admit(hello, token, default, time.time())
 
     def penalty(self, address: str) -> float:
         """Seconds that a failed log-in from an address waits for its answer."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from signaling_server.core.auth import Grant
 from signaling_server.core.events import Disconnected, Rejected
 from signaling_server.core.hello import Hello
 from signaling_server.core.limits import TokenBucket
 from signaling_server.core.messages import Signal
 from signaling_server.transport.outbox import Outbox
+
+if TYPE_CHECKING:
+    from signaling_server.core.auth import Grant
 
 dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 

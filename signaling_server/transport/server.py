@@ -6,14 +6,13 @@ import asyncio
 import functools
 import logging
 import time
-from typing import Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable
 
 import socketio
 from aiohttp import web
 
 from signaling_server.background import Background
 from signaling_server.core import config
-from signaling_server.core.auth import Tokens
 from signaling_server.core.events import (
     Close,
     Command,
@@ -40,6 +39,9 @@ from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
 from signaling_server.transport.polling import translate_request
 from signaling_server.transport.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from signaling_server.core.auth import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +179,8 @@ class Transport:
         try:
             if (connection is None) != (isinstance(data, str) and data.startswith("0")):
                 raise BadPacket("a CONNECT comes first, and once")
+            if not data:  # the library would not decode it, and act on a packet of nothing
+                raise BadPacket("an empty packet")
             await self._dispatch(engine_sid, data)
         except BadPacket:
             self._count_bad_packet(engine_sid)

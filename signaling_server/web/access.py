@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
-from signaling_server.core.auth import Tokens
 from signaling_server.errors import Rejection
+
+if TYPE_CHECKING:
+    from signaling_server.core.auth import Tokens
 
 
 def may_see_status(request: web.Request, tokens: Tokens | None, wall_clock: float) -> bool:
