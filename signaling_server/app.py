@@ -210,8 +210,7 @@ class App:
     def _observe(self, fact: Fact) -> None:
         now = time.monotonic()
         self.metrics.note(fact, now)
-        self._narrator.note(fact, now)
-        if self._sums_timer is None:
+        if self._narrator.note(fact, now) and self._sums_timer is None:
             self._set_sums_timer(now)
 
     def _set_sums_timer(self, now: float) -> None:

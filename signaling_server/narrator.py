@@ -45,18 +45,23 @@ class Narrator:
             Disconnected: _disconnected,
         }
 
-    def note(self, fact: Fact, now: float) -> None:
-        """Tell a fact, or count it for a sum. `now` is seconds on a monotonic clock."""
+    def note(self, fact: Fact, now: float) -> bool:
+        """Tell a fact; True if it was counted for a sum instead. `now` is of a monotonic clock."""
         if type(fact) is Delivered:
-            if log.isEnabledFor(logging.INFO) and self._signals.admit(
-                (fact.sender, fact.room), fact.signal.type, now, fact.signal.size
-            ):
-                _delivered(fact)
+            signal = fact.signal
+            if not log.isEnabledFor(logging.INFO):
+                return False
+            if not self._signals.admit((fact.sender, fact.room), signal.type, now, signal.size):
+                return True
+            _delivered(fact)
         elif type(fact) is Rejected:
-            if self._rejections.admit((fact.peer_id or fact.address, fact.room), fact.code, now):
-                _rejected(fact)
+            who = fact.peer_id or fact.address
+            if not self._rejections.admit((who, fact.room), fact.code, now):
+                return True
+            _rejected(fact)
         else:
             self._tellers[type(fact)](fact)
+        return False
 
     def next_deadline(self) -> float | None:
         """When `tell_sums` has something to tell."""
