@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from typing import Any, Callable, Iterator, NamedTuple, Tuple
 
 from signaling_server.errors import Rejection
@@ -41,6 +42,9 @@ _scan: Scanner = json.JSONDecoder(  # type: ignore[attr-defined]
     parse_constant=_refuse_constant, parse_int=float
 ).scan_once
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKET = re.compile(r"[\[\]{}]")
+_LEVELS = {"{": 1, "[": 1, "}": -1, "]": -1}
 
 
 def _standard_loads(text: str) -> Any:
@@ -93,7 +97,7 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
     if type(message) is not dict:
         raise Rejection("invalid-format", "a signal is an object: {type, data, to?}")
     # Brackets inside strings count here too: the exact answer is sought only when it may matter.
-    if text.count("{") + text.count("[") > max_depth and _depth(message) > max_depth:
+    if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
         raise _too_deep(max_depth)
 
     kind = message.get("type")
@@ -104,27 +108,25 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
     data = message.get("data")
     if type(data) is not dict and not (data is None and kind == "ice-candidate"):
         raise Rejection("invalid-data", f"data of type {kind} must be an object")
-    to = message.get("to") or None
+    to = message.get("to")
     if to is not None and type(to) is not str:
         raise Rejection("invalid-format", "to must be a peer_id (text)")
 
     body = _without_from(text) if "from" in message else text.rstrip()[:-1]
-    return Signal(kind, to, size, body)
+    return Signal(kind, to or None, size, body)
 
 
 def _too_deep(max_depth: int) -> Rejection:
     return Rejection("invalid-format", f"a signal may be nested {max_depth} levels deep")
 
 
-def _depth(value: Any) -> int:
-    """Levels of nesting: 0 for a plain value, 1 for {}."""
-    depth, level = 0, [value]
-    while True:
-        level = [item for item in level if type(item) in (dict, list)]
-        if not level:
-            return depth
-        depth += 1
-        level = [part for item in level for part in (item.values() if type(item) is dict else item)]
+def _depth(text: str) -> int:
+    """Levels of nesting of a JSON object: 1 for {}.
+
+    Counted in the text: of duplicate keys a parser keeps one value, a receiver reads them all.
+    """
+    brackets = _BRACKET.findall(_STRING.sub("", text))
+    return max(accumulate(map(_LEVELS.__getitem__, brackets)))
 
 
 def _without_from(text: str) -> str:
