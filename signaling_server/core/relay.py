@@ -348,11 +348,10 @@ class Relay:
                 continue
             count = peer.hold.expire(self._config.hold.max_age, now)
             self._set_due(peer)
-            if count:
-                message = f"{count} held signals dropped: nobody joined in time"
-                error = {"code": "expired", "message": message, "count": count}
-                outputs += self._tell(peer, "error", error)
-                outputs.append(Expired(peer.peer_id, peer.room.name, count))
+            message = f"{count} held signals dropped: nobody joined in time"
+            error = {"code": "expired", "message": message, "count": count}
+            outputs += self._tell(peer, "error", error)
+            outputs.append(Expired(peer.peer_id, peer.room.name, count))
         self._deadline = min(self._due.values(), default=None)
         return outputs
 

@@ -50,7 +50,7 @@ class Replay:
     def __init__(self, budget: Budget, seen: int = 0) -> None:
         self.seq = seen
         """The number of the newest signal. It goes on from what the client saw of an earlier peer:
-        should it never hear that this is a new one, it must not take old numbers for ours."""
+        if the welcome of this one is lost, the client returns with a number of that one."""
         self._budget = budget
         self._bytes = 0
         self._entries: deque[Kept | Told] = deque()
@@ -77,7 +77,7 @@ class Replay:
         return self.seq
 
     def settle(self, before: float) -> None:
-        """Drop what was sent before that time: it has arrived, or the break was noticed by then."""
+        """Drop what was sent before that time: the connection lived on, so it has arrived."""
         while self._entries and self._entries[0].at < before:
             self._drop_oldest()
 
