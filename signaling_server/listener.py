@@ -200,7 +200,7 @@ class Door:
         now = self._loop.time()
         if now - self._complained_at >= COMPLAINT_SECONDS:
             self._complained_at = now
-            log.error("out of file descriptors, %d callers turned away so far", self.turned_away)
+            log.error("no more connections, %d callers turned away so far", self.turned_away)
 
     async def _let_in(self, caller: socket.socket) -> None:
         timeout = TLS_HANDSHAKE_SECONDS if self.tls else None

@@ -17,7 +17,7 @@ from signaling_server.errors import ConfigError
 from signaling_server.listener import refuse_callers
 from signaling_server.systemd import Notifier
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 10
 LOOK_SECONDS = 0.5
 
 

@@ -267,7 +267,7 @@ def test_full_server_turns_callers_away_and_says_so_once(
     with caplog.at_level(logging.ERROR, "signaling_server.listener"):
         assert asyncio.run(scene()) == ([b""] * 3, 3)
     assert [record.getMessage() for record in caplog.records] == [
-        "out of file descriptors, 1 callers turned away so far"
+        "no more connections, 1 callers turned away so far"
     ]
 
 
