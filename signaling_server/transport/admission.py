@@ -14,6 +14,7 @@ from signaling_server.core.hello import Hello, parse_hello, parse_token
 from signaling_server.core.limits import Penalties
 from signaling_server.core.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport.polling import query_of
 
 if TYPE_CHECKING:
     from signaling_server.core.auth import Grant, Tokens
@@ -59,7 +60,7 @@ class Admission:
         """Why the client of a handshake has to wait, as far as its URL tells."""
         try:
             self._refuse_if_full(address_of(request))
-            hello, _ = self.identify(None, request.query_string)
+            hello, _ = self.identify(None, query_of(request))
             self._relay.admit_early(hello, time.monotonic())
         except Rejection as rejection:
             return None if rejection.code in PERMANENT else rejection

@@ -7,6 +7,7 @@ import functools
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterable
+from urllib.parse import parse_qs
 
 import socketio
 from aiohttp import web
@@ -37,7 +38,7 @@ from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
-from signaling_server.transport.polling import translate_request
+from signaling_server.transport.polling import query_of, translate_request
 from signaling_server.transport.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class Transport:
             on_signal=self._on_signal_frame if options.fast_path else None,
             on_bad_frame=self._count_bad_packet,
         )
-        ours = {"websocket": websocket, "translate_request": translate_request}
+        translate = functools.partial(translate_request, self._relay.budget)
+        ours = {"websocket": websocket, "translate_request": translate}
         sio.eio._async = {**sio.eio._async, **ours}
         self._dispatch = sio.eio.handlers["message"]
         self._open = sio.eio.handlers["connect"]
@@ -133,7 +135,8 @@ class Transport:
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serve the Socket.IO path; who has to wait gets a 503, after which clients try again."""
-        if "sid" not in request.query:
+        # As engine.io reads it: an empty sid, too, asks for a new connection.
+        if "sid" not in parse_qs(query_of(request)):
             rejection = self._admission.refusal(request)
             if rejection:
                 address = address_of(request)
@@ -145,7 +148,10 @@ class Transport:
         if request.method == "POST":  # a body that comes a byte a minute must not take a place
             options = self._config.socketio
             work = asyncio.wait_for(work, options.ping_interval + options.ping_timeout)
-        response: web.StreamResponse = await work
+        try:
+            response: web.StreamResponse = await work
+        except asyncio.TimeoutError:
+            raise web.HTTPRequestTimeout from None
         return response
 
     # --- engine.io: connections before they say hello, and their packets --------------------------

@@ -15,8 +15,8 @@ from typing import Any, Callable
 
 from aiohttp import WSMsgType, web
 
-ENGINE_PACKETS = tuple("123456")
-"""Engine.IO v4 packet types that a client sends (0 is OPEN, the server's)."""
+from signaling_server.transport.polling import ENGINE_PACKET
+
 SIGNAL = '42["signal",'
 """How an ordinary signal begins: Engine.IO MESSAGE, Socket.IO EVENT, the event's name."""
 ROOM_TO_WRITE = 32768
@@ -77,7 +77,7 @@ class WebSocket:
                     and self._on_signal(engine_sid, data[len(SIGNAL) : -1])
                 ):
                     continue
-                if data.startswith(ENGINE_PACKETS):
+                if ENGINE_PACKET.match(data):
                     return str(data)
                 self._on_bad_frame(engine_sid)
             elif message.type is not WSMsgType.BINARY:  # an attachment's event was refused already
