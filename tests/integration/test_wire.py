@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Iterator
@@ -157,3 +158,53 @@ async def test_client_that_does_not_say_hello_is_closed(tmp_path: Path) -> None:
                 await silent.receive()
             await node.send('421["signal",{"type":"offer","data":{}}]')
             assert (await node.receive()).startswith('431[{"ok":true')
+
+
+async def _polling_session(url: str, room: str) -> str:
+    """The path and query of a client that polls and has said hello."""
+    endpoint = f"/socket.io/?EIO=4&transport=polling&room={room}&name=node"
+    timeout = aiohttp.ClientTimeout(PATIENCE)
+    async with aiohttp.ClientSession(url, timeout=timeout) as session:
+        opened = await (await session.get(endpoint)).text()
+        endpoint += f"&sid={json.loads(opened[1:])['sid']}"
+        await session.post(endpoint, data="40")
+        await session.get(endpoint)
+    return endpoint
+
+
+async def _begin_to_post(
+    server: ServerProcess, endpoint: str, length: int, beginning: bytes
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send the beginning of a body, and let the server have it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST {endpoint} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
+    writer.write(head.encode() + beginning)
+    await writer.drain()
+    await asyncio.sleep(0.1)  # were it too short, the test would only be easier to pass
+    return reader, writer
+
+
+async def test_body_that_comes_in_pieces_is_read_whole(server: ServerProcess, room: str) -> None:
+    body = b'42["signal",{"type":"offer","data":{"sdp":"v=0"}}]'
+    async with RawClient(server.url, room=room, name="gcom") as gcom:
+        await gcom.hello()
+        endpoint = await _polling_session(server.url, room)
+        reader, writer = await _begin_to_post(server, endpoint, len(body), body[:20])
+        writer.write(body[20:])
+        assert (await asyncio.wait_for(reader.readline(), PATIENCE)).split()[1] == b"200"
+        writer.close()
+        signal = await gcom.next("signal")
+        assert signal == f'{body[:-2].decode()},"from":"node"}}]'
+
+
+async def test_body_that_breaks_off_ends_the_connection_quietly(
+    server: ServerProcess, room: str
+) -> None:
+    async with RawClient(server.url, room=room, name="gcom") as gcom:
+        await gcom.hello()
+        endpoint = await _polling_session(server.url, room)
+        _, writer = await _begin_to_post(server, endpoint, 100, b'42["signal",{"type"')
+        writer.transport.abort()
+        left = json.loads((await gcom.next("peer_left"))[2:])[1]
+        assert left["peer_id"] == "node"
+    assert "Traceback" not in "\n".join(server.lines)
