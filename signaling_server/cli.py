@@ -12,7 +12,7 @@ from typing import Any, Sequence
 from signaling_server import config_files
 from signaling_server.core import config
 from signaling_server.core.hello import NAME
-from signaling_server.errors import ConfigError, StartError
+from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 
 EX_CONFIG = 78
@@ -22,7 +22,7 @@ LEVELS = ("debug", "info", "warning", "error")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    commands = ("serve", "check-config", "print-config", "new-token")
+    commands = ("serve", "check-config", "print-config", "status", "probe", "new-token")
     if not given or (given[0] not in commands and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "serve")
     options = _parser().parse_args(given)
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
-    except StartError as error:
+    except (StartError, NoAnswerError) as error:
         print(f"hawkeye-signaling: {error}", file=sys.stderr)
         return 1
     return code
@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
         "print-config", help="print the merged configuration and its origins"
     )
     show.set_defaults(run=_print_config)
+    status = commands.add_parser("status", help="how the server is, and why there is no video")
+    probe = commands.add_parser("probe", help="let two clients do a real handshake")
+    for command, function in ((status, "status"), (probe, "probe")):
+        command.add_argument("--url", metavar="URL", help="of the server; default: the one here")
+        command.add_argument("--token", metavar="T", help="better in HAWKEYE_TOKEN: ps shows this")
+        command.add_argument("--cafile", metavar="PEM", help="the authority to trust (https)")
+        command.add_argument("--json", action="store_true", help="for programs")
+        command.set_defaults(run=functools.partial(_ask, function))
     token = commands.add_parser("new-token", help="make a token for auth.tokens_file")
     token.add_argument("--name", metavar="N", required=True, help="the name that it binds")
     token.add_argument("--role", metavar="R", help="a label, such as streaming-node")
@@ -68,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "--room", metavar="X", action="append", default=[], help="a room it may join"
     )
     token.set_defaults(run=_new_token)
-    for command in (serve, check, show):
+    for command in (serve, check, show, status, probe):
         command.add_argument("--config", metavar="FILE", help="instead of /etc/hawkeye-signaling")
     return parser
 
@@ -111,6 +119,22 @@ def _check_config(options: argparse.Namespace) -> int:
 def _print_config(options: argparse.Namespace) -> int:
     print(config.render(_load(options)), end="")
     return 0
+
+
+def _ask(function: str, options: argparse.Namespace) -> int:
+    from signaling_server import ask
+
+    token = options.token or os.environ.get("HAWKEYE_TOKEN")
+    url = options.url or _own_url(config_files.read(options.config, {}).config)
+    code: int = getattr(ask, function)(url, token, options.cafile, options.json)
+    return code
+
+
+def _own_url(settings: config.Config) -> str:
+    """Where the server of this configuration answers on this machine."""
+    scheme = "https" if settings.tls.certificate else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.listen.port}"
 
 
 def _new_token(options: argparse.Namespace) -> int:

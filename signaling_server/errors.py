@@ -3,6 +3,7 @@
 SignalingError
 ├── ConfigError     the configuration cannot be used; exit code 78 (EX_CONFIG of sysexits.h)
 ├── StartError      the server cannot start; exit code 1
+├── NoAnswerError   a server that was asked does not answer; exit code 1
 └── Rejection       a client did something it may not: carries the reply that the client deserves
 """
 
@@ -38,6 +39,10 @@ class ConfigError(SignalingError):
 
 class StartError(SignalingError):
     """The server cannot start (port in use, bad address, no permission)."""
+
+
+class NoAnswerError(SignalingError):
+    """A server that was asked does not answer, or not so that it helps."""
 
 
 class Rejection(SignalingError):
