@@ -87,7 +87,9 @@ class Connection:
 
     def rejected(self, code: str, message: str) -> Rejected:
         """The fact that it was refused something."""
-        return Rejected(self.sid, self.peer_id, self.hello.room, self.address, code, message)
+        # Until it has a name it is known by its address: the log sums what comes from there.
+        name = self.peer_id if self.hello.room else ""
+        return Rejected(self.sid, name, self.hello.room, self.address, code, message)
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
         """Send an event of our own."""

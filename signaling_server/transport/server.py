@@ -81,6 +81,8 @@ class Transport:
         """By Socket.IO sid."""
         self._by_engine: dict[str, Connection] = {}
         """The same by engine.io sid."""
+        self._greeted: set[str] = set()
+        """The engine.io sids whose CONNECT has come."""
         self._use(settings)
         self._sio = self._socketio(with_tokens=tokens is not None)
         self._sockets: dict[str, Any] = self._sio.eio.sockets
@@ -164,6 +166,7 @@ class Transport:
 
     async def _on_end(self, engine_sid: str, reason: str) -> None:
         self._admission.ended(address_of(self._sio.environ[engine_sid]["aiohttp.request"]))
+        self._greeted.discard(engine_sid)
         await self._end(engine_sid, reason)
         socket = self._sockets.get(engine_sid)
         if socket is not None:
@@ -174,7 +177,7 @@ class Transport:
 
     def _check_hello(self, engine_sid: str) -> None:
         socket = self._sockets.get(engine_sid)
-        if socket is not None and engine_sid not in self._by_engine:
+        if socket is not None and engine_sid not in self._greeted:
             self._abort(socket)
 
     async def _on_message(self, engine_sid: str, data: Any) -> None:
@@ -183,11 +186,14 @@ class Transport:
         if isinstance(data, bytes):
             return  # the attachment of an event that was refused
         try:
-            if (connection is None) != (isinstance(data, str) and data.startswith("0")):
+            greets = isinstance(data, str) and data.startswith("0")
+            if greets == (engine_sid in self._greeted) or (connection is None and not greets):
                 raise BadPacket("a CONNECT comes first, and once")
             if not data:  # the library would not decode it, and act on a packet of nothing
                 raise BadPacket("an empty packet")
+            self._greeted.add(engine_sid)
             await self._dispatch(engine_sid, data)
+            self._settle(engine_sid, connection)
         except BadPacket:
             self._count_bad_packet(engine_sid)
         except Rejection as rejection:
@@ -197,10 +203,26 @@ class Transport:
                 if ack_id:
                     connection.answer(ack_id, answer)
         except Exception:
-            log.exception("a packet could not be handled; its connection is closed")
-            self._abort(self._sockets[engine_sid])
-        if connection is None and engine_sid in self._by_engine:
-            self._by_engine[engine_sid].outbox.uncork()
+            self._crashed(engine_sid)
+
+    def _settle(self, engine_sid: str, before: Connection | None) -> None:
+        """After a packet: who came in by it may hear, who is not in any more has to go."""
+        socket = self._sockets.get(engine_sid)
+        connection = self._by_engine.get(engine_sid)
+        if connection is None:
+            if socket is not None:
+                self._background.start(self._finish(socket, after=FAREWELL))
+        elif before is None:
+            connection.outbox.uncork()
+            if socket is None or socket.closed:
+                self._let_go(connection)
+
+    def _crashed(self, engine_sid: str) -> None:
+        """A mistake of ours costs one connection, and never the server."""
+        log.exception("a packet could not be handled; its connection is closed")
+        socket = self._sockets.get(engine_sid)
+        if socket is not None:
+            self._abort(socket)
 
     def _count_bad_packet(self, engine_sid: str) -> None:
         connection = self._by_engine.get(engine_sid)
@@ -230,8 +252,9 @@ class Transport:
             self._note(connection, rejection)
             if rejection.code in PERMANENT:
                 if rejection.code == "unauthorized":
-                    await asyncio.sleep(self._admission.penalty(connection.address))
-                self._background.start(self._finish(socket, after=FAREWELL))
+                    penalty = self._admission.penalty(connection.address)
+                    # Whoever is gone before a connect handler ends would never be let go.
+                    await asyncio.sleep(min(penalty, self._config.socketio.ping_timeout / 2))
                 raise socketio.exceptions.ConnectionRefusedError(
                     rejection.code, rejection.payload()
                 ) from None
@@ -246,7 +269,9 @@ class Transport:
         self._perform(outputs)
 
     def _on_disconnect(self, sid: str, reason: str) -> None:
-        connection = self._connections.pop(sid)
+        connection = self._connections.pop(sid, None)
+        if connection is None:  # let go before
+            return
         self._by_engine.pop(connection.socket.sid, None)
         goodbye = reason == "client disconnect" or connection.said_goodbye
         reason = connection.closed_for or ("goodbye" if goodbye else _REASONS.get(reason, reason))
@@ -261,7 +286,10 @@ class Transport:
         connection = self._by_engine.get(engine_sid)
         if connection is None:
             return False
-        self._relay_signal(connection, text)
+        try:
+            self._relay_signal(connection, text)
+        except Exception:
+            self._crashed(engine_sid)
         return True
 
     def _relay_signal(self, connection: Connection, text: str) -> dict[str, Any]:
@@ -412,5 +440,14 @@ class Transport:
         ]
         for connection in lost:
             log.warning("%s has no socket any more and is let go", connection.peer_id)
-            self._on_disconnect(connection.sid, "transport error")
-        return len(lost)
+            self._let_go(connection)
+        ghosts = [sid for sid in self._relay.peers if sid not in self._connections]
+        for sid in ghosts:
+            log.warning("%s has no connection any more and is let go", sid)
+            self._perform(self._relay.handle(Left(sid, "connection-lost", False), self._clock()))
+        return len(lost) + len(ghosts)
+
+    def _let_go(self, connection: Connection) -> None:
+        """End a connection whose end engine.io did not tell."""
+        self._on_disconnect(connection.sid, "transport error")
+        self._sio.manager.basic_disconnect(connection.sid, "/")
