@@ -6,12 +6,17 @@ from collections import deque
 from typing import NamedTuple
 
 from signaling_server.core import config
-from signaling_server.core.limits import Budget
+from signaling_server.core.limits import Budget, memory_of
 from signaling_server.core.messages import Signal
 from signaling_server.errors import Rejection
 
 OVERHEAD = 256
 """Bytes that a kept signal costs beside its own text: objects, deque, headers."""
+
+
+def cost(signal: Signal) -> int:
+    """Bytes that a kept signal counts."""
+    return OVERHEAD + max(signal.size, memory_of(signal.body))
 
 
 class _Held(NamedTuple):
@@ -41,7 +46,7 @@ class Hold:
         """Keep a signal; a new offer replaces the older ones. Raises Rejection `hold-full`."""
         replaces = signal.type == "offer"
         count, used = (0, 0) if replaces else (len(self._held), self._bytes)
-        size = signal.size + OVERHEAD
+        size = cost(signal)
         if count >= limits.max_messages or used + size > limits.max_bytes:
             raise Rejection("hold-full", f"{count} signals wait already for somebody to join")
         if not self._budget.take(used + size - self._bytes):
@@ -67,7 +72,7 @@ class Hold:
         """Drop what is older than `max_age` seconds; how many that were."""
         count = 0
         while self._held and self._held[0].at + max_age <= now:
-            size = self._held.popleft().signal.size + OVERHEAD
+            size = cost(self._held.popleft().signal)
             self._bytes -= size
             self._budget.give(size)
             count += 1

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from sys import getsizeof
+
+_HEADER = getsizeof("")
+
+
+def memory_of(text: str) -> int:
+    """Bytes that the characters of a text take here: one wide one makes all of them 4 bytes."""
+    return getsizeof(text) - _HEADER
+
 
 class Budget:
-    """Bytes that all queues, holds and resume buffers share (`limits.memory_bytes`)."""
+    """Bytes that all buffers, queues, holds and resume buffers share (`limits.memory_bytes`).
 
-    __slots__ = ("total", "used")
+    What may wait (holds) is taken only while it is there. What is on its way (queues) is charged
+    even if it is not; then whoever has more than his share has to go. So no more than twice the
+    total is ever used, and who has little under way is not harmed by who has much.
+    """
 
-    def __init__(self, total: int) -> None:
+    __slots__ = ("share", "total", "used")
+
+    def __init__(self, total: int, share: int = 0) -> None:
         self.total = total
+        self.share = share
+        """Bytes of the total for each connection."""
         self.used = 0
 
     def take(self, size: int) -> bool:
@@ -19,8 +35,16 @@ class Budget:
         self.used += size
         return True
 
+    def charge(self, size: int) -> None:
+        """Count `size` bytes that are there already."""
+        self.used += size
+
+    def exceeded_by(self, size: int) -> bool:
+        """Whether memory is short, and who has `size` bytes has more than his share."""
+        return self.used > self.total and size > self.share
+
     def give(self, size: int) -> None:
-        """Return `size` bytes that were taken."""
+        """Return `size` bytes that were taken or charged."""
         self.used -= size
 
 

@@ -357,7 +357,9 @@ class Relay:
 
     def _reconfigured(self, event: Reconfigured, now: float) -> list[Output]:
         self._config = event.config
-        self.budget.total = event.config.limits.memory_bytes
+        limits = event.config.limits
+        self.budget.total = limits.memory_bytes
+        self.budget.share = limits.memory_bytes // limits.connections
         socketio = event.config.socketio
         # A PING goes out every ping_interval and must be answered within ping_timeout, which
         # engine.io checks once in a ping_timeout: a connection that lives longer has delivered.

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core import config
-from signaling_server.core.hold import OVERHEAD
+from signaling_server.core.hold import OVERHEAD, cost
 from signaling_server.core.limits import Budget
 from signaling_server.core.messages import Signal
 
@@ -149,4 +149,4 @@ class Replay:
 
 
 def _size(entry: Kept | Told) -> int:
-    return OVERHEAD + (entry.signal.size if isinstance(entry, Kept) else 0)
+    return cost(entry.signal) if isinstance(entry, Kept) else OVERHEAD

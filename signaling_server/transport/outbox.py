@@ -8,23 +8,31 @@ from typing import Any
 from engineio import packet
 
 from signaling_server.core import config
-from signaling_server.core.limits import Budget
+from signaling_server.core.limits import Budget, memory_of
 
 BATCH = 16
 """Packets in one answer to a poll: the Python client drops its connection on more."""
+BATCH_BYTES = 262144
+"""Bytes in a batch after which no more packet is taken."""
+OVERHEAD = 256
+"""Bytes that a packet costs beside its text."""
 
 
 class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
     """engine.io's queue of packets to write, which counts the bytes it holds.
 
-    engine.io takes a batch with one `get` and as many `get_nowait` as there are packets.
+    engine.io takes a batch with one `get` and as many `get_nowait` as there are packets. What it
+    took counts to the budget until it asks for more: it has written it then.
     """
 
     def __init__(self, budget: Budget) -> None:
         super().__init__()
         self.bytes = 0
+        self.poll: Any = None
+        """The GET that is being answered with what was taken."""
         self._budget = budget
         self._batch = 0
+        self._in_batch = 0
         self._waited_for = False
 
     @property
@@ -34,7 +42,8 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
     async def get(self) -> Any:
         """The first packet of a batch."""
-        self._batch = 0
+        self._budget.give(self._in_batch)
+        self._batch = self._in_batch = 0
         self._waited_for = True
         try:
             return await super().get()
@@ -43,7 +52,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
     def get_nowait(self) -> Any:
         """The next one; raises QueueEmpty if there is none, or no room for it in the batch."""
-        if self._batch == BATCH:
+        if self._batch == BATCH or self._in_batch >= BATCH_BYTES:
             raise asyncio.QueueEmpty
         item = super().get_nowait()
         self._batch += 1
@@ -51,26 +60,31 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
     def abandon(self) -> None:
         """The connection has ended: what is left counts no more."""
-        self._budget.give(self.bytes)
+        self._budget.give(self.bytes + self._in_batch)
         self._budget = Budget(0)
 
     def _put(self, item: Any) -> None:
         size = _size(item)
         self.bytes += size
-        self._budget.used += size
+        self._budget.charge(size)
         super()._put(item)
 
     def _get(self) -> Any:
         item = super()._get()
         size = _size(item)
         self.bytes -= size
-        self._budget.give(size)
+        self._in_batch += size
         return item
 
 
 def _size(item: Any) -> int:
     data = getattr(item, "data", None)
-    return len(data) if isinstance(data, str) else 0
+    return cost(data) if isinstance(data, str) else 0
+
+
+def cost(text: str) -> int:
+    """Bytes that a packet with this text counts."""
+    return OVERHEAD + memory_of(text)
 
 
 class Outbox:
@@ -88,7 +102,7 @@ class Outbox:
         socket = self._socket
         if self._corked is not None:
             self._corked.append(text)
-        elif socket.upgraded and socket.websocket.writable:
+        elif socket.upgraded and socket.websocket.has_room_for(len(text)):
             socket.websocket.write(f"{packet.MESSAGE}{text}")
         elif not socket.closed:
             socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
@@ -103,9 +117,9 @@ class Outbox:
         """Whether more waits than may, because the client does not read."""
         messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
         if self._corked:
-            messages, size = len(self._corked), sum(map(len, self._corked))
+            messages, size = len(self._corked), sum(map(cost, self._corked))
         return messages > 0 and (
             messages > limits.send_queue_messages
             or size > limits.send_queue_bytes
-            or budget.used > budget.total
+            or budget.exceeded_by(size)
         )

@@ -35,9 +35,10 @@ class Body:
 
     async def read(self, length: int) -> bytes:
         """Its `length` bytes; raises EngineIOError if they do not come, or are no packets."""
-        if not self._budget.take(length):
-            raise exceptions.EngineIOError("no memory is left for the body")
+        self._budget.charge(length)
         try:
+            if self._budget.exceeded_by(length):
+                raise ValueError("no memory is left for the body")
             body = await self._content.readexactly(length)
             packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
         except (asyncio.IncompleteReadError, OSError, web.RequestPayloadError, ValueError) as error:

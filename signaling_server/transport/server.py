@@ -119,6 +119,7 @@ class Transport:
             compression=options.compression,
             on_signal=self._on_signal_frame if options.fast_path else None,
             on_bad_frame=self._count_bad_packet,
+            budget=self._relay.budget,
         )
         translate = functools.partial(translate_request, self._relay.budget)
         ours = {"websocket": websocket, "translate_request": translate}
@@ -138,7 +139,8 @@ class Transport:
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serve the Socket.IO path; who has to wait gets a 503, after which clients try again."""
         # As engine.io reads it: an empty sid, too, asks for a new connection.
-        if "sid" not in parse_qs(query_of(request)):
+        engine_sid = parse_qs(query_of(request)).get("sid", [""])[0]
+        if not engine_sid:
             rejection = self._admission.refusal(request)
             if rejection:
                 address = address_of(request)
@@ -146,14 +148,44 @@ class Transport:
                 return web.json_response(
                     rejection.payload(), status=503, headers={"Retry-After": str(RETRY_AFTER)}
                 )
+        if "Upgrade" in request.headers or request.method == "OPTIONS":
+            upgraded: web.StreamResponse = await self._sio.handle_request(request)
+            return upgraded
+        options = self._config.socketio
+        seconds = options.ping_interval + options.ping_timeout
+        if request.method == "POST":
+            return await self._receive(request, seconds)
+        return await self._poll(request, engine_sid, seconds)
+
+    async def _receive(self, request: web.Request, seconds: float) -> web.StreamResponse:
+        """Take a POST; a body that comes a byte a minute must not take a place."""
         work = self._sio.handle_request(request)
-        if request.method == "POST":  # a body that comes a byte a minute must not take a place
-            options = self._config.socketio
-            work = asyncio.wait_for(work, options.ping_interval + options.ping_timeout)
         try:
-            response: web.StreamResponse = await work
+            response: web.StreamResponse = await asyncio.wait_for(work, seconds)
         except asyncio.TimeoutError:
             raise web.HTTPRequestTimeout from None
+        return response
+
+    async def _poll(
+        self, request: web.Request, engine_sid: str, seconds: float
+    ) -> web.StreamResponse:
+        """Answer a GET. A client has one at a time, and has to read the answer in time."""
+        socket = self._sockets.get(engine_sid)
+        if socket is not None:
+            if socket.queue.poll is not None:
+                self._abort(socket)
+                raise web.HTTPBadRequest
+            socket.queue.poll = request
+        response: web.StreamResponse = await self._sio.handle_request(request)
+        try:
+            await response.prepare(request)
+            await asyncio.wait_for(response.write_eof(), seconds)
+        except (asyncio.TimeoutError, ConnectionError):
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            if socket is not None:
+                socket.queue.poll = None
         return response
 
     # --- engine.io: connections before they say hello, and their packets --------------------------
@@ -171,6 +203,9 @@ class Transport:
         socket = self._sockets.get(engine_sid)
         if socket is not None:
             socket.queue.abandon()
+            poll = socket.queue.poll
+            if poll is not None and poll.transport and poll.transport.get_write_buffer_size():
+                poll.transport.abort()
             if not socket.upgraded:
                 # Answers the GET that waits: engine.io would let it wait for the ping timeout.
                 socket.queue.put_nowait(None)

@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 from aiohttp import WSMsgType, web
 
+from signaling_server.core.limits import Budget
 from signaling_server.transport.polling import ENGINE_PACKET
 
 SIGNAL = '42["signal",'
@@ -37,6 +38,7 @@ class WebSocket:
         compression: bool,
         on_signal: Callable[[str, str], bool] | None,
         on_bad_frame: Callable[[str], None],
+        budget: Budget,
     ) -> None:
         self._handler = handler
         self._engine_socket = handler.__self__  # type: ignore[attr-defined]
@@ -47,6 +49,7 @@ class WebSocket:
         self._on_bad_frame = on_bad_frame
         self._socket: web.WebSocketResponse
         self._tcp: Any = None
+        self._meter = Meter(budget, self.abort)
         self._loop = asyncio.get_running_loop()
         self._frames: list[bytes] = []
         self._size = 0
@@ -60,7 +63,11 @@ class WebSocket:
         )
         await self._socket.prepare(request)
         self._tcp = request.transport
-        await self._handler(self)
+        self._meter.watch(request.protocol)
+        try:
+            await self._handler(self)
+        finally:
+            self._meter.close()
         return self._socket
 
     async def wait(self) -> str:
@@ -70,6 +77,7 @@ class WebSocket:
             message = await self._socket.receive()
             data = message.data
             if message.type is WSMsgType.TEXT:
+                self._meter.taken(len(data))
                 if (
                     self._on_signal is not None
                     and data.startswith(SIGNAL)
@@ -93,15 +101,14 @@ class WebSocket:
         sent = self._engine_socket.last_ping  # None while no PING is unanswered
         return bool(sent and time.monotonic() - sent > self._server.ping_timeout / 2)
 
-    @property
-    def writable(self) -> bool:
+    def has_room_for(self, size: int) -> bool:
         """Whether `write` may be used: not while engine.io has something to write before."""
         return (
             self._on_signal is not None
             and self._engine_socket.upgraded
             and self._engine_socket.queue.idle
             and not self._compression
-            and self._size + self._tcp.get_write_buffer_size() < ROOM_TO_WRITE
+            and size + self._size + self._tcp.get_write_buffer_size() < ROOM_TO_WRITE
         )
 
     def write(self, text: str) -> None:
@@ -140,6 +147,51 @@ class WebSocket:
         """End the TCP connection at once."""
         if self._tcp is not None:
             self._tcp.abort()
+
+
+class Meter:
+    """Counts to the common memory what has come of messages that are not whole yet.
+
+    aiohttp collects the frames of a message up to its limit, which times all connections is more
+    memory than there is.
+    """
+
+    def __init__(self, budget: Budget, abort: Callable[[], None]) -> None:
+        self._budget = budget
+        self._abort = abort
+        self._parser: Any = None
+        self._unread = 0
+        self._last = 0
+
+    def watch(self, protocol: Any) -> None:
+        """Stand between aiohttp's protocol and its parser of frames."""
+        self._parser = protocol._payload_parser
+        if self._parser is not None:  # else the client is gone already
+            protocol._payload_parser = self
+
+    def feed_data(self, data: bytes) -> Any:
+        """Bytes have come from the network."""
+        self._last = len(data)
+        self._unread += self._last
+        self._budget.charge(self._last)
+        if self._budget.exceeded_by(self._unread):
+            self._abort()
+        return self._parser.feed_data(data)
+
+    def feed_eof(self) -> None:
+        """Nothing more will come."""
+        self._parser.feed_eof()
+
+    def taken(self, size: int) -> None:
+        """A message was read. What is left of the last bytes may be the beginning of another."""
+        left = max(0, min(self._unread - size, self._last))
+        self._budget.give(self._unread - left)
+        self._unread = left
+
+    def close(self) -> None:
+        """The connection has ended."""
+        self._budget.give(self._unread)
+        self._unread = 0
 
 
 def _header(length: int) -> bytes:

@@ -8,7 +8,7 @@ from engineio import packet
 
 from signaling_server.core import config
 from signaling_server.core.limits import Budget
-from signaling_server.transport.outbox import BATCH, Outbox, SendQueue
+from signaling_server.transport.outbox import BATCH, BATCH_BYTES, OVERHEAD, Outbox, SendQueue
 
 
 class WebSocket:
@@ -17,6 +17,9 @@ class WebSocket:
     def __init__(self) -> None:
         self.writable = True
         self.frames: list[str] = []
+
+    def has_room_for(self, size: int) -> bool:
+        return self.writable
 
     def write(self, text: str) -> None:
         self.frames.append(text)
@@ -76,6 +79,37 @@ def test_a_poll_takes_no_more_than_a_batch() -> None:
     act(scene)
 
 
+def test_a_batch_of_large_packets_is_short() -> None:
+    async def scene(socket: Socket) -> None:
+        outbox = Outbox(socket)
+        outbox.uncork()
+        texts = [str(number) * (BATCH_BYTES // 2) for number in range(4)]
+        for text in texts:
+            outbox.send(text)
+        assert await socket.poll() == texts[:2]
+        assert await socket.poll() == texts[2:]
+
+    act(scene)
+
+
+def test_one_wide_character_makes_a_text_count_four_times_as_much() -> None:
+    async def scene(socket: Socket) -> None:
+        socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "x" * 1000 + "\N{HELICOPTER}"))
+        assert socket.budget.used > 4000
+
+    act(scene)
+
+
+def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
+    async def scene(socket: Socket) -> None:
+        socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
+        await socket.queue.get()
+        socket.queue.abandon()
+        assert socket.budget.used == 0
+
+    act(scene)
+
+
 def test_writable_websocket_is_written_to_at_once() -> None:
     async def scene(socket: Socket) -> None:
         outbox = Outbox(socket)
@@ -126,9 +160,12 @@ def test_bytes_that_wait_come_out_of_the_common_budget() -> None:
             None,
         ):
             socket.queue.put_nowait(item)
-        assert (socket.queue.bytes, socket.budget.used) == (3, 3)
+        size = OVERHEAD + 3
+        assert (socket.queue.bytes, socket.budget.used) == (size, size)
         await socket.queue.get()
-        assert (socket.queue.bytes, socket.budget.used) == (0, 0)
+        assert (socket.queue.bytes, socket.budget.used) == (0, size), "it is not written yet"
+        await socket.queue.get()
+        assert socket.budget.used == 0
 
     act(scene)
 
@@ -153,7 +190,8 @@ def test_client_that_does_not_read_is_over_its_bounds(
     texts: list[str], over: bool, corked: bool
 ) -> None:
     async def scene(socket: Socket) -> None:
-        limits = config.Limits(send_queue_messages=3, send_queue_bytes=10)
+        most = OVERHEAD * len(texts) + 10
+        limits = config.Limits(send_queue_messages=3, send_queue_bytes=most)
         outbox = Outbox(socket)
         if not corked:
             outbox.uncork()
@@ -164,14 +202,14 @@ def test_client_that_does_not_read_is_over_its_bounds(
     act(scene)
 
 
-def test_when_memory_is_short_all_that_let_something_wait_are_over() -> None:
+def test_when_memory_is_short_who_has_more_than_his_share_is_over() -> None:
     async def scene(socket: Socket) -> None:
         outbox, limits = Outbox(socket), config.Limits()
         outbox.uncork()
         assert not outbox.over(limits, Budget(-1))
         outbox.send("four")
         assert outbox.over(limits, socket.budget)
-        await socket.queue.get()
+        socket.budget.share = socket.queue.bytes
         assert not outbox.over(limits, socket.budget)
 
     act(scene, total=3)
