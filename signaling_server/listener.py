@@ -154,6 +154,11 @@ class Door:
         if self._entering:
             await asyncio.wait(self._entering, timeout=CLOSE_SECONDS)
 
+    @property
+    def entering(self) -> int:
+        """Callers who are not with their protocol yet, such as those in a TLS handshake."""
+        return len(self._entering)
+
     def recognise(self, protocol: asyncio.BaseProtocol) -> None:
         """A caller has sent a whole request: it may stay."""
         timer = self._strangers.pop(protocol, None)

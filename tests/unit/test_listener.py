@@ -171,6 +171,7 @@ def test_caller_accepted_while_the_door_closes_is_not_lost(notifier: RecordingNo
         door = Door(listener, Greeting, Background().start)
         caller = await call(listener)
         door._accept_some()  # this very instant
+        assert door.entering == 1
         await door.close()
         return await heard(caller)
 
