@@ -31,7 +31,7 @@ from signaling_server.tls import Certificate
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
 from signaling_server.watchdog import SelfCheck, keep_watch
-from signaling_server.web import health, pages
+from signaling_server.web import health
 from signaling_server.web.access import may_see_status
 
 log = logging.getLogger(__name__)
@@ -75,9 +75,8 @@ class App:
     def _web(self) -> web.AppRunner:
         site = web.Application(middlewares=[self._recognise])
         site.add_routes(health.routes(self.health))
-        path = self.config.socketio.path.rstrip("/") + "/"
-        site.add_routes(pages.routes(lambda: self.config.status.enabled, path))
         for method in ("GET", "POST", "OPTIONS"):
+            path = self.config.socketio.path.rstrip("/") + "/"
             site.router.add_route(method, path, self.transport.handle_request)
         return web.AppRunner(site, handle_signals=False, access_log=None)
 
