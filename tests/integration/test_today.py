@@ -38,6 +38,9 @@ class PaperCall:
         assert answer["sdp"] == f"to offer {self.number}"
         self.accepted.set_result(answer)
 
+    async def add_candidate(self, candidate: dict[str, Any]) -> None:
+        """There is nothing to connect."""
+
     async def close(self) -> None:
         """Nothing to hang up."""
 
