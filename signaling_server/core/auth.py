@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import re
 from datetime import datetime, timezone
 from typing import Any, Iterable, NamedTuple
@@ -127,7 +128,7 @@ def file_line(token: str, token_id: str, name: str, role: str | None, rooms: Ite
     """The line for the tokens file."""
     parts = [f"id: {token_id}", f'sha256: "{digest(token)}"', f'name: "{name}"']
     if role:
-        parts.append(f'role: "{role}"')
+        parts.append(f"role: {json.dumps(role, ensure_ascii=False)}")
     listed = ", ".join(f'"{room}"' for room in rooms)
     if listed:
         parts.append(f"rooms: [{listed}]")

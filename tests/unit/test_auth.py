@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from signaling_server.core import auth
+from signaling_server.core.auth import Grant, Tokens, bind, digest, file_line, new_token
+from signaling_server.core.auth import parse_tokens as parse
+from signaling_server.core.hello import Hello
+from signaling_server.errors import ConfigError, Rejection
+
+RELEASED = 1_793_491_200.0
+NOW = RELEASED + 86400
+TOKEN, TOKEN_ID = new_token(bytes(range(auth.ID_BYTES + auth.SECRET_BYTES)))
+OTHER, OTHER_ID = new_token(bytes(range(100, 100 + auth.ID_BYTES + auth.SECRET_BYTES)))
+GRANT = Grant(TOKEN_ID, digest(TOKEN), "gcom")
+
+
+def tokens(*grants: Grant) -> Tokens:
+    return Tokens(grants or [GRANT], RELEASED)
+
+
+def refusal(given: Tokens, token: str | None, now: float = NOW) -> str:
+    with pytest.raises(Rejection) as raised:
+        given.check(token, now)
+    assert raised.value.code == "unauthorized"
+    assert not token or token not in raised.value.message
+    return raised.value.message
+
+
+def test_token_has_its_id_and_32_random_bytes_in_it() -> None:
+    assert re.fullmatch(r"hs_[a-z2-7]{8}_[A-Za-z0-9_-]{43}", TOKEN)
+    assert TOKEN.split("_")[1] == TOKEN_ID
+    assert len({new_token(bytes([n] * 37))[0] for n in range(256)}) == 256
+
+
+def test_known_token_gives_its_grant() -> None:
+    assert tokens().check(TOKEN, NOW) is GRANT
+    assert len(tokens()) == 1
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_no_token_is_told_that_one_is_wanted(token: str | None) -> None:
+    assert refusal(tokens(), token) == "this server wants a token"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        OTHER,
+        "hs_",
+        "x",
+        TOKEN[:-1],
+        TOKEN + "A",
+        TOKEN + "\n",
+        " " + TOKEN,
+        TOKEN.upper(),
+        f"hs_{TOKEN_ID}_{OTHER.split('_', 2)[2]}",
+        f"hs_{OTHER_ID}_{TOKEN.split('_', 2)[2]}",
+        GRANT.sha256,
+        f"hs_{TOKEN_ID}_{GRANT.sha256[:43]}",
+        "\ud800" * 50,
+        "x" * 1_000_000,
+    ],
+    ids=lambda token: repr(token)[:30],
+)
+def test_any_other_token_is_not_known(token: str) -> None:
+    assert refusal(tokens(), token) == "the token is not known here"
+
+
+@pytest.mark.parametrize(("now", "good"), [(-1.0, True), (0.0, False), (1.0, False)])
+def test_token_expires_at_its_time(now: float, good: bool) -> None:
+    given = tokens(GRANT._replace(expires=NOW))
+    if good:
+        assert given.check(TOKEN, NOW + now)
+    else:
+        assert refusal(given, TOKEN, NOW + now) == "the token has expired"
+
+
+@pytest.mark.parametrize("clock", [0.0, RELEASED - 1])
+def test_clock_that_is_not_set_yet_judges_nothing(clock: float) -> None:
+    long_ago = tokens(GRANT._replace(expires=RELEASED - 86400))
+    assert long_ago.check(TOKEN, clock)
+    assert refusal(long_ago, TOKEN, RELEASED) == "the token has expired"
+
+
+def test_grant_is_still_good_only_if_nothing_of_it_changed() -> None:
+    assert tokens().still_grants(GRANT)
+    assert not tokens(GRANT._replace(rooms=("a",))).still_grants(GRANT)
+    assert not tokens(GRANT._replace(id="other")).still_grants(GRANT)
+
+
+DRONE_1 = GRANT._replace(rooms=("drone-1", "drone-2"))
+
+
+@pytest.mark.parametrize(
+    ("grant", "hello", "room"),
+    [
+        (GRANT, Hello(""), "default"),
+        (GRANT, Hello("", "gcom"), "default"),
+        (GRANT, Hello("any"), "any"),
+        (DRONE_1, Hello(""), "drone-1"),
+        (DRONE_1, Hello("drone-2"), "drone-2"),
+        (GRANT._replace(rooms=("a", "default")), Hello(""), "default"),
+    ],
+)
+def test_token_binds_name_and_room(grant: Grant, hello: Hello, room: str) -> None:
+    bound = bind(hello, grant, "default")
+    assert (bound.name, bound.room) == ("gcom", room)
+
+
+def test_role_of_the_token_wins() -> None:
+    hello = Hello("", role="mine", session="s", seen=3)
+    assert bind(hello, GRANT, "default") == Hello("default", "gcom", "mine", "s", 3)
+    assert bind(hello, GRANT._replace(role="pilot"), "default").role == "pilot"
+
+
+@pytest.mark.parametrize(
+    ("grant", "hello", "message"),
+    [
+        (GRANT, Hello("", "node"), "the token is for another name"),
+        (GRANT, Hello("", "GCOM"), "the token is for another name"),
+        (DRONE_1, Hello("drone-3"), "the token is not for this room"),
+        (DRONE_1, Hello("Drone-1"), "the token is not for this room"),
+        (GRANT._replace(can=("status",)), Hello(""), "the token is not for signaling"),
+    ],
+)
+def test_token_is_good_for_nothing_else(grant: Grant, hello: Hello, message: str) -> None:
+    with pytest.raises(Rejection, match=f"^{message}$") as raised:
+        bind(hello, grant, "default")
+    assert raised.value.code == "unauthorized"
+
+
+@pytest.mark.parametrize("room", ["probe-" + "0f" * 16, "probe-" + "a" * 32])
+def test_every_token_for_signaling_is_good_for_a_test_in_a_room_that_nobody_guesses(
+    room: str,
+) -> None:
+    hello = Hello(room, "tester")
+    assert tokens(DRONE_1).admit(hello, TOKEN, "default", NOW) == (hello, DRONE_1)
+    status_only = tokens(GRANT._replace(can=("status",)))
+    with pytest.raises(Rejection, match="not for signaling"):
+        status_only.admit(hello, TOKEN, "default", NOW)
+
+
+@pytest.mark.parametrize("room", ["probe-", "probe-1", "probe-" + "A" * 32, "probe-" + "a" * 33])
+def test_room_that_looks_like_one_for_tests_is_like_any_other(room: str) -> None:
+    with pytest.raises(Rejection, match="not for this room"):
+        tokens(DRONE_1).admit(Hello(room), TOKEN, "default", NOW)
+
+
+def test_client_is_admitted_by_its_token() -> None:
+    hello, grant = tokens().admit(Hello("drone-1"), TOKEN, "default", NOW)
+    assert (hello, grant) == (Hello("drone-1", "gcom"), GRANT)
+    with pytest.raises(Rejection, match="not known"):
+        tokens().admit(Hello("drone-1"), OTHER, "default", NOW)
+
+
+@pytest.mark.parametrize("role", [None, "streaming-node", '"quoted": \\ {', "Gr\u00fc\u00dfe"])
+@pytest.mark.parametrize("rooms", [(), ("drone-1",), ("drone-1", "12")])
+def test_line_for_the_file_is_read_as_what_was_meant(
+    role: str | None, rooms: tuple[str, ...]
+) -> None:
+    line = file_line(TOKEN, TOKEN_ID, "no", role, rooms)
+    assert TOKEN not in line
+    found = parse("tokens.yaml", f"tokens:\n{line}\n", RELEASED).check(TOKEN, NOW)
+    assert found == Grant(TOKEN_ID, digest(TOKEN), "no", role, rooms)
+
+
+FULL = f"""
+tokens:
+  - id: {TOKEN_ID}
+    sha256: "{digest(TOKEN)}"
+    name: gcom
+    role: pilot
+    rooms: [drone-1]
+    can: [signal, status]
+    expires: %s
+  - {{id: {OTHER_ID}, sha256: "{digest(OTHER)}", name: node}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [
+        ("2027-01-31", 1_801_353_600),
+        ("2027-01-31T12:00:00Z", 1_801_396_800),
+        ("2027-01-31 12:00:00+02:00", 1_801_389_600),
+    ],
+)
+def test_file_holds_all_that_a_grant_says(date: str, moment: float) -> None:
+    found = parse("tokens.yaml", FULL % date, RELEASED)
+    assert found.check(TOKEN, NOW) == Grant(
+        TOKEN_ID, digest(TOKEN), "gcom", "pilot", ("drone-1",), ("signal", "status"), moment
+    )
+    assert found.check(OTHER, NOW).name == "node"
+
+
+@pytest.mark.parametrize("content", ["", "tokens:", "tokens: []", "# none yet\n"])
+def test_file_without_tokens_lets_nobody_in(content: str) -> None:
+    assert len(parse("tokens.yaml", content, RELEASED)) == 0
+
+
+GOOD = f'id: abc, sha256: "{digest(TOKEN)}", name: gcom'
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("token: []", "tokens.yaml:1:1: unknown key token; did you mean tokens?"),
+        ("tokens: {}", "tokens is a mapping, but must be a list of tokens"),
+        ("tokens: [x]", "tokens[0] is x, but must be a mapping of"),
+        ("tokens:\n  - {name: a}", "tokens.yaml:2:5: tokens[0] has no id and no sha256"),
+        (f"tokens: [{{{GOOD}, nam: x}}]", "unknown key nam; did you mean name?"),
+        (f"tokens: [{{{GOOD}, name: b}}]", "duplicate key name"),
+        (f"tokens: [{{{GOOD}, can: [fly]}}]", "tokens[0].can[0] is fly, but must be signal"),
+        (f"tokens: [{{{GOOD}, can: []}}]", "tokens[0].can is an empty list"),
+        (f"tokens: [{{{GOOD}, rooms: []}}]", "tokens[0].rooms is an empty list"),
+        (f"tokens: [{{{GOOD}, rooms: [a b]}}]", "tokens[0].rooms[0] is a b, but must be"),
+        (f"tokens: [{{{GOOD}, expires: soon}}]", "tokens[0].expires is soon, but must be a date"),
+        (f"tokens: [{{{GOOD}, role: ''}}]", 'tokens[0].role is "", but must be up to 64'),
+        ("tokens: [{id: A, sha256: x, name: '/'}]", "tokens[0].id is A"),
+        (f"tokens: [{{{GOOD}}}, {{{GOOD}}}]", "the id abc is there more than once"),
+    ],
+)
+def test_mistake_in_the_file_is_told_with_its_place(content: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse("tokens.yaml", content, RELEASED)
+    assert complaint in str(raised.value)
+    assert str(raised.value).startswith("tokens.yaml:")
+    assert digest(TOKEN) not in str(raised.value)
