@@ -11,15 +11,16 @@ import asyncio
 import functools
 import secrets
 import sys
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
-import socketio
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from signaling import Signaling, add_candidate, configuration
 
-CONNECT_SECONDS = 10
+CALL_SECONDS = 10
 """A call that does not stand by then is made anew."""
 
 
@@ -35,64 +36,42 @@ class Call:
 class StreamingNode:
     """Offers `track` to every peer. Offers are ours alone: GCOM answers."""
 
-    def __init__(self, track: MediaStreamTrack) -> None:
+    def __init__(self, url: str, track: MediaStreamTrack) -> None:
         self.track = track
         self.relay = MediaRelay()  # one track, many connections
-        self.session = secrets.token_urlsafe(16)  # once per run of the program
-        self.seen = 0
+        self.signaling = Signaling(url)
+        self.configuration = RTCConfiguration([])
         self.peers: dict[str, str | None] = {}  # peer_id -> session
         self.calls: dict[str, Call] = {}
-        self.inbox: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
-        self.outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.sio = socketio.AsyncClient(reconnection_delay=0.5, reconnection_delay_max=2)
-        for event in ("welcome", "peer_joined", "peer_left", "signal"):
-            self.sio.on(event, functools.partial(self.receive, event))
 
-    async def run(self, url: str) -> None:
+    async def run(self) -> None:
         """Serve the room that the URL names, for ever."""
-        await self.sio.connect(
-            url,
-            auth=lambda: {"session": self.session, "seen": self.seen},  # asked at every reconnect
-            transports=["websocket"],
-            retry=True,
-        )
-        await asyncio.gather(self.handle_events(), self.send_signals())
-
-    # --- signaling: in order, one after the other, and nothing lost ---------------------------------
-
-    def receive(self, event: str, data: dict[str, Any]) -> None:
-        """Queue what the server says: python-socketio runs handlers side by side."""
-        self.seen = data.get("seq", self.seen)
-        self.inbox.put_nowait((event, data))
-
-    async def send_signals(self) -> None:
-        """Send each signal until the server has confirmed it."""
-        while True:
-            signal = await self.outbox.get()
-            while True:
-                try:
-                    await self.sio.call("signal", signal, timeout=5)
-                    break
-                except socketio.exceptions.SocketIOError:
-                    await asyncio.sleep(0.2)  # no connection at the moment
+        await asyncio.gather(self.signaling.run(), self.handle_events())
 
     async def handle_events(self) -> None:
-        """Take what the server says, one thing at a time."""
+        """Take what happens, one thing at a time."""
         while True:
-            event, data = await self.inbox.get()
-            if event == "welcome" and data["resumed"]:
-                for peer in data["peers"]:
-                    await self.meet(peer)
-            elif event == "welcome":
-                self.peers.clear()  # a peer_joined for everyone here follows
-            elif event == "peer_joined":
-                await self.meet(data)
-            elif event == "peer_left":
-                self.peers.pop(data["peer_id"], None)  # its video may well go on: ICE will tell
-            elif event == "signal" and data["type"] == "answer":
-                await self.accept(data)
+            event, data = await self.signaling.inbox.get()
+            try:
+                await self.handle(event, data)
+            except Exception:  # what one peer says must not end the calls of the others
+                traceback.print_exc()
 
-    # --- calls: one for each peer -------------------------------------------------------------------
+    async def handle(self, event: str, data: Any) -> None:
+        """Do what an event asks for."""
+        if event == "welcome":
+            self.configuration = configuration(data)
+            self.peers = {}  # a peer_joined for everyone here follows, if we are new
+            for peer in data["peers"] if data["resumed"] else ():
+                await self.meet(peer)
+        elif event == "peer_joined":
+            await self.meet(data)
+        elif event == "peer_left":
+            self.peers.pop(data["peer_id"], None)  # its video may well go on: ICE will tell
+        elif event == "signal":
+            await self.take(data)
+        elif event == "check":
+            await self.check(*data)
 
     async def meet(self, peer: dict[str, Any]) -> None:
         """A peer is here. The same session as before, and connected: nothing to do."""
@@ -106,34 +85,43 @@ class StreamingNode:
     async def call(self, peer_id: str) -> None:
         """Make a new connection to a peer, in place of the one there was."""
         await self.hang_up(peer_id)
-        call = Call(secrets.token_urlsafe(8), self.peers[peer_id], RTCPeerConnection())
-        self.calls[peer_id] = call
-        call.pc.addTrack(self.relay.subscribe(self.track))
-        call.pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, call))
-        await call.pc.setLocalDescription(await call.pc.createOffer())
-        offer = {"type": "offer", "sdp": call.pc.localDescription.sdp}
-        # The server passes fields of ours on; the answer brings `call` back.
-        signal = {"type": "offer", "to": peer_id, "data": offer, "call": call.id}
-        self.outbox.put_nowait(signal)
-        asyncio.get_running_loop().call_later(CONNECT_SECONDS, self.check, peer_id, call)
+        pc = RTCPeerConnection(self.configuration)
+        call = self.calls[peer_id] = Call(secrets.token_urlsafe(8), self.peers[peer_id], pc)
+        pc.addTrack(self.relay.subscribe(self.track))
+        pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, call))
+        await pc.setLocalDescription(await pc.createOffer())
+        offer = {"type": "offer", "sdp": pc.localDescription.sdp}
+        self.signaling.send("offer", peer_id, offer, call=call.id)  # the answer brings `call` back
+        asyncio.get_running_loop().call_later(CALL_SECONDS, self.ask_check, peer_id, call)
 
-    async def accept(self, answer: dict[str, Any]) -> None:
-        """Take an answer, if it is to the offer that stands."""
-        call = self.calls.get(answer["from"])
-        if call and call.id == answer.get("call") and call.pc.signalingState == "have-local-offer":
-            await call.pc.setRemoteDescription(RTCSessionDescription(**answer["data"]))
+    async def take(self, signal: dict[str, Any]) -> None:
+        """Take an answer or a candidate, if it belongs to the call that we have."""
+        call = self.calls.get(signal["from"])
+        if call is None or signal.get("call") not in (call.id, None):  # None: knows no `call`
+            return
+        if signal["type"] == "answer" and call.pc.signalingState == "have-local-offer":
+            await call.pc.setRemoteDescription(RTCSessionDescription(**signal["data"]))
+        elif signal["type"] == "ice-candidate":
+            await add_candidate(call.pc, signal["data"])
 
-    async def on_state(self, peer_id: str, call: Call) -> None:
+    def on_state(self, peer_id: str, call: Call) -> None:
         """ICE has the last word on whether a call stands."""
         print(f"{peer_id}: {call.pc.connectionState}", flush=True)
-        if call.pc.connectionState == "failed":
-            self.check(peer_id, call)
+        if call.pc.connectionState in ("failed", "closed"):
+            self.ask_check(peer_id, call)
 
-    def check(self, peer_id: str, call: Call) -> None:
+    def ask_check(self, peer_id: str, call: Call) -> None:
+        """Have a call checked when its turn comes."""
+        self.signaling.inbox.put_nowait(("check", (peer_id, call)))
+
+    async def check(self, peer_id: str, call: Call) -> None:
         """Call again if this call is the peer's newest and does not stand."""
-        if self.calls.get(peer_id) is call and call.pc.connectionState != "connected":
-            again = self.call(peer_id) if peer_id in self.peers else self.hang_up(peer_id)
-            self.task = asyncio.ensure_future(again)
+        if self.calls.get(peer_id) is not call or call.pc.connectionState == "connected":
+            return
+        if peer_id in self.peers and self.signaling.connected:
+            await self.call(peer_id)
+        else:
+            await self.hang_up(peer_id)  # when we or the peer are back, we meet
 
     async def hang_up(self, peer_id: str) -> None:
         """Close the call to a peer."""
@@ -142,5 +130,10 @@ class StreamingNode:
             await call.pc.close()
 
 
+async def main() -> None:
+    """Stream a test picture."""
+    await StreamingNode(sys.argv[1], VideoStreamTrack()).run()
+
+
 if __name__ == "__main__":
-    asyncio.run(StreamingNode(VideoStreamTrack()).run(sys.argv[1]))
+    asyncio.run(main())

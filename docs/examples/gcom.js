@@ -1,0 +1,48 @@
+// A GCOM: answers whoever offers, and has the video again after restarts of anybody and dropouts
+// of any link.
+//
+//   new GCOM("http://SERVER:8080/?name=gcom&role=gcom", (peerId, stream) => {
+//     document.querySelector("video").srcObject = stream;
+//   });
+
+import { Signaling } from "./signaling.js";
+
+/** Answers offers. It never offers itself, so there is no glare. */
+export class GCOM {
+  #iceServers = [];
+  #calls = new Map(); // peer_id -> {id, pc}; id is what the offer said
+
+  /** `show(peerId, stream)` is called when there is video, and again when a peer comes anew. */
+  constructor(url, show) {
+    this.show = show;
+    this.signaling = new Signaling(url, (event, data) => this.#handle(event, data));
+  }
+
+  async #handle(event, data) {
+    if (event === "welcome") {
+      this.#iceServers = data.ice_servers;
+    } else if (event === "signal" && data.type === "offer") {
+      await this.#answer(data);
+    } else if (event === "signal" && data.type === "ice-candidate" && data.data) {
+      const call = this.#calls.get(data.from);
+      if (call && call.id === data.call) await call.pc.addIceCandidate(data.data);
+    }
+  }
+
+  /** Answer an offer: each is a call of its own, in place of the peer's older one. */
+  async #answer({ from: peerId, data: offer, call: id }) {
+    const older = this.#calls.get(peerId);
+    if (older && id && older.id === id) return; // once more: its sender heard no confirmation
+    older?.pc.close();
+    const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
+    this.#calls.set(peerId, { id, pc });
+    const send = (type, data) => this.signaling.send({ type, to: peerId, data, call: id });
+    pc.onicecandidate = ({ candidate }) => send("ice-candidate", candidate);
+    pc.onconnectionstatechange = () => console.log(`${peerId}: ${pc.connectionState}`);
+    pc.ontrack = ({ track, streams }) => this.show(peerId, streams[0] ?? new MediaStream([track]));
+    await pc.setRemoteDescription(offer);
+    const answer = await pc.createAnswer();
+    send("answer", answer); // before its candidates
+    await pc.setLocalDescription(answer);
+  }
+}
