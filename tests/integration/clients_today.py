@@ -28,6 +28,9 @@ class NodeCall(Protocol):
     async def accept(self, answer: dict[str, Any]) -> None:
         """Take the `data` of the answer."""
 
+    async def add_candidate(self, candidate: dict[str, Any]) -> None:
+        """Take the `data` of a candidate, as browsers write it."""
+
     async def close(self) -> None:
         """Hang up."""
 
@@ -79,8 +82,12 @@ class StreamingNode:
             await client.emit("signal", offer)
 
         async def on_signal(signal: dict[str, Any]) -> None:
-            if signal["type"] == "answer" and self.call is not None:
+            if self.call is None:
+                return
+            if signal["type"] == "answer":
                 await self.call.accept(signal["data"])
+            elif signal["type"] == "ice-candidate" and signal["data"]:
+                await self.call.add_candidate(signal["data"])
 
         client.on("peer_joined", on_peer_joined)
         client.on("signal", on_signal)

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from aiortc.sdp import candidate_from_sdp
 
 from integration.clients_today import StreamingNode
 
@@ -45,6 +46,12 @@ class Camera:
     async def accept(self, answer: dict[str, Any]) -> None:
         """Take the `data` of the answer."""
         await self._connection.setRemoteDescription(RTCSessionDescription(**answer))
+
+    async def add_candidate(self, data: dict[str, Any]) -> None:
+        """Take the `data` of a candidate, as browsers write it."""
+        candidate = candidate_from_sdp(data["candidate"].partition(":")[2])
+        candidate.sdpMid, candidate.sdpMLineIndex = data["sdpMid"], data["sdpMLineIndex"]
+        await self._connection.addIceCandidate(candidate)
 
     async def close(self) -> None:
         """Hang up."""
