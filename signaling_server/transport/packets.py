@@ -17,6 +17,8 @@ from signaling_server.errors import Rejection, SignalingError
 MAX_ACK_DIGITS = 16
 """2^53, the highest number that a JavaScript client counts to, has 16 digits."""
 
+RESERVED = frozenset({"connect", "connect_error", "disconnect"})
+"""Names of events that only a library may fire: python-socketio would call our handlers for them."""
 _KINDS = tuple("0123")
 """CONNECT, DISCONNECT, EVENT, ACK."""
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')
@@ -68,6 +70,8 @@ class GuardedPacket(packet.Packet):  # type: ignore[misc]
         if start is None:
             raise ValueError("no event")
         name, end = _scan_once(text, start.end())
+        if name in RESERVED:
+            raise ValueError("the name is reserved")
         comma = _COMMA.match(text, end)
         rest = text.rstrip()
         if (

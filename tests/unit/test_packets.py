@@ -86,3 +86,9 @@ def test_connect_and_disconnect_are_left_to_the_library() -> None:
     connect = decoded('0{"name":"node"}')
     assert (connect.packet_type, connect.data) == (packet.CONNECT, {"name": "node"})
     assert decoded("1").packet_type == packet.DISCONNECT
+
+
+@pytest.mark.parametrize("name", ["connect", "connect_error", "disconnect", "dis\\u0063onnect"])
+def test_events_that_only_a_library_may_fire_are_no_packets(name: str) -> None:
+    with pytest.raises(BadPacket):
+        GuardedPacket(encoded_packet=f'2["{name}",{{}}]')
