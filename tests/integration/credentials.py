@@ -1,0 +1,46 @@
+"""Tokens and certificates for tests, made as an operator makes them."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from pathlib import Path
+from typing import Sequence
+
+from signaling_server.core import auth
+
+
+def new_token(name: str, *rooms: str) -> tuple[str, str]:
+    """A token and its line for the file, as from `hawkeye-signaling new-token`."""
+    token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
+    return token, auth.file_line(token, token_id, name, None, rooms)
+
+
+def write_tokens(folder: Path, lines: Sequence[str]) -> str:
+    """The tokens file; returns its name."""
+    file = folder / "tokens.yaml"
+    file.write_text("\n".join(["tokens:", *lines, ""]))
+    file.chmod(0o640)
+    return str(file)
+
+
+def make_ca(folder: Path) -> Path:
+    """A private CA, as docs/operations.md says; returns its certificate."""
+    _openssl(folder, "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+             "-keyout ca.key -out ca.crt -days 3650", "-subj", "/CN=Ground station CA")  # fmt: skip
+    return folder / "ca.crt"
+
+
+def make_certificate(folder: Path, name: str, days: int = 800) -> tuple[str, str]:
+    """A certificate of that CA for this machine; returns the files of it and of its key."""
+    _openssl(folder, f"req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+             f"-keyout {name}.key -out {name}.csr", "-subj", f"/CN={name}")  # fmt: skip
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    _openssl(folder, f"x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial "
+             f"-out {name}.crt -days {days} -extfile names")  # fmt: skip
+    return str(folder / f"{name}.crt"), str(folder / f"{name}.key")
+
+
+def _openssl(folder: Path, words: str, *arguments: str) -> None:
+    command = ["openssl", *words.split(), *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=30)
