@@ -7,6 +7,7 @@ import faulthandler
 import importlib
 import logging
 import os
+import platform
 import resource
 import secrets
 import signal
@@ -18,20 +19,20 @@ from aiohttp import web
 
 from signaling_server.background import Background
 from signaling_server.core.config import Loaded, changes_needing_restart
-from signaling_server.core.events import Fact
-from signaling_server.core.metrics import Metrics
+from signaling_server.core.metrics import Readings, render
+from signaling_server.core.overview import overview
 from signaling_server.core.relay import Relay
 from signaling_server.core.status import status_line
 from signaling_server.errors import ConfigError, StartError
 from signaling_server.listener import Door, open_listener
 from signaling_server.logs import LogPipe
-from signaling_server.narrator import Narrator
+from signaling_server.observers import Observers
 from signaling_server.systemd import Notifier, watchdog_seconds
 from signaling_server.tls import Certificate
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
 from signaling_server.watchdog import SelfCheck, keep_watch
-from signaling_server.web import health
+from signaling_server.web import api, health, pages
 from signaling_server.web.access import may_see_status
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,10 @@ class App:
         self._logs = logs
         self.instance = secrets.token_hex(8)
         """Tells this process from any other that might answer on its port."""
-        self.metrics = Metrics()
         self.relay = Relay(settings)
-        self.transport = Transport(settings, loaded.tokens, self.relay, self._observe)
+        self._observers = Observers()
+        self.transport = Transport(loaded, self.relay, self._observers.note, self._observers.report)
         self.notifier = Notifier()
-        self._narrator = Narrator()
-        self._sums_timer: asyncio.TimerHandle | None = None
         self._started_at = time.monotonic()
         self._background = Background()
         self._runner = self._web()
@@ -75,8 +74,14 @@ class App:
     def _web(self) -> web.AppRunner:
         site = web.Application(middlewares=[self._recognise])
         site.add_routes(health.routes(self.health))
+        path = self.config.socketio.path.rstrip("/") + "/"
+        site.add_routes(pages.routes(lambda: self.config.status.enabled, path))
+        site.add_routes(
+            api.routes(
+                self._may_see, lambda: self.config.status.enabled, self.status, self.prometheus
+            )
+        )
         for method in ("GET", "POST", "OPTIONS"):
-            path = self.config.socketio.path.rstrip("/") + "/"
             site.router.add_route(method, path, self.transport.handle_request)
         return web.AppRunner(site, handle_signals=False, access_log=None)
 
@@ -131,7 +136,7 @@ class App:
             await asyncio.sleep(STATUS_SECONDS)
 
     def _tell_status(self) -> None:
-        line = status_line(self.relay, self.metrics, time.monotonic())
+        line = status_line(self.relay, self._observers.metrics, time.monotonic())
         self.notifier.status("; ".join([*filter(None, [self._trouble]), line, *self.warnings()]))
 
     def warnings(self) -> list[str]:
@@ -178,7 +183,7 @@ class App:
         self.config = replace(new, listen=old.listen, socketio=old.socketio)
         self._tokens = loaded.tokens
         self._logs.set_level(new.logging.level)
-        self.transport.reconfigure(self.config, loaded.tokens)
+        self.transport.reconfigure(loaded._replace(config=self.config))
         log.info("configuration reloaded")
 
     async def stop(self) -> None:
@@ -191,13 +196,42 @@ class App:
         await self._runner.server.shutdown(HTTP_CLOSE_SECONDS)
         await self._runner.cleanup()
         await self._background.cancel()
-        if self._sums_timer is not None:
-            self._sums_timer.cancel()
+        self._observers.cancel()
+
+    def _may_see(self, request: web.Request) -> bool:
+        return may_see_status(request, self._tokens, time.time())
+
+    def status(self) -> dict[str, Any]:
+        """The body of /api/status."""
+        return overview(
+            self.relay,
+            self._observers.metrics,
+            self._observers.insight,
+            VERSION,
+            time.monotonic() - self._started_at,
+            [*filter(None, [self._trouble]), *self.warnings()],
+            time.monotonic(),
+        )
+
+    async def prometheus(self) -> str:
+        """The page of /metrics."""
+        asked_at = time.monotonic()
+        await asyncio.sleep(0)  # one turn of the loop: what it takes is how late everything is
+        readings = Readings(
+            peers=len(self.relay.peers),
+            rooms=len(self.relay.rooms),
+            queue_high_water=self.transport.queue_high_water,
+            loop_lag=time.monotonic() - asked_at,
+            memory=_resident_bytes(),
+            cpu=time.process_time(),
+            build={"version": VERSION, "python": platform.python_version()},
+        )
+        return render(self._observers.metrics, self._observers.insight.handshakes, readings)
 
     def health(self, request: web.Request) -> dict[str, Any]:
         """The body of /healthz; with tokens, only who has the right one hears more than "ok"."""
         well = {"status": "ok", "instance": self.instance}
-        if not may_see_status(request, self._tokens, time.time()):
+        if not self._may_see(request):
             return well
         return {
             **well,
@@ -207,23 +241,11 @@ class App:
             "rooms": len(self.relay.rooms),
         }
 
-    def _observe(self, fact: Fact) -> None:
-        now = time.monotonic()
-        self.metrics.note(fact, now)
-        if self._narrator.note(fact, now) and self._sums_timer is None:
-            self._set_sums_timer(now)
 
-    def _set_sums_timer(self, now: float) -> None:
-        deadline = self._narrator.next_deadline()
-        self._sums_timer = None
-        if deadline is not None:
-            loop = asyncio.get_running_loop()
-            self._sums_timer = loop.call_later(max(0.0, deadline - now), self._tell_sums)
-
-    def _tell_sums(self) -> None:
-        now = time.monotonic()
-        self._narrator.tell_sums(now)
-        self._set_sums_timer(now)
+def _resident_bytes() -> int:
+    """proc(5), /proc/self/statm: the second number is of resident pages."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
 
 
 def _most_callers(connections: int) -> int:

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Iterator
 
+from signaling_server.core.status import plural
 from signaling_server.errors import NoAnswerError
 
 SECONDS = 5.0
@@ -41,7 +42,7 @@ def _table(found: dict[str, Any]) -> Iterator[str]:
     peers = sum(len(room["peers"]) for room in rooms)
     signals = found["counters"]["signals"]
     yield f"hawkeye-signaling {server['version']}, up {_span(server['uptime_seconds'])}"
-    yield f"{peers} peers in {len(rooms)} rooms, {signals} signals so far"
+    yield ", ".join([plural(peers, "peer"), plural(len(rooms), "room"), plural(signals, "signal")])
     for warning in server["warnings"]:
         yield f"warning: {warning}"
     for room in rooms:

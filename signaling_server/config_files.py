@@ -45,7 +45,10 @@ def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> confi
         complaints.extend(error.complaints)
     if complaints:
         raise ConfigError(complaints)
-    return loaded._replace(tokens=_tokens(loaded.config.auth.tokens_file))
+    return loaded._replace(
+        tokens=_tokens(loaded.config.auth.tokens_file),
+        turn_secret=_secret(loaded.config.turn.secret_file),
+    )
 
 
 def _tokens(file: str | None) -> Tokens | None:
@@ -58,6 +61,19 @@ def _tokens(file: str | None) -> Tokens | None:
         return parse_tokens(file, _text(file), RELEASED)
     except OSError as error:
         raise ConfigError([_complaint(file, error)]) from None
+
+
+def _secret(file: str | None) -> str:
+    """The secret that a file holds, on one line."""
+    if file is None:
+        return ""
+    try:
+        secret = _text(file).strip()
+    except OSError as error:
+        raise ConfigError([_complaint(file, error)]) from None
+    if not secret or "\n" in secret:
+        raise ConfigError([Complaint(file, 1, 1, "this must hold one line: the secret")])
+    return secret
 
 
 def watched(path: str | None) -> Fingerprint:

@@ -225,6 +225,8 @@ class Loaded(NamedTuple):
     origins: Mapping[str, str]
     tokens: Tokens | None = None
     """The content of auth.tokens_file; None: everybody may connect."""
+    turn_secret: str = ""
+    """The content of turn.secret_file."""
 
 
 TOP = {member.name: member for member in fields(Config)}

@@ -6,7 +6,7 @@ facts are for logs, metrics and insight to note.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Sequence, Union
 
 from signaling_server.core import config
 from signaling_server.core.hello import Hello
@@ -23,7 +23,7 @@ class Joined(NamedTuple):
     address: str = ""
     """Where it comes from, and how: for people to read."""
     transport: str = ""
-    ice_servers: tuple[dict[str, Any], ...] = ()
+    ice_servers: Sequence[dict[str, Any]] = ()
     """What `welcome` hands out."""
 
 

@@ -116,6 +116,16 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
     return Signal(kind, to or None, size, body)
 
 
+def parse_argument(text: str, max_bytes: int) -> Any:
+    """The one argument of another event; raises Rejection `too-large`, `invalid-format`."""
+    if len(text) > max_bytes:
+        raise Rejection("too-large", f"this event may have {max_bytes} bytes", limit=max_bytes)
+    try:
+        return _loads(text)
+    except (ValueError, StopIteration, RecursionError):
+        raise Rejection("invalid-format", "this event has one argument, of JSON") from None
+
+
 def _too_deep(max_depth: int) -> Rejection:
     return Rejection("invalid-format", f"a signal may be nested {max_depth} levels deep")
 

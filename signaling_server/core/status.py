@@ -11,9 +11,9 @@ SHOWN_PEERS = 6
 def status_line(relay: Relay, metrics: Metrics, now: float) -> str:
     """Such as "2 peers in 1 room: gcom, streaming-node; 132 signals; last 3 s ago"."""
     signals = sum(metrics.signals.values())
-    parts = [_who(relay), _count(signals, "signal")]
+    parts = [_who(relay), plural(signals, "signal")]
     if metrics.last_signal is not None:
-        parts.append(f"last {_ago(now - metrics.last_signal)} ago")
+        parts.append(f"last {ago(now - metrics.last_signal)} ago")
     if metrics.last_error:
         parts.append(f"last error: {metrics.last_error}")
     return "; ".join(parts)
@@ -25,14 +25,14 @@ def _who(relay: Relay) -> str:
     names = sorted(peer.peer_id for peer in relay.peers.values())
     shown = ", ".join(names[:SHOWN_PEERS]) + (", ..." if len(names) > SHOWN_PEERS else "")
     rooms = {peer.room for peer in relay.peers.values()}
-    return f"{_count(len(names), 'peer')} in {_count(len(rooms), 'room')}: {shown}"
+    return f"{plural(len(names), 'peer')} in {plural(len(rooms), 'room')}: {shown}"
 
 
-def _count(number: int, thing: str) -> str:
+def plural(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
     """Coarser the longer ago, so that the line of an idle server seldom changes."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from engineio import packet
 
@@ -24,6 +24,9 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
     engine.io takes a batch with one `get` and as many `get_nowait` as there are packets. What it
     took counts to the budget until it asks for more: it has written it then.
     """
+
+    high_water: ClassVar[int] = 0
+    """Most packets that ever waited in one queue."""
 
     def __init__(self, budget: Budget) -> None:
         super().__init__()
@@ -68,6 +71,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self.bytes += size
         self._budget.charge(size)
         super()._put(item)
+        SendQueue.high_water = max(SendQueue.high_water, self.qsize())
 
     def _get(self) -> Any:
         item = super()._get()

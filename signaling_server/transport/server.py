@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Callable, Iterable
+from typing import Any, Callable, Iterable
 from urllib.parse import parse_qs
 
 import socketio
@@ -30,8 +30,10 @@ from signaling_server.core.events import (
     Ticked,
 )
 from signaling_server.core.limits import TokenBucket
-from signaling_server.core.messages import parse_signal
+from signaling_server.core.messages import parse_argument, parse_signal
 from signaling_server.core.relay import Relay
+from signaling_server.core.reports import Report, parse_report
+from signaling_server.core.turn import ice_servers
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.clock import use_monotonic_clock
@@ -41,14 +43,12 @@ from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_
 from signaling_server.transport.polling import query_of, translate_request
 from signaling_server.transport.websocket import WebSocket
 
-if TYPE_CHECKING:
-    from signaling_server.core.auth import Tokens
-
 log = logging.getLogger(__name__)
 
 RETRY_AFTER = 2
 """Seconds that an HTTP 503 asks a client to wait."""
 SWEEP_SECONDS = 60
+REPORT_BYTES = 4096
 FAREWELL = 1.0
 """Seconds that a client which was told to go has for going by itself."""
 _REASONS = {
@@ -66,13 +66,14 @@ class Transport:
 
     def __init__(
         self,
-        settings: config.Config,
-        tokens: Tokens | None,
+        loaded: config.Loaded,
         relay: Relay,
         observe: Callable[[Fact], None],
+        report: Callable[[str, str, Report], None],
     ) -> None:
         self._relay = relay
         self._observe = observe
+        self._report = report
         self._clock = time.monotonic
         self._background = Background()
         self._timer: asyncio.TimerHandle | None = None
@@ -83,15 +84,15 @@ class Transport:
         """The same by engine.io sid."""
         self._greeted: set[str] = set()
         """The engine.io sids whose CONNECT has come."""
-        self._use(settings)
-        self._sio = self._socketio(with_tokens=tokens is not None)
+        self._use(loaded)
+        self._sio = self._socketio(with_tokens=loaded.tokens is not None)
         self._sockets: dict[str, Any] = self._sio.eio.sockets
         """engine.io's sockets by sid: connections, and who has not said hello yet."""
-        self._admission = Admission(settings, tokens, relay, lambda: len(self._sockets))
+        self._admission = Admission(loaded.config, loaded.tokens, relay, lambda: len(self._sockets))
 
-    def _use(self, settings: config.Config) -> None:
-        self._config = settings
-        self._ice_servers = tuple(server.payload() for server in settings.ice_servers)
+    def _use(self, loaded: config.Loaded) -> None:
+        self._config = loaded.config
+        self._turn_secret = loaded.turn_secret
 
     def _socketio(self, with_tokens: bool) -> Any:
         use_monotonic_clock()
@@ -134,6 +135,7 @@ class Transport:
         sio.on("disconnect", self._on_disconnect)
         sio.on("signal", self._on_signal)
         sio.on("ice_servers", self._on_ice_servers)
+        sio.on("report", self._on_report)
         return sio
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
@@ -281,7 +283,8 @@ class Transport:
         try:
             hello, grant = self._admission.identify(auth, environ["QUERY_STRING"])
             connection.hello, connection.grant = hello, grant
-            joined = Joined(sid, hello, connection.address, connection.transport, self._ice_servers)
+            servers, _ = self._ice_servers(connection)
+            joined = Joined(sid, hello, connection.address, connection.transport, servers)
             outputs = self._relay.handle(joined, self._clock())
         except Rejection as rejection:
             self._note(connection, rejection)
@@ -334,8 +337,7 @@ class Transport:
         now = self._clock()
         try:
             if not connection.bucket.take(now):
-                most = f"{limits.messages_per_second:g} signals a second"
-                raise Rejection("rate-limited", f"more than {most}")
+                raise self._flood()
             signal = parse_signal(text, limits.message_bytes, limits.json_depth)
             outputs = self._relay.handle(Signalled(connection.sid, signal), now)
         except Rejection as rejection:
@@ -348,7 +350,26 @@ class Transport:
         return {"ok": False, "error": {"code": "replaced", "message": message}}
 
     def _on_ice_servers(self, sid: str, text: str) -> dict[str, Any]:
-        return {"ice_servers": list(self._ice_servers), "ttl": None}
+        servers, ttl = self._ice_servers(self._connections[sid])
+        return {"ice_servers": servers, "ttl": ttl}
+
+    def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
+        return ice_servers(self._config, self._turn_secret, connection.peer_id, time.time())
+
+    def _on_report(self, sid: str, text: str) -> dict[str, Any]:
+        connection = self._connections[sid]
+        try:
+            if not connection.bucket.take(self._clock()):
+                raise self._flood()
+            report = parse_report(parse_argument(text, REPORT_BYTES))
+        except Rejection as rejection:
+            return self._reject(connection, rejection)
+        self._report(connection.hello.room, connection.peer_id, report)
+        return {"ok": True}
+
+    def _flood(self) -> Rejection:
+        most = f"{self._config.limits.messages_per_second:g} signals a second"
+        return Rejection("rate-limited", f"more than {most}")
 
     def _reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
         """Tell a client what it did wrong; returns the answer for a client that asked for one."""
@@ -449,16 +470,21 @@ class Transport:
 
     # --- for others -------------------------------------------------------------------------------
 
-    def reconfigure(self, settings: config.Config, tokens: Tokens | None) -> None:
+    def reconfigure(self, loaded: config.Loaded) -> None:
         """Go on with a new configuration; who has no good token any more must go."""
-        self._use(settings)
-        self._admission.reconfigure(settings, tokens)
+        self._use(loaded)
+        self._admission.reconfigure(loaded.config, loaded.tokens)
         for connection in list(self._connections.values()):
             if not self._admission.may_stay(connection.grant):
                 rejection = Rejection("unauthorized", "the token was taken away")
                 self._reject(connection, rejection)
                 self._dismiss(connection, rejection.code)
-        self._perform(self._relay.handle(Reconfigured(settings), self._clock()))
+        self._perform(self._relay.handle(Reconfigured(loaded.config), self._clock()))
+
+    @property
+    def queue_high_water(self) -> int:
+        """Most packets that ever waited for one client."""
+        return SendQueue.high_water
 
     async def keep_sweeping(self) -> None:
         """Let go of members whose socket is gone without a word; python-socketio can leave such."""
