@@ -101,7 +101,7 @@ status: {enabled: false}
 logging: {level: error, format: plain}
 shutdown: {drain: 0.5}
 """
-    config, origins, _ = loaded(text)
+    config, origins, *_ = loaded(text)
     assert config == Config(
         listen=Listen("::", 1, 2),
         socketio=SocketIO("/s", ("http://a",), 1, 2, ("polling",), True, False),
@@ -121,7 +121,7 @@ shutdown: {drain: 0.5}
 
 
 def test_later_files_win_key_by_key_and_options_win_over_files() -> None:
-    config, origins, _ = loaded(
+    config, origins, *_ = loaded(
         "listen: {port: 1, backlog: 1, host: a}",
         "listen:\n  port: 2\n  backlog: 2\nrooms:\n",
         listen_port=(3, "--port"),
@@ -283,7 +283,7 @@ def test_a_strange_file_name_stays_in_its_comment() -> None:
 def test_example_is_every_key_at_its_default() -> None:
     text = (ETC / "example.yaml").read_text(encoding="utf-8")
     assert text == example()
-    config, origins, _ = loaded(text)
+    config, origins, *_ = loaded(text)
     assert config == Config()
     assert {key for key, origin in origins.items() if origin != "default"} == set(KEYS)
     assert max(map(len, text.splitlines())) <= 100
@@ -295,7 +295,7 @@ def test_every_key_and_section_of_the_example_is_explained() -> None:
 
 
 def test_shipped_conffile_says_nothing_but_the_version() -> None:
-    config, origins, _ = loaded((ETC / "config.yaml").read_text(encoding="utf-8"))
+    config, origins, *_ = loaded((ETC / "config.yaml").read_text(encoding="utf-8"))
     assert config == Config()
     assert [key for key, origin in origins.items() if origin != "default"] == ["version"]
 

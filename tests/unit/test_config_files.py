@@ -64,7 +64,7 @@ def test_without_any_file_the_defaults_hold(etc: Path) -> None:
 def test_default_file_and_its_conf_d_are_read_in_order(etc: Path) -> None:
     (etc / "config.yaml").write_text("listen: {port: 1, backlog: 1, host: a}")
     conf_d(etc, a10="listen: {port: 10, backlog: 10}", a2="listen: {port: 2}")
-    config, origins, _ = config_files.read(None, {"hold.enabled": (False, "--no-hold")})
+    config, origins, *_ = config_files.read(None, {"hold.enabled": (False, "--no-hold")})
     assert (config.listen.host, config.listen.backlog, config.listen.port) == ("a", 10, 2)
     assert origins["listen.port"] == f"{etc}/conf.d/a2.yaml:1"
     assert origins["hold.enabled"] == "--no-hold"
@@ -244,3 +244,25 @@ def test_watched_files_that_come_show_that_they_did(etc: Path) -> None:
     between = config_files.watched(None)
     conf_d(etc)
     assert len({before, between, config_files.watched(None)}) == 3
+
+
+def test_turn_secret_is_read_from_its_file(etc: Path) -> None:
+    secret = etc / "turn-secret"
+    secret.write_text("north wind\n")
+    (etc / "config.yaml").write_text(f"turn: {{urls: ['turn:10.0.0.1'], secret_file: {secret}}}")
+    assert config_files.read(None, {}).turn_secret == "north wind"
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines\n"])
+def test_turn_secret_is_one_line(etc: Path, content: str) -> None:
+    secret = etc / "turn-secret"
+    secret.write_text(content)
+    (etc / "config.yaml").write_text(f"turn: {{urls: ['turn:10.0.0.1'], secret_file: {secret}}}")
+    with pytest.raises(ConfigError, match="one line: the secret"):
+        config_files.read(None, {})
+
+
+def test_missing_turn_secret_is_a_complaint(etc: Path) -> None:
+    (etc / "config.yaml").write_text("turn: {urls: ['turn:10.0.0.1'], secret_file: /no/such}")
+    with pytest.raises(ConfigError, match="there is no such file"):
+        config_files.read(None, {})
