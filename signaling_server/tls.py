@@ -14,6 +14,8 @@ from signaling_server.errors import Complaint, ConfigError
 # callers took 900 MB. A TLS record has 16 KiB (RFC 8446, 5.1).
 SSLProtocol.max_size = 2**14
 
+NO_PASSWORD = ""
+"""Without one OpenSSL asks at the terminal for that of an encrypted key, and the server waits."""
 WARN_SECONDS = 14 * 86400.0
 """How long before its end a certificate is worth a warning."""
 
@@ -29,7 +31,7 @@ class Certificate:
     def reload(self, settings: config.TLS) -> None:
         """Use the files as they are now; raises ConfigError, and the old pair stays in use."""
         _context(settings)
-        self.context.load_cert_chain(str(settings.certificate), settings.private_key)
+        self.context.load_cert_chain(str(settings.certificate), settings.private_key, NO_PASSWORD)
         self.expires = _expiry(settings)
 
     def warning(self, wall_clock: float, released: float) -> str:
@@ -51,7 +53,7 @@ def _context(settings: config.TLS) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate = str(settings.certificate)
     try:
-        context.load_cert_chain(certificate, settings.private_key)
+        context.load_cert_chain(certificate, settings.private_key, NO_PASSWORD)
     except ssl.SSLError as error:
         reason = str(error.reason or error).lower().replace("_", " ")
         raise _refusal(certificate, f"no certificate (PEM) that fits its key: {reason}") from None

@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import itertools
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import socketio
 
 from integration.server import PATIENCE
@@ -65,8 +67,8 @@ class Client:
         self.events.append((event, payload))
         self._changed.set()
 
-    async def connect(self, url: str, auth: Any = None, again: bool = False) -> None:
-        """Begin to connect; `again`: come back by itself after a break."""
+    async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
+        """Begin to connect; `again`: come back by itself after a break; `ca`: a file to trust."""
         raise NotImplementedError
 
     async def emit(self, *arguments: Any) -> None:
@@ -94,11 +96,18 @@ class PythonClient(Client):
     """python-socketio's client."""
 
     _client: Any = None
+    _session: aiohttp.ClientSession | None = None
     _was_refused = False
 
-    async def connect(self, url: str, auth: Any = None, again: bool = False) -> None:
+    async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
+        if ca:
+            connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=ca))
+            self._session = aiohttp.ClientSession(connector=connector)
         self._client = client = socketio.AsyncClient(
-            reconnection=again, reconnection_delay=0.05, reconnection_delay_max=0.2
+            reconnection=again,
+            reconnection_delay=0.05,
+            reconnection_delay_max=0.2,
+            http_session=self._session,
         )
         client.on("*", lambda event, payload=None: self.record(event, payload))
         for event in OWN:
@@ -129,6 +138,8 @@ class PythonClient(Client):
     async def disconnect(self) -> None:
         if self._client is not None:
             await self._client.shutdown()
+        if self._session is not None:
+            await self._session.close()
 
 
 class JavaScriptClient(Client):
@@ -138,7 +149,7 @@ class JavaScriptClient(Client):
         super().__init__(transport)
         self._ask = node.introduce(self)
 
-    async def connect(self, url: str, auth: Any = None, again: bool = False) -> None:
+    async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
         options = {
             "transports": self.transports,
             "auth": auth,
@@ -146,6 +157,8 @@ class JavaScriptClient(Client):
             "reconnectionDelay": 50,
             "reconnectionDelayMax": 200,
         }
+        if ca:
+            options["ca"] = _text_of(ca)
         await self._ask("connect", url=url, options=options)
 
     async def emit(self, *arguments: Any) -> None:
@@ -224,6 +237,10 @@ class Node:
                 self._answers.pop(message["id"]).set_exception(AssertionError(message["failure"]))
             else:
                 self._answers.pop(message["id"]).set_result(message["answer"])
+
+
+def _text_of(file: str) -> str:
+    return Path(file).read_text()
 
 
 def _binary(value: bytes) -> Any:

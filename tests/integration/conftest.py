@@ -104,10 +104,10 @@ class Visitors:
     async def join(self, name: str = "", kind: str = "", **details: Any) -> Client:
         """A client that is welcome: its events after `welcome` are the next ones.
 
-        `details`: `auth` and `again` as of Client.connect; all others as of `address`.
+        `details`: `auth`, `again` and `ca` as of Client.connect; all others as of `address`.
         """
         client = self.make(kind)
-        connect = {key: details.pop(key) for key in ("auth", "again") if key in details}
+        connect = {key: details.pop(key) for key in ("auth", "again", "ca") if key in details}
         await client.connect(self.address(name=name, **details), **connect)
         client.welcome = await client.next("welcome")
         return client

@@ -64,7 +64,7 @@ class ServerProcess:
 
     def __enter__(self) -> ServerProcess:
         try:
-            self.url = self.wait_for_line(r"listens on (http://\S+)")[1]
+            self.url = self.wait_for_line(r"listens on (https?://\S+)")[1]
         except BaseException:
             self._end()
             raise
