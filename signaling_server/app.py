@@ -278,9 +278,18 @@ def run(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:
     try:
         return loop.run_until_complete(_serve(loaded, load, logs))
     finally:
+        loop.run_until_complete(end_all_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         loop.close()
+
+
+async def end_all_tasks() -> None:
+    """End what still runs in this loop: engine.io leaves the timers of its pings behind."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:

@@ -41,7 +41,7 @@ from signaling_server.transport.connection import Connection
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
 from signaling_server.transport.polling import query_of, translate_request
-from signaling_server.transport.websocket import WebSocket
+from signaling_server.transport.websocket import WebSocket, missing_of
 
 log = logging.getLogger(__name__)
 
@@ -115,10 +115,13 @@ class Transport:
             http_compression=options.compression,
         )
         sio.eio.create_queue = functools.partial(SendQueue, self._relay.budget)
+        missing = missing_of(sio.eio)
+        if missing:
+            log.error("signals take the ordinary path, engine.io has changed: %s", missing)
         websocket = functools.partial(
             WebSocket,
             compression=options.compression,
-            on_signal=self._on_signal_frame if options.fast_path else None,
+            on_signal=self._on_signal_frame if options.fast_path and not missing else None,
             on_bad_frame=self._count_bad_packet,
             budget=self._relay.budget,
         )

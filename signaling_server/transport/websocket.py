@@ -14,8 +14,10 @@ import time
 from typing import Any, Callable
 
 from aiohttp import WSMsgType, web
+from engineio import async_socket
 
 from signaling_server.core.limits import Budget
+from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.polling import ENGINE_PACKET
 
 SIGNAL = '42["signal",'
@@ -149,6 +151,24 @@ class WebSocket:
             self._tcp.abort()
 
 
+def missing_of(eio: Any) -> list[str]:
+    """What the short way needs of engine.io and does not find: it is private, and may change."""
+    try:
+        socket = async_socket.AsyncSocket(eio, "probe")
+        handler = socket._websocket_handler
+    except (AttributeError, TypeError) as error:
+        return [str(error)]
+    needs = {
+        "a factory of WebSockets": callable(eio._async.get("websocket")),
+        "a handler that knows its socket": getattr(handler, "__self__", None) is socket,
+        "a queue of our making": isinstance(getattr(socket, "queue", None), SendQueue),
+        "upgraded": getattr(socket, "upgraded", None) is False,
+        "closed": getattr(socket, "closed", None) is False,
+        "last_ping": hasattr(socket, "last_ping"),
+    }
+    return [what for what, found in needs.items() if not found]
+
+
 class Meter:
     """Counts to the common memory what has come of messages that are not whole yet.
 
@@ -165,8 +185,8 @@ class Meter:
 
     def watch(self, protocol: Any) -> None:
         """Stand between aiohttp's protocol and its parser of frames."""
-        self._parser = protocol._payload_parser
-        if self._parser is not None:  # else the client is gone already
+        self._parser = getattr(protocol, "_payload_parser", None)
+        if self._parser is not None:  # else the client is gone already, or aiohttp has changed
             protocol._payload_parser = self
 
     def feed_data(self, data: bytes) -> Any:
