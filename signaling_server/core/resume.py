@@ -71,7 +71,7 @@ class Replay:
         self.seq += 1
         kept = Kept(self.seq, now, sender, signal)
         while self._entries and not self._fits(kept, limits):
-            self._lost = self._drop_oldest()
+            self._lost = max(self._lost, self._drop_oldest())
         if not self._keep(kept, limits):
             self._lost = self.seq
         return self.seq

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "everyday",
     max_examples=100,
+    stateful_step_count=60,
     deadline=None,  # machines differ
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -203,6 +203,16 @@ def test_gap_means_a_new_peer() -> None:
     assert scene.heard("n") == ["joined gcom impolite rejoined"]
 
 
+def test_gap_for_want_of_memory_is_not_forgotten_over_later_signals() -> None:
+    scene = node_and_gcom(resume={"max_messages": 2}, limits={"memory_bytes": 1500})
+    scene.say("n", "ice-candidate")
+    scene.say("n", padding="x" * 1000)  # no memory to keep it
+    scene.say("n", "ice-candidate")
+    scene.say("n", "ice-candidate")
+    scene.lose("g")
+    assert gcom_returns(scene, seen=1)[0] == "welcome [node]"
+
+
 def test_gap_in_what_was_seen_is_none() -> None:
     scene = node_and_gcom(resume={"max_messages": 2})
     for _ in range(3):
