@@ -21,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="the Python that runs the servers of the integration tests",
     )
+    parser.addoption(
+        "--ordinary-path",
+        action="store_true",
+        help="the servers of the integration tests relay without the short way of a signal",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

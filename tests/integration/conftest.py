@@ -25,6 +25,8 @@ TEST_SECONDS = 60.0
 
 def pytest_configure(config: pytest.Config) -> None:
     server.PYTHON = os.path.abspath(config.getoption("--server-python"))
+    if config.getoption("--ordinary-path"):
+        server.SOCKETIO["fast_path"] = False
 
 
 @pytest.hookimpl(tryfirst=True)

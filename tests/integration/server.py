@@ -22,6 +22,8 @@ PATIENCE = 15.0
 
 PYTHON = sys.executable
 """What runs the server; another one with `--server-python`."""
+SOCKETIO: dict[str, Any] = {}
+"""Keys of every server's `socketio` section; `--ordinary-path` sets one."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -29,7 +31,9 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
     """A config file with these keys; on a loopback address if they do not say another."""
     file = folder / "config.yaml"
     listen = {"host": "127.0.0.1", "port": 0, **config.get("listen", {})}
-    file.write_text(yaml.safe_dump({**config, "listen": listen}))
+    socketio = {**SOCKETIO, **config.get("socketio", {})}
+    sections = {**config, "listen": listen, **({"socketio": socketio} if socketio else {})}
+    file.write_text(yaml.safe_dump(sections))
     return file
 
 
