@@ -18,7 +18,7 @@ MAX_ACK_DIGITS = 16
 """2^53, the highest number that a JavaScript client counts to, has 16 digits."""
 
 RESERVED = frozenset({"connect", "connect_error", "disconnect"})
-"""Names of events that only a library may fire: python-socketio would call our handlers for them."""
+"""Events that only a library may fire: python-socketio would call our handlers for them."""
 _KINDS = tuple("0123")
 """CONNECT, DISCONNECT, EVENT, ACK."""
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')

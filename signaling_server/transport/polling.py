@@ -6,8 +6,8 @@ import asyncio
 import re
 from typing import Any
 
-from aiohttp import StreamReader, web
-from engineio import exceptions, payload
+from aiohttp import web
+from engineio import payload
 from engineio.async_drivers import aiohttp as driver
 
 from signaling_server.core.limits import Budget
@@ -27,35 +27,49 @@ _ATTACHMENT = "b"
 
 
 class Body:
-    """A request's body, whole: engine.io reads once, which gives what the network has so far."""
+    """A request's body as engine.io reads it: with one call."""
 
-    def __init__(self, content: StreamReader, budget: Budget) -> None:
+    def __init__(self, content: bytes) -> None:
         self._content = content
-        self._budget = budget
 
     async def read(self, length: int) -> bytes:
-        """Its `length` bytes; raises EngineIOError if they do not come, or are no packets."""
-        self._budget.charge(length)
-        try:
-            if self._budget.exceeded_by(length):
-                raise ValueError("no memory is left for the body")
-            body = await self._content.readexactly(length)
-            packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
-        except (asyncio.IncompleteReadError, OSError, web.RequestPayloadError, ValueError) as error:
-            raise exceptions.EngineIOError("the body is not complete, or no text") from error
-        finally:
-            self._budget.give(length)
-        if len(packets) > MAX_PACKETS or not all(map(ENGINE_PACKET.match, packets)):
-            raise exceptions.EngineIOError("the body has what is no packet")
-        return _SEPARATOR.join(packets).encode()
+        """All of it."""
+        return self._content
 
 
-def translate_request(budget: Budget, request: web.Request) -> dict[str, Any]:
+async def read_body(request: web.Request, most: int, budget: Budget, seconds: float) -> bytes:
+    """The packets of a POST. Raises ValueError for what is no packet, too large or too late."""
+    length = request.content_length or 0
+    budget.charge(length)
+    try:
+        if length > most or budget.exceeded_by(length):
+            raise ValueError("there is no room for the body")
+        # Whole: aiohttp's read() gives what the network has so far.
+        body = await asyncio.wait_for(request.content.readexactly(length), seconds)
+    except (asyncio.IncompleteReadError, asyncio.TimeoutError, OSError, web.RequestPayloadError):
+        raise ValueError("the body is not complete") from None
+    finally:
+        budget.give(length)
+    packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
+    if len(packets) > MAX_PACKETS or not all(map(ENGINE_PACKET.match, packets)):
+        raise ValueError("the body has what is no packet")
+    return _SEPARATOR.join(packets).encode()
+
+
+def translate_request(request: web.Request) -> dict[str, Any]:
     """The environ that engine.io works with."""
     environ: dict[str, Any] = driver.translate_request(request)
-    environ["wsgi.input"] = Body(request.content, budget)
+    environ["wsgi.input"] = Body(request.get("body", b""))
     environ["QUERY_STRING"] = query_of(request)
     return environ
+
+
+def upgrades(request: web.Request) -> bool:
+    """Whether a GET asks for a WebSocket, and is no poll (as engine.io decides it)."""
+    protocol, options = (
+        ",".join(request.headers.getall(name, [])).lower() for name in ("Upgrade", "Connection")
+    )
+    return protocol == "websocket" and "upgrade" in [one.strip() for one in options.split(",")]
 
 
 def query_of(request: web.Request) -> str:

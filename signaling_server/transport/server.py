@@ -40,7 +40,7 @@ from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
-from signaling_server.transport.polling import query_of, translate_request
+from signaling_server.transport.polling import query_of, read_body, translate_request, upgrades
 from signaling_server.transport.websocket import WebSocket, missing_of
 
 log = logging.getLogger(__name__)
@@ -125,8 +125,7 @@ class Transport:
             on_bad_frame=self._count_bad_packet,
             budget=self._relay.budget,
         )
-        translate = functools.partial(translate_request, self._relay.budget)
-        ours = {"websocket": websocket, "translate_request": translate}
+        ours = {"websocket": websocket, "translate_request": translate_request}
         sio.eio._async = {**sio.eio._async, **ours}
         self._dispatch = sio.eio.handlers["message"]
         self._open = sio.eio.handlers["connect"]
@@ -153,44 +152,43 @@ class Transport:
                 return web.json_response(
                     rejection.payload(), status=503, headers={"Retry-After": str(RETRY_AFTER)}
                 )
-        if "Upgrade" in request.headers or request.method == "OPTIONS":
-            upgraded: web.StreamResponse = await self._sio.handle_request(request)
-            return upgraded
-        options = self._config.socketio
-        seconds = options.ping_interval + options.ping_timeout
-        if request.method == "POST":
-            return await self._receive(request, seconds)
-        return await self._poll(request, engine_sid, seconds)
-
-    async def _receive(self, request: web.Request, seconds: float) -> web.StreamResponse:
-        """Take a POST; a body that comes a byte a minute must not take a place."""
-        work = self._sio.handle_request(request)
-        try:
-            response: web.StreamResponse = await asyncio.wait_for(work, seconds)
-        except asyncio.TimeoutError:
-            raise web.HTTPRequestTimeout from None
+        socket = self._sockets.get(engine_sid)
+        if socket is not None and request.method == "POST":
+            await self._read(request, socket)
+        elif socket is not None and request.method == "GET" and not upgrades(request):
+            return await self._poll(request, socket)
+        response: web.StreamResponse = await self._sio.handle_request(request)
         return response
 
-    async def _poll(
-        self, request: web.Request, engine_sid: str, seconds: float
-    ) -> web.StreamResponse:
-        """Answer a GET. A client has one at a time, and has to read the answer in time."""
-        socket = self._sockets.get(engine_sid)
-        if socket is not None:
-            if socket.queue.poll is not None:
-                self._abort(socket)
-                raise web.HTTPBadRequest
-            socket.queue.poll = request
-        response: web.StreamResponse = await self._sio.handle_request(request)
+    @property
+    def _patience(self) -> float:
+        """Seconds that a living client takes for anything at the most."""
+        return float(self._config.socketio.ping_interval + self._config.socketio.ping_timeout)
+
+    async def _read(self, request: web.Request, socket: Any) -> None:
+        """Read a POST; a body that comes a byte a minute must not take a place."""
+        most, budget = self._sio.eio.max_http_buffer_size, self._relay.budget
         try:
+            request["body"] = await read_body(request, most, budget, self._patience)
+        except ValueError:
+            self._abort(socket)
+            raise web.HTTPBadRequest from None
+
+    async def _poll(self, request: web.Request, socket: Any) -> web.StreamResponse:
+        """Answer a poll. A client has one at a time, and has to read the answer in time."""
+        if socket.queue.poll is not None:
+            self._abort(socket)
+            raise web.HTTPBadRequest
+        socket.queue.poll = request
+        try:
+            response: web.StreamResponse = await self._sio.handle_request(request)
             await response.prepare(request)
-            await asyncio.wait_for(response.write_eof(), seconds)
+            await asyncio.wait_for(response.write_eof(), self._patience)
         except (asyncio.TimeoutError, ConnectionError):
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            if socket is not None:
-                socket.queue.poll = None
+            socket.queue.poll = None
         return response
 
     # --- engine.io: connections before they say hello, and their packets --------------------------
@@ -435,7 +433,12 @@ class Transport:
         if websocket is not None:
             websocket.abort()
         if not socket.upgraded:
-            self._background.start(socket.close(wait=False, abort=True))
+            self._background.start(self._close(socket))
+
+    async def _close(self, socket: Any) -> None:
+        """End a polling connection: engine.io would keep it until it looks again."""
+        await socket.close(wait=False, abort=True)
+        self._sockets.pop(socket.sid, None)
 
     async def _finish(self, socket: Any, after: float = 0.0, within: float = FAREWELL) -> None:
         """End a connection when all that waits for it is written, or after `within` seconds."""
