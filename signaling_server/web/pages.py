@@ -1,0 +1,75 @@
+"""The pages for people: `/` and `/status`, `/call`, and the files that they are made of."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Callable
+
+from aiohttp import web
+
+RUNNING = "WebRTC Signaling Server is running"
+FOLDER = Path(__file__).with_name("static")
+FILES = {
+    "call.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "peer.js": "text/javascript",
+    "socket.io.js": "text/javascript",
+    "status.js": "text/javascript",
+}
+"""What is under /static: never a path that a client made up."""
+VENDORED = {"socket.io.js": "vendor/socket.io.js"}
+"""Put there by packaging/fetch-browser-client.sh."""
+HEADERS = {
+    "Cache-Control": "no-cache",  # asked for anew each time: an upgrade shows at once
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef]:
+    """The routes; while not `enabled`, there is only the text of `/`."""
+
+    async def index(request: web.Request) -> web.StreamResponse:
+        if enabled() and "text/html" in request.headers.get("Accept", ""):
+            return _file("status.html", "text/html")
+        return web.Response(text=RUNNING, headers={"Vary": "Accept"})
+
+    async def status(request: web.Request) -> web.StreamResponse:
+        _refuse_unless(enabled())
+        return _file("status.html", "text/html")
+
+    async def call(request: web.Request) -> web.StreamResponse:
+        _refuse_unless(enabled())
+        page = (FOLDER / "call.html").read_text(encoding="utf-8")
+        page = page.replace("SOCKETIO_PATH", html.escape(socketio_path))
+        return web.Response(text=page, content_type="text/html", headers=HEADERS)
+
+    async def static(request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        _refuse_unless(enabled() and name in FILES)
+        return _file(VENDORED.get(name, name), FILES[name])
+
+    return [
+        web.get("/", index),
+        web.get("/status", status),
+        web.get("/call", call),
+        web.get("/static/{name}", static),
+    ]
+
+
+def _file(name: str, content_type: str) -> web.StreamResponse:
+    path = FOLDER / name
+    _refuse_unless(path.is_file())
+    charset = f"{content_type}; charset=utf-8"
+    return web.FileResponse(path, headers={**HEADERS, "Vary": "Accept", "Content-Type": charset})
+
+
+def _refuse_unless(served: bool) -> None:
+    if not served:
+        raise web.HTTPNotFound

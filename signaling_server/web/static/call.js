@@ -1,0 +1,275 @@
+// The call test: plays a Streaming Node or a GCOM in a room of its own, and shows how it goes.
+
+import { element, morph, timeline } from "./page.js";
+import { Peer, measure, randomHex } from "./peer.js";
+
+const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
+const TOKEN = "hawkeye-call-token";
+const STEPS = ["server", "both here", "offer", "answer", "candidates", "connected", "picture"];
+const SLOW_SECONDS = 5; // a step that takes longer than this is worth a word
+const WIDTH = 640;
+const HEIGHT = 360;
+const FRAMES_PER_SECOND = 25;
+
+const part = (id) => document.getElementById(id);
+const asked = new URLSearchParams(location.search);
+let peer;
+let role;
+let pc; // of the call that there is
+let stages; // name -> {detail, at}
+let before; // the measurement before
+let startedAt;
+let server; // the transport's name; null while there is no connection
+let away; // the other side was here, and left
+let watching; // the interval of `watch`
+
+// --- the form ---------------------------------------------------------------------------------------
+
+function setUp() {
+  part("room").value = asked.get("room") || `probe-${randomHex(32)}`;
+  part("room").addEventListener("input", checkRoom);
+  checkRoom();
+  part("token").value = sessionStorage.getItem(TOKEN) ?? "";
+  if (!navigator.mediaDevices) {
+    part("no-camera").hidden = false;
+    part("setup").elements.picture.value = "test";
+    part("setup").elements.picture[0].disabled = true;
+  }
+  part("setup").addEventListener("submit", (event) => {
+    event.preventDefault();
+    start(event.submitter.value);
+  });
+  part("stop").addEventListener("click", () => location.assign("call"));
+  part("copy").addEventListener("click", copyLink);
+  if (!globalThis.io) {
+    part("no-client").hidden = false;
+    part("setup").hidden = true;
+  } else if (["streaming-node", "gcom"].includes(asked.get("role")) && isOwnRoom()) {
+    if (asked.get("picture") === "test") part("setup").elements.picture.value = "test";
+    start(asked.get("role")); // a link of this page: no need to ask again
+  }
+}
+
+function isOwnRoom() {
+  return OWN_ROOM.test(part("room").value);
+}
+
+/** Only into a room that nobody else can be in does the test go unasked. */
+function checkRoom() {
+  part("other-room").hidden = isOwnRoom();
+  part("room-help").hidden = !isOwnRoom();
+  part("sure").required = !isOwnRoom();
+}
+
+function linkFor(someRole) {
+  const link = new URL("call", location.href);
+  link.search = new URLSearchParams({ role: someRole, room: part("room").value });
+  return link.href;
+}
+
+function showLink() {
+  const other = role === "gcom" ? "streaming-node" : "gcom";
+  const name = other === "gcom" ? "GCOM" : "the Streaming Node";
+  const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  part("link").value = linkFor(other);
+  part("open").href = linkFor(other);
+  part("link-help").textContent =
+    `Open this link as ${name}. On one machine, keep the two windows side by side: browsers slow down what is hidden.` +
+    (local ? ` On another machine, put this machine's address in place of ${location.hostname}.` : "");
+}
+
+async function copyLink() {
+  part("link").select();
+  try {
+    await navigator.clipboard.writeText(part("link").value);
+  } catch {
+    document.execCommand("copy"); // the clipboard proper is for https only
+  }
+  part("announcer").textContent = "Copied";
+  part("copy").textContent = "Copied";
+}
+
+// --- the call ---------------------------------------------------------------------------------------
+
+async function start(chosen) {
+  role = chosen;
+  const room = part("room").value;
+  const token = part("token").value.trim();
+  if (token) sessionStorage.setItem(TOKEN, token);
+  history.replaceState(null, "", linkFor(role));
+  part("setup").hidden = true;
+  part("run").hidden = false;
+  showLink();
+  startedAt = performance.now();
+  stages = new Map();
+  server = null;
+  // In somebody else's room it has no name, so that it takes nobody's.
+  const name = isOwnRoom() ? role : undefined;
+  const stream = role === "gcom" ? null : await picture();
+  if (stream) part("video").srcObject = stream;
+  const path = document.documentElement.dataset.socketioPath;
+  peer = new Peer({ path, hello: { room, role, name, token }, stream, tell });
+  watching = setInterval(watch, 1000);
+  show();
+}
+
+function tell(what, detail) {
+  if (what === "server") {
+    server = detail;
+    if (server) reach("server", server);
+  } else if (what === "refused") {
+    refuse(detail);
+    return;
+  } else if (what === "call") {
+    pc = detail;
+    before = null;
+    away = null;
+    for (const name of STEPS.slice(2)) stages.delete(name);
+  } else if (what === "stage") {
+    if (detail.name === "both here") away = null;
+    reach(detail.name, detail.detail);
+  } else if (what === "stream") {
+    part("video").srcObject = detail;
+  } else if (what === "left") {
+    away = detail;
+  }
+  show();
+}
+
+function reach(name, detail) {
+  const at = stages.get(name)?.at ?? performance.now();
+  stages.set(name, { detail, at });
+}
+
+/** The server does not want us, and trying again is no use. */
+function refuse({ code, message }) {
+  peer.close();
+  clearInterval(watching);
+  setVerdict("bad", code === "replaced" ? "Another page plays this part now" : `Refused: ${message}`);
+  if (code !== "unauthorized") return;
+  sessionStorage.removeItem(TOKEN);
+  part("run").hidden = true;
+  part("setup").hidden = false;
+  part("token-field").hidden = false;
+  part("token").value = "";
+  part("token").focus();
+}
+
+/** The camera's stream, or without one that of a moving test picture. */
+async function picture() {
+  if (part("setup").elements.picture.value === "camera") {
+    try {
+      return await navigator.mediaDevices.getUserMedia({ video: true });
+    } catch (error) {
+      part("picture-note").textContent = `No camera (${error.message}): a test picture instead.`;
+    }
+  }
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [WIDTH, HEIGHT];
+  draw(canvas);
+  setInterval(() => draw(canvas), 1000 / FRAMES_PER_SECOND);
+  return canvas.captureStream(FRAMES_PER_SECOND);
+}
+
+/** A colour bar that moves, and a clock: delay can be read off by holding two screens together. */
+function draw(canvas) {
+  const context = canvas.getContext("2d");
+  const now = new Date();
+  const turn = (now.getTime() % 4000) / 4000;
+  context.fillStyle = "#10202e";
+  context.fillRect(0, 0, WIDTH, HEIGHT);
+  context.fillStyle = `hsl(${360 * turn} 80% 55%)`;
+  context.fillRect(turn * WIDTH - 60, 0, 60, HEIGHT);
+  context.fillStyle = "#ffffff";
+  context.textAlign = "center";
+  context.font = "bold 84px monospace";
+  context.fillText(now.toTimeString().slice(0, 8), WIDTH / 2, HEIGHT / 2 + 10);
+  context.font = "bold 36px monospace";
+  context.fillText(`.${String(now.getMilliseconds()).padStart(3, "0")}`, WIDTH / 2, HEIGHT / 2 + 70);
+}
+
+// --- showing ----------------------------------------------------------------------------------------
+
+/** Once a second: what has come or gone since. */
+async function watch() {
+  if (!pc) return show();
+  const now = { ...(await measure(pc)), at: performance.now() };
+  if (now.frames > 0) reach("picture", `${now.width} × ${now.height}`);
+  const seconds = before && (now.at - before.at) / 1000;
+  const rates = seconds && {
+    bits: (8 * (now.bytes - before.bytes)) / seconds,
+    frames: (now.frames - before.frames) / seconds,
+  };
+  before = now;
+  showFigures(now, rates);
+  show(rates);
+}
+
+function showFigures(now, rates) {
+  const shown = [
+    ["Frames", now.frames],
+    ["Frames a second", rates && rates.frames.toFixed(0)],
+    ["Bitrate", rates && `${(rates.bits / 1e6).toFixed(2)} Mbit/s`],
+    ["Round trip", now.seconds === undefined ? undefined : `${(1000 * now.seconds).toFixed(0)} ms`],
+    ["From here", now.pair && candidate(now.pair.local)],
+    ["To there", now.pair && candidate(now.pair.remote)],
+  ];
+  const figure = ([name, value]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, String(value ?? "–")));
+  part("figures").dataset.frames = now.frames ?? 0;
+  morph(part("figures"), shown.map(figure));
+}
+
+function candidate({ type, protocol, address }) {
+  return [type, protocol, address].filter(Boolean).join(" ");
+}
+
+function show(rates) {
+  const reached = [...stages].map(([name, { detail, at }]) => ({
+    name,
+    detail,
+    when: `${((at - startedAt) / 1000).toFixed(2)} s`,
+  }));
+  reached.sort((a, b) => STEPS.indexOf(a.name) - STEPS.indexOf(b.name));
+  morph(part("stages"), [timeline(reached, STEPS)]);
+  const { tone, text } = verdict(rates);
+  part("stages").dataset.tone = tone;
+  setVerdict(tone, text);
+}
+
+/** How it goes, in a line. */
+function verdict(rates) {
+  const me = role === "gcom" ? "GCOM" : "Streaming Node";
+  const since = (name) => (performance.now() - stages.get(name).at) / 1000;
+  const slow = (name) => since(name) > SLOW_SECONDS;
+  if (pc?.connectionState === "connected") {
+    if (!stages.has("picture")) return { tone: "busy", text: "Connected, waiting for the picture" };
+    if (rates && rates.frames <= 0) return { tone: "bad", text: "Connected, but the picture stands still" };
+    const lost = server ? "" : " (the server does not answer: the call goes on without it)";
+    return { tone: "good", text: `The video flows${lost}` };
+  }
+  if (!server) return { tone: "bad", text: "No connection to the server. Trying again." };
+  if (away) return { tone: "plain", text: `${away} has left. Waiting for it to come back.` };
+  if (!stages.has("both here")) return { tone: "plain", text: `${me}: waiting for the other side` };
+  if (pc?.connectionState === "failed" || (stages.has("answer") && slow("answer"))) {
+    const text = "Signaling works, but the two sides do not reach each other: a firewall, or two networks with no TURN server";
+    return { tone: "bad", text };
+  }
+  if (stages.has("offer") && !stages.has("answer") && slow("offer")) {
+    return { tone: "bad", text: "The other side does not answer the offer" };
+  }
+  if (!stages.has("offer") && slow("both here")) {
+    return { tone: "bad", text: "The other side makes no offer: is it a Streaming Node?" };
+  }
+  return { tone: "busy", text: "Connecting …" };
+}
+
+function setVerdict(tone, text) {
+  part("verdict").dataset.tone = tone;
+  if (part("verdict").textContent === text) return;
+  part("verdict").textContent = text;
+  part("announcer").textContent = text;
+  document.title = `${text} – Hawkeye signaling`;
+}
+
+setUp();

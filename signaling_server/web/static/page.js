@@ -1,0 +1,63 @@
+// What the pages share: making elements, changing them in place, and the timeline.
+
+/** An element; children are elements or text. */
+export function element(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/**
+ * Make the children of `parent` like `wanted`, changing only what differs: so the focus, a selection
+ * and a screen reader's place stay where they are though the page is told anew each second.
+ */
+export function morph(parent, wanted) {
+  for (const [index, next] of [...wanted].entries()) {
+    const old = parent.childNodes[index];
+    if (!old) parent.append(next);
+    else if (old.nodeName !== next.nodeName) old.replaceWith(next);
+    else if (next.nodeType === Node.TEXT_NODE) {
+      if (old.data !== next.data) old.data = next.data;
+    } else {
+      for (const { name } of [...old.attributes]) {
+        if (!next.hasAttribute(name)) old.removeAttribute(name);
+      }
+      for (const { name, value } of next.attributes) {
+        if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      }
+      morph(old, next.childNodes);
+    }
+  }
+  while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
+}
+
+/** "8 s", "3 min", "2 h", "5 d". */
+export function ago(seconds) {
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+  }
+  return `${Math.floor(seconds)} s`;
+}
+
+/** A negotiation: the stages that were reached, `{name, detail, when}`, then those still `expected`. */
+export function timeline(stages, expected) {
+  const reached = new Set(stages.map(({ name }) => name));
+  const missing = expected.filter((name) => !reached.has(name));
+  return element(
+    "ol",
+    { class: "timeline" },
+    ...stages.map(({ name, detail, when }) => stage("reached", name, detail, when)),
+    ...missing.map((name, index) => stage(index ? "later" : "next", name, "", "not yet")),
+  );
+}
+
+function stage(progress, name, detail, when) {
+  return element(
+    "li",
+    { class: progress },
+    element("strong", {}, name),
+    element("span", {}, detail),
+    element("span", { class: "when" }, when),
+  );
+}
