@@ -6,8 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+CLIENT := signaling_server/web/static/vendor/socket.io.js
 
-.PHONY: help run test test-all lint bench soak deb clean needs
+.PHONY: help run test test-all lint bench soak recovery-tables deb clean needs
 
 help:
 	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
@@ -16,13 +17,14 @@ help:
 	@echo 'lint      ruff, mypy, shellcheck'
 	@echo 'bench     what a signal costs, how fast it starts, how much memory it takes'
 	@echo 'soak      what takes too long for every day: 10,000 models, long dropouts'
+	@echo 'recovery-tables  measure the tables of docs/recovery.md, as root, 80 minutes'
 	@echo 'deb       the Debian package, into dist/'
 	@echo 'clean     remove what the other targets made'
 
-run: $(VENV)/run.stamp
+run: $(VENV)/run.stamp $(CLIENT)
 	@$(BIN)/hawkeye-signaling
 
-test: $(VENV)/dev.stamp tests/js/node_modules
+test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
 	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration
 
 test-all: needs
@@ -44,6 +46,12 @@ soak: $(VENV)/dev.stamp tests/js/node_modules
 	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz
 	$(PYTEST) -m soak tests
 
+# What is in build/recovery.json already is not measured again.
+recovery-tables: $(VENV)/dev.stamp tests/js/node_modules
+	@mkdir -p build
+	$(BIN)/python -m tests.faults measure build/recovery.json
+	$(BIN)/python -m tests.faults tables build/recovery.json
+
 deb:
 	packaging/build-deb.sh --output dist
 
@@ -61,6 +69,10 @@ $(VENV)/dev.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev,fast]'
 	@touch $@ $(VENV)/run.stamp
+
+# Without npm the call test page says what is missing; all else works.
+$(CLIENT): packaging/browser.lock
+	@if command -v npm >/dev/null; then packaging/fetch-browser-client.sh && touch $@; fi
 
 tests/js/node_modules: tests/js/package-lock.json
 	npm ci --prefix tests/js --silent --no-audit --no-fund

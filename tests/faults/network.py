@@ -1,0 +1,107 @@
+"""A drone, a ground station and a relay, each a machine of its own: network namespaces, and veth
+pairs for links. Needs root and iproute2.
+
+              media
+    drone ───────────── ground
+        \\               /
+     drone-relay  ground-relay
+          \\           /
+              relay
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from typing import Sequence
+
+MACHINES = ("drone", "ground", "relay")
+LINKS = {
+    "media": ("drone", "ground"),
+    "drone-relay": ("drone", "relay"),
+    "ground-relay": ("ground", "relay"),
+}
+RADIO = ("media", "drone-relay")
+"""What a drone has by radio, if the relay stands on the ground."""
+SIGNALING = ("drone-relay", "ground-relay")
+
+_numbers = itertools.count()
+
+
+class Network:
+    """Three machines. Use it as a context manager: nothing is left over."""
+
+    def __init__(self) -> None:
+        self._prefix = f"hawkeye-{os.getpid()}-{next(_numbers)}"
+
+    def __enter__(self) -> Network:
+        for machine in MACHINES:
+            _ip("netns", "add", self._namespace(machine))
+            self._on(machine, "link", "set", "lo", "up")
+        for link, (one, other) in LINKS.items():
+            ends = ("netns", self._namespace(one), "type", "veth")
+            peer = ("peer", "name", link, "netns", self._namespace(other))
+            _ip("link", "add", link, *ends, *peer)
+            for number, machine in enumerate((one, other), 1):
+                self._on(machine, "address", "add", f"{_subnet(link)}.{number}/24", "dev", link)
+                self._on(machine, "link", "set", link, "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for machine in MACHINES:
+            subprocess.run(("ip", "netns", "delete", self._namespace(machine)), check=False)
+
+    def command(self, machine: str, *command: str) -> Sequence[str]:
+        """What runs a command on a machine."""
+        return ("ip", "netns", "exec", self._namespace(machine), *command)
+
+    def url(self, machine: str) -> str:
+        """Where the relay is, for this machine."""
+        return f"http://{_subnet(f'{machine}-relay')}.2:8080/"
+
+    def cut(self, links: Sequence[str]) -> None:
+        """Take links down at their far end, as when a modem loses its carrier."""
+        for link in links:
+            self._on(LINKS[link][1], "link", "set", link, "down")
+
+    def mend(self, links: Sequence[str]) -> None:
+        """Take links up again."""
+        for link in links:
+            self._on(LINKS[link][1], "link", "set", link, "up")
+
+    def silence(self, links: Sequence[str]) -> None:
+        """Let all packets vanish without a word, as in the shadow of a hill."""
+        for link in links:
+            for machine in LINKS[link]:
+                self._queue(machine, link, "add", "blackhole")
+
+    def unsilence(self, links: Sequence[str]) -> None:
+        """Let packets through again."""
+        for link in links:
+            for machine in LINKS[link]:
+                self._queue(machine, link, "delete")
+
+    def renumber(self, machine: str, links: Sequence[str]) -> None:
+        """Give a machine another address on links: what it sent from the old one is over."""
+        for link in links:
+            self._on(machine, "address", "flush", "dev", link)
+            self._on(machine, "address", "add", f"{_subnet(link)}.9/24", "dev", link)
+
+    def _namespace(self, machine: str) -> str:
+        return f"{self._prefix}-{machine}"
+
+    def _on(self, machine: str, *arguments: str) -> None:
+        _ip("-netns", self._namespace(machine), *arguments)
+
+    def _queue(self, machine: str, link: str, change: str, *kind: str) -> None:
+        tc = ("tc", "-netns", self._namespace(machine), "qdisc", change, "dev", link, "root")
+        subprocess.run((*tc, *kind), check=True)
+
+
+def _subnet(link: str) -> str:
+    return f"10.77.{list(LINKS).index(link)}"
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(("ip", *arguments), check=True)

@@ -1,0 +1,119 @@
+"""Programs that are watched over as systemd does it: who ends is started again a second later."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Sequence
+
+RESTART_SECONDS = 1.0
+"""RestartSec of hawkeye-signaling.service."""
+PATIENCE = 15.0
+ROOT = Path(__file__).parents[2]
+
+
+class Program:
+    """One program, over all its runs. Use it as a context manager: no process is left over."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._ending = False
+        self._ended_by_us = False
+        self._restarts_now = threading.Event()
+        self._changed = threading.Condition()
+        self._process: subprocess.Popen[str] | None = None
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self.lines: list[tuple[float, str]] = []
+        """What it wrote, each line with its time (monotonic, s)."""
+        self.falls = 0
+        """How often it ended by itself."""
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending = True
+        if self._process is not None:
+            self._process.kill()
+            self._restarts_now.set()
+            self._keeper.join()
+
+    def start(self) -> float:
+        """Start it for the first time; returns when that was."""
+        self._run()
+        self._keeper.start()
+        return time.monotonic()
+
+    def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it, and keep it down until `resume`."""
+        assert self._process is not None
+        self._restarts_now.clear()
+        self._ended_by_us = True
+        self._process.send_signal(number)
+        self._process.wait(PATIENCE)
+
+    def resume(self) -> float:
+        """Start it after `stop`; returns when that was."""
+        self._restarts_now.set()
+        return time.monotonic()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait for `text` in that many lines."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.count(text) >= count or self.falls, PATIENCE)
+        last = [line for _, line in self.lines[-20:]]
+        assert self.count(text) >= count, f"no {text!r} in {last}"
+
+    def count(self, text: str) -> int:
+        """In how many lines `text` is."""
+        return sum(text in line for _, line in self.lines)
+
+    @property
+    def frames(self) -> list[float]:
+        """When it saw video frames."""
+        return [at for at, line in self.lines if ": frame " in line]
+
+    def _run(self) -> None:
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def _keep(self) -> None:
+        while True:
+            self._read()
+            if self._ending:
+                return
+            if not self._ended_by_us:
+                with self._changed:
+                    self.falls += 1
+                    self._changed.notify_all()
+                time.sleep(RESTART_SECONDS)
+            if self._ended_by_us:
+                self._restarts_now.wait()
+                self._ended_by_us = False
+            if self._ending:
+                return
+            self._run()
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with self._process, contextlib.suppress(ValueError):
+            for line in self._process.stdout:
+                with self._changed:
+                    self.lines.append((time.monotonic(), line.rstrip("\n")))
+                    self._changed.notify_all()

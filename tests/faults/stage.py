@@ -1,0 +1,163 @@
+"""A server, a Streaming Node and a GCOM, each on its machine, and how their video fares."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple, Sequence
+from urllib.parse import urlencode
+
+import yaml
+
+from faults.network import Network
+from faults.programs import ROOT, Program
+
+STALL = 0.5
+"""Seconds without a frame after which the video counts as stopped."""
+PATIENCE = 60.0
+"""Seconds after which a video that does not come back counts as lost."""
+
+
+class Clients(NamedTuple):
+    """A kind of Streaming Node and of GCOM: the command of each, but for its URL."""
+
+    title: str
+    """The head of a column in docs/recovery.md."""
+    node: Sequence[str]
+    gcom: Sequence[str]
+    has_session: bool = True
+    has_name: bool = True
+    plain: bool = False
+    """Whether the server only forwards to all others, and holds nothing."""
+
+
+def _python(file: str) -> Sequence[str]:
+    return (sys.executable, str(ROOT / file))
+
+
+def _javascript(program: str, *arguments: str) -> Sequence[str]:
+    folder = ROOT / "tests" / "js"
+    shim = (folder / "webrtc.mjs").as_uri()
+    return (shutil.which("node") or "node", "--import", shim, str(folder / program), *arguments)
+
+
+_TODAYS_NODE = ("env", "PYTHONPATH=tests", sys.executable, "-m", "integration.webrtc")
+_TODAYS = (_TODAYS_NODE, _javascript("gcom-today.mjs"))
+
+CLIENTS = {
+    "python": Clients(
+        "Python examples",
+        _python("tests/faults/example_node.py"),
+        _python("docs/examples/gcom.py"),
+    ),
+    "javascript": Clients(
+        "JavaScript examples",
+        _javascript("example.mjs", "streaming-node"),
+        _javascript("example.mjs", "gcom"),
+    ),
+    "mixed": Clients(
+        "Python node, JavaScript GCOM",
+        _python("docs/examples/streaming_node.py"),
+        _javascript("example.mjs", "gcom"),
+    ),
+    "today": Clients("Today's clients, named", *_TODAYS, has_session=False),
+    "plain": Clients(
+        "Today's clients, plain forwarding",
+        *_TODAYS,
+        has_session=False,
+        has_name=False,
+        plain=True,
+    ),
+}
+
+
+class Outcome(NamedTuple):
+    """How the video fared from the fault on. Times in seconds."""
+
+    flows_after: float | None
+    """From when all was in order again to when frames flowed for good; None: they never did."""
+    longest_gap: float
+    """Between two frames; `PATIENCE` if they did not come back."""
+    falls: int
+    """How often a client ended by itself (and was started again)."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the video was seen to stop."""
+        return self.longest_gap > STALL
+
+
+class Stage:
+    """All that plays a part. Use it as a context manager."""
+
+    def __init__(self, clients: Clients, folder: Path) -> None:
+        self._exits = contextlib.ExitStack()
+        self._clients = clients
+        self._config = folder / "config.yaml"
+
+    def __enter__(self) -> Stage:
+        config = {"listen": {"host": "0.0.0.0", "port": 8080}}
+        if self._clients.plain:
+            config = {**config, "rooms": {"announce": "newcomers"}, "hold": {"enabled": False}}
+        self._config.write_text(yaml.safe_dump(config))
+        with self._exits:
+            self.network = self._exits.enter_context(Network())
+            serve = ("-m", "signaling_server", "serve", "--config", str(self._config))
+            self.server = self.add("relay", sys.executable, *serve)
+            self.node = self.add_node()
+            gcom = (*self._clients.gcom, self._url("ground", "gcom"))
+            self.gcom = self.add("ground", *gcom)
+            self._exits = self._exits.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def add(self, machine: str, *command: str) -> Program:
+        """A program on a machine, not yet started."""
+        return self._exits.enter_context(Program(self.network.command(machine, *command)))
+
+    def add_node(self) -> Program:
+        """A Streaming Node, not yet started."""
+        return self.add("drone", *self._clients.node, self._url("drone", "streaming-node"))
+
+    def _url(self, machine: str, name: str) -> str:
+        query = urlencode({"name": name, "role": name}) if self._clients.has_name else ""
+        return f"{self.network.url(machine)}?{query}"
+
+    def start_server(self) -> None:
+        """Start it, and wait until it can be reached."""
+        self.server.start()
+        self.server.wait_for("listens on")
+
+    def await_join(self) -> None:
+        """Wait until somebody is in the room."""
+        self.server.wait_for("joined room")
+
+    def start(self) -> None:
+        """Start all, and wait until the video flows."""
+        self.start_server()
+        self.node.start()
+        self.await_join()  # the order in which plain forwarding works
+        began = self.gcom.start()
+        outcome = self.outcome(began, began, quiet=1.0)
+        assert outcome.flows_after is not None, "no video to begin with"
+
+    def outcome(self, fault: float, mended: float, quiet: float) -> Outcome:
+        """Wait until frames flowed for `quiet` seconds since `mended`, or for PATIENCE."""
+        while True:
+            now = time.monotonic()
+            frames = [at for at in self.gcom.frames if at >= fault]
+            times = [fault, *frames, now]
+            gaps = [(b - a, b) for a, b in zip(times, times[1:])]
+            longest = max(gaps)[0]
+            stalled = max((end for gap, end in gaps if gap > STALL), default=mended)
+            flows = bool(frames) and stalled < now and now - max(stalled, mended) >= quiet
+            if flows or now - mended > PATIENCE:
+                falls = self.node.falls + self.gcom.falls
+                after = max(0.0, stalled - mended) if flows else None
+                return Outcome(after, longest, falls)
+            time.sleep(0.1)

@@ -1,0 +1,53 @@
+"""The video comes back after every fault without anybody restarting anything, and where only the
+signaling is hit it does not stop for clients with a session.
+
+The machines are network namespaces: root and iproute2 are needed.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from faults.faults import FAULTS, befall
+from faults.stage import CLIENTS
+
+NEVER_STOPS = 1.0
+"""A gap between two frames, in seconds, that is still no stop on a busy machine."""
+SHORT_QUIET = 2.0
+
+SHORT = ("node-restarts", "gcom-restarts", "server-killed", "dropout-1", "dropout-5")
+EVERY_DAY = [(kind, fault) for kind in ("python", "today") for fault in SHORT] + [
+    ("javascript", "gcom-first"),
+    ("javascript", "server-killed"),
+]
+SOAK = [
+    (kind, fault)
+    for kind, clients in CLIENTS.items()
+    for fault in FAULTS
+    if not clients.plain and (kind, fault) not in EVERY_DAY
+]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+@pytest.mark.parametrize(("kind", "fault"), EVERY_DAY)
+def test_video_comes_back(kind: str, fault: str) -> None:
+    check(kind, fault, SHORT_QUIET)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("kind", "fault"), SOAK)
+def test_video_comes_back_from_rarer_faults(kind: str, fault: str) -> None:
+    check(kind, fault, FAULTS[fault].quiet)
+
+
+def check(kind: str, fault: str, quiet: float) -> None:
+    """Let a fault befall clients; the video must come back, and no program may have fallen."""
+    outcome = befall(kind, fault, quiet)
+    assert outcome.flows_after is not None, "the video did not come back"
+    if CLIENTS[kind].has_session and not FAULTS[fault].stops:
+        assert outcome.longest_gap < NEVER_STOPS
+    if fault != "duplicate-name":  # who has lost its name ends
+        assert outcome.falls == 0
