@@ -252,8 +252,9 @@ class Transport:
                 self._background.start(self._finish(socket, after=FAREWELL))
         elif before is None:
             connection.outbox.uncork()
-            if socket is None or socket.closed:
+            if socket is None or socket.closed:  # it ended while it was let in
                 self._let_go(connection)
+                self._abort(connection.socket)
 
     def _crashed(self, engine_sid: str) -> None:
         """A mistake of ours costs one connection, and never the server."""
@@ -314,8 +315,12 @@ class Transport:
         self._by_engine.pop(connection.socket.sid, None)
         goodbye = reason == "client disconnect" or connection.said_goodbye
         reason = connection.closed_for or ("goodbye" if goodbye else _REASONS.get(reason, reason))
-        self._perform(self._relay.handle(Left(sid, reason, goodbye), self._clock()))
-        self._observe(connection.disconnected(reason))
+        try:
+            self._perform(self._relay.handle(Left(sid, reason, goodbye), self._clock()))
+            self._observe(connection.disconnected(reason))
+        except Exception:
+            # With an exception, python-socketio would keep the sid; the sweeper finds the peer.
+            log.exception("a client could not be let go")
 
     def _on_signal(self, sid: str, text: str) -> dict[str, Any]:
         return self._relay_signal(self._connections[sid], text)
@@ -351,7 +356,10 @@ class Transport:
         return {"ok": False, "error": {"code": "replaced", "message": message}}
 
     def _on_ice_servers(self, sid: str, text: str) -> dict[str, Any]:
-        servers, ttl = self._ice_servers(self._connections[sid])
+        connection = self._connections[sid]
+        if not connection.bucket.take(self._clock()):
+            return self._reject(connection, self._flood())
+        servers, ttl = self._ice_servers(connection)
         return {"ice_servers": servers, "ttl": ttl}
 
     def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
@@ -369,7 +377,7 @@ class Transport:
         return {"ok": True}
 
     def _flood(self) -> Rejection:
-        most = f"{self._config.limits.messages_per_second:g} signals a second"
+        most = f"{self._config.limits.messages_per_second:g} events a second"
         return Rejection("rate-limited", f"more than {most}")
 
     def _reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:

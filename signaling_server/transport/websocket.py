@@ -22,6 +22,8 @@ from signaling_server.transport.polling import ENGINE_PACKET
 
 SIGNAL = '42["signal",'
 """How an ordinary signal begins: Engine.IO MESSAGE, Socket.IO EVENT, the event's name."""
+MASK_BYTES = 4
+"""What a client's frames have beside the header that ours have (RFC 6455, section 5.3)."""
 ROOM_TO_WRITE = 32768
 """Unwritten bytes above which frames go through the queue, which waits for a slow client."""
 
@@ -78,8 +80,9 @@ class WebSocket:
         while True:
             message = await self._socket.receive()
             data = message.data
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                self._meter.taken(data)
             if message.type is WSMsgType.TEXT:
-                self._meter.taken(len(data))
                 if (
                     self._on_signal is not None
                     and data.startswith(SIGNAL)
@@ -119,7 +122,7 @@ class WebSocket:
         What a turn reads, and so relays, is often more than one signal: a system call for each
         would cost more than all the rest.
         """
-        payload = text.encode("utf-8", "surrogatepass")
+        payload = _encoded(text)
         if not self._frames:
             self._loop.call_soon(self._flush)
         self._frames.append(_header(len(payload)))
@@ -202,9 +205,10 @@ class Meter:
         """Nothing more will come."""
         self._parser.feed_eof()
 
-    def taken(self, size: int) -> None:
+    def taken(self, data: str | bytes) -> None:
         """A message was read. What is left of the last bytes may be the beginning of another."""
-        left = max(0, min(self._unread - size, self._last))
+        size = len(data) if isinstance(data, bytes) or data.isascii() else len(_encoded(data))
+        left = max(0, min(self._unread - size - len(_header(size)) - MASK_BYTES, self._last))
         self._budget.give(self._unread - left)
         self._unread = left
 
@@ -212,6 +216,10 @@ class Meter:
         """The connection has ended."""
         self._budget.give(self._unread)
         self._unread = 0
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _header(length: int) -> bytes:
