@@ -124,9 +124,14 @@ def _print_config(options: argparse.Namespace) -> int:
 def _ask(function: str, options: argparse.Namespace) -> int:
     from signaling_server import ask
 
-    token = options.token or os.environ.get("HAWKEYE_TOKEN")
-    url = options.url or _own_url(config_files.read(options.config, {}).config)
-    code: int = getattr(ask, function)(url, token, options.cafile, options.json)
+    here = config.Config()
+    if options.config or not options.url:
+        # Without the tokens and the TURN secret, which who asks may not be allowed to read.
+        here = config_files.read_settings(options.config, {}).config
+    url = options.url or _own_url(here)
+    token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
+    server = ask.Server(url, here.socketio.path, token, options.cafile)
+    code: int = getattr(ask, function)(server, options.json)
     return code
 
 

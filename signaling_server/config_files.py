@@ -19,6 +19,15 @@ Fingerprint = Tuple[Tuple[str, Optional[Tuple[int, ...]]], ...]
 
 
 def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> config.Loaded:
+    """The configuration as of `read_settings`, with what is in the files that it names."""
+    loaded = read_settings(path, overrides)
+    return loaded._replace(
+        tokens=_tokens(loaded.config.auth.tokens_file),
+        turn_secret=_secret(loaded.config.turn.secret_file),
+    )
+
+
+def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> config.Loaded:
     """The configuration of the file `path`, or of the default one if there is one.
 
     `overrides` are as of config.load. Raises ConfigError with what is wrong in all of the files.
@@ -45,10 +54,7 @@ def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> confi
         complaints.extend(error.complaints)
     if complaints:
         raise ConfigError(complaints)
-    return loaded._replace(
-        tokens=_tokens(loaded.config.auth.tokens_file),
-        turn_secret=_secret(loaded.config.turn.secret_file),
-    )
+    return loaded
 
 
 def _tokens(file: str | None) -> Tokens | None:

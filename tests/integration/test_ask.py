@@ -1,0 +1,310 @@
+"""`hawkeye-signaling status` and `probe`, as people run them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import socketserver
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from integration.conftest import Visitors
+from integration.credentials import make_ca, make_certificate, new_token, write_tokens
+from integration.server import ServerProcess, run_to_its_end, write_config
+
+STEPS = [
+    "the first client connects",
+    "the second connects, they meet",
+    "an offer passes",
+    "an answer passes",
+    "a candidate passes",
+    "a goodbye is heard",
+]
+
+
+async def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command while clients go on."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(None, run_to_its_end, *arguments)
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server that wants tokens: its URL, and a token that may signal and one that may see."""
+    folder = tmp_path_factory.mktemp("closed")
+    tokens, lines = {}, []
+    for name, can in (("node", "signal"), ("watcher", "status")):
+        tokens[name], line = new_token(name, "drone-1")
+        lines.append(line.replace("}", f", can: [{can}]}}"))
+    file = write_tokens(folder, lines)
+    with ServerProcess(folder, {"auth": {"tokens_file": file}}) as server:
+        yield server.url, tokens
+
+
+@contextlib.contextmanager
+def stranger(answer: bytes) -> Iterator[str]:
+    """The URL of something that says the same to everybody, whatever it is asked."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """A URL at which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+async def test_status_is_a_table_of_who_is_here_and_what_is_wrong(
+    visitors: Visitors, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path) as server:
+        await visitors.join(url=server.url, room="drone-1", name="node")
+        await visitors.join(url=server.url, room="drone-1", name="gcom")
+        await visitors.join(url=server.url, room="drone-2", name="lonely", kind="js-polling")
+        told = await run("status", "--url", server.url)
+        await visitors.leave()
+    lines = told.stdout.splitlines()
+    assert (told.returncode, told.stderr) == (0, "")
+    assert lines[0].startswith("hawkeye-signaling ")
+    assert lines[1:5] == [
+        "3 peers, 2 rooms, 0 signals",
+        "warning: open to anyone: no auth.tokens_file",
+        "",
+        "room drone-1",
+    ]
+    assert lines[5].split()[:3] == ["node", "127.0.0.1", "websocket"]
+    assert lines[6].split()[:3] == ["gcom", "127.0.0.1", "websocket"]
+    assert lines[7:10] == ["  node - gcom: waiting", "", "room drone-2"]
+    assert lines[10].split()[:3] == ["lonely", "127.0.0.1", "polling"]
+    assert lines[11:] == ["  lonely is alone in room drone-2: nobody else has joined it."]
+
+
+async def test_status_json_is_what_the_server_says(visitors: Visitors, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        await visitors.join(url=server.url, room="drone-1", name="node")
+        told = await run("status", "--json", "--url", server.url)
+        await visitors.leave()
+    assert told.returncode == 0
+    assert [room["room"] for room in json.loads(told.stdout)["rooms"]] == ["drone-1"]
+
+
+def test_url_is_that_of_the_configuration(tmp_path: Path) -> None:
+    """Which may name files that only the server may read."""
+    options = {"listen": {"host": "0.0.0.0"}, "socketio": {"path": "/relay"}}
+    with ServerProcess(tmp_path, options) as server:
+        listen = {"host": "0.0.0.0", "port": server.port}
+        secret = {"auth": {"tokens_file": str(tmp_path / "not-for-us.yaml")}}
+        file = write_config(tmp_path, {**options, **secret, "listen": listen})
+        for command in ("status", "probe"):
+            told = run_to_its_end(command, "--config", str(file))
+            assert (told.returncode, told.stderr) == (0, ""), told.stdout
+
+
+def test_url_goes_without_its_scheme_and_past_a_proxy(
+    shared_server: ServerProcess, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", nobody)
+    for command in ("status", "probe"):
+        told = run_to_its_end(command, "--url", f"127.0.0.1:{shared_server.port}/")
+        assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_status_needs_a_token_that_may_see(closed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, tokens = closed
+    for token in ((), ("--token", tokens["node"])):
+        told = run_to_its_end("status", "--url", url, *token)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert "it wants a token that may see its status" in told.stderr
+    assert run_to_its_end("status", "--url", url, "--token", tokens["watcher"]).returncode == 0
+    monkeypatch.setenv("HAWKEYE_TOKEN", tokens["watcher"] + "\n")
+    assert run_to_its_end("status", "--url", url).returncode == 0
+
+
+def test_status_that_is_turned_off_says_so(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
+        told = run_to_its_end("status", "--url", server.url)
+    assert told.returncode == 1
+    assert "status.enabled is false there" in told.stderr
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+        b"HTTP/1.0 200 OK\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\n\r\n[1]",
+        b"HTTP/1.0 502 Bad Gateway\r\n\r\n",
+    ],
+)
+def test_another_server_is_told_from_ours(answer: bytes) -> None:
+    with stranger(answer) as url:
+        for command in ("status", "probe"):
+            told = run_to_its_end(command, "--url", url)
+            assert told.returncode == 1
+            assert url in told.stdout + told.stderr
+            assert "Traceback" not in told.stderr
+
+
+def test_what_peers_say_does_not_steer_the_terminal() -> None:
+    evil: dict[str, Any] = {
+        "server": {"version": "1", "uptime_seconds": 90061, "warnings": ["\x1b[2J"]},
+        "counters": {"signals": 1},
+        "rooms": [],
+    }
+    with stranger(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(evil).encode()) as url:
+        told = run_to_its_end("status", "--url", url)
+    assert told.stdout.splitlines() == [
+        "hawkeye-signaling 1, up 1 d 1 h",
+        "0 peers, 0 rooms, 1 signal",
+        "warning: ?[2J",
+    ]
+
+
+@pytest.mark.parametrize("command", ["status", "probe"])
+def test_bad_url_or_authority_is_named(command: str, nobody: str, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    for url in ("ftp://127.0.0.1", "http://", "127.0.0.1:99999", "http://[::1", "http://a:b"):
+        told = run_to_its_end(command, "--url", url)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert f"{url} is no URL such as" in told.stderr
+    for file in (tmp_path / "none.pem", empty):
+        told = run_to_its_end(command, "--url", nobody, "--cafile", str(file))
+        assert (told.returncode, told.stdout) == (1, "")
+        assert told.stderr.startswith(f"hawkeye-signaling: {file}: ")
+
+
+@pytest.mark.parametrize("command", ["status", "probe"])
+def test_server_that_is_missing(command: str, nobody: str) -> None:
+    told = run_to_its_end(command, "--url", nobody)
+    assert told.returncode == 1
+    assert "Connection refused" in told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "probe"])
+def test_https_needs_to_know_the_authority(command: str, tmp_path: Path) -> None:
+    ca = make_ca(tmp_path)
+    certificate, key = make_certificate(tmp_path, "server")
+    tls = {"certificate": certificate, "private_key": key}
+    with ServerProcess(tmp_path, {"tls": tls}) as server:
+        good = run_to_its_end(command, "--url", server.url, "--cafile", str(ca))
+        assert good.returncode == 0, good.stdout + good.stderr
+        unknown = run_to_its_end(command, "--url", server.url)
+        assert unknown.returncode == 1
+        assert "its certificate is not good: " in unknown.stdout + unknown.stderr
+        other = f"https://127.0.0.2:{server.port}"
+        assert run_to_its_end(command, "--url", other, "--cafile", str(ca)).returncode == 1
+
+
+# --- probe ----------------------------------------------------------------------------------------
+
+
+def steps(told: subprocess.CompletedProcess[str]) -> list[str]:
+    """What the probe tells of each step, and then of all, without the times."""
+    *lines, last = told.stdout.splitlines()
+    return [re.sub(r" +[\d.]+ ms  ", ": ", line) for line in lines] + [last]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"rooms": {"announce": "newcomers"}},
+        {"rooms": {"max_peers": 2}, "socketio": {"fast_path": False}},
+    ],
+)
+def test_probe_tells_each_step(tmp_path: Path, config: dict[str, Any]) -> None:
+    with ServerProcess(tmp_path, config) as server:
+        told = run_to_its_end("probe", "--url", server.url)
+    assert steps(told) == [
+        *(f"{step}: ok" for step in STEPS),
+        f"signaling works at {server.url}",
+    ]
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_probe_json_has_the_milliseconds_of_each_step(shared_server: ServerProcess) -> None:
+    told = run_to_its_end("probe", "--json", "--url", shared_server.url)
+    found = json.loads(told.stdout)
+    assert (told.returncode, found["ok"]) == (0, True)
+    assert [step["name"] for step in found["steps"]] == STEPS
+    assert all(0 < step["milliseconds"] < 5000 for step in found["steps"])
+    assert not any(step["trouble"] for step in found["steps"])
+
+
+def test_probe_that_fails_says_so_in_json(nobody: str) -> None:
+    told = run_to_its_end("probe", "--json", "--url", nobody)
+    found = json.loads(told.stdout)
+    assert (told.returncode, found["ok"]) == (1, False)
+    assert [step["trouble"] for step in found["steps"]] == ["Connection refused"]
+
+
+def test_probe_says_which_limit_it_met(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"rooms": {"max_peers": 1}}) as server:
+        told = run_to_its_end("probe", "--url", server.url)
+    assert told.returncode == 1
+    first, second, last = steps(told)
+    assert first == f"{STEPS[0]}: ok"
+    assert second.startswith(f"{STEPS[1]}: FAILED: refused: room-full: ")
+    assert last == f"signaling does not work at {server.url}"
+
+
+def test_probe_with_another_socketio_path_says_what_to_look_at(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"socketio": {"path": "/relay"}}) as server:
+        told = run_to_its_end("probe", "--url", server.url)
+    assert told.returncode == 1
+    assert "HTTP 404 Not Found: is there a hawkeye-signaling, and its socketio.path" in told.stdout
+
+
+def test_probe_needs_a_token_that_may_signal(closed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, tokens = closed
+    wrong = "hs_abc_" + "x" * 43
+    for token, text in {
+        "": "this server wants a token",
+        wrong: "the token is not known here",
+        tokens["watcher"]: "the token is not for signaling",
+    }.items():
+        told = run_to_its_end("probe", "--url", url, "--token", token)
+        assert told.returncode == 1
+        assert steps(told)[0] == f"{STEPS[0]}: FAILED: refused: unauthorized: {text}"
+    assert run_to_its_end("probe", "--url", url, "--token", tokens["node"]).returncode == 0
+    monkeypatch.setenv("HAWKEYE_TOKEN", tokens["node"])
+    assert run_to_its_end("probe", "--url", url).returncode == 0
+
+
+async def test_probe_never_enters_a_room_of_others(visitors: Visitors, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"rooms": {"max_rooms": 2}}) as server:
+        node = await visitors.join(url=server.url)
+        assert node.welcome["room"] == "default"
+        assert (await run("probe", "--url", server.url)).returncode == 0
+        await node.call("ice_servers")  # had anything been sent to it, it would have come before
+        assert node.heard == ["welcome"]
+        await visitors.leave()
