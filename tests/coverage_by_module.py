@@ -38,7 +38,11 @@ def tests_of(module: str) -> list[str]:
 def check(module: str) -> Result:
     """Run the tests of a module and measure that module alone."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "COVERAGE_FILE": f"{folder}/coverage"}
+        environment = {
+            **os.environ,
+            "COVERAGE_FILE": f"{folder}/coverage",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they take longer to load than most tests run
+        }
         coverage = [sys.executable, "-m", "coverage"]
         for step in (
             [*coverage, "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests_of(module)],

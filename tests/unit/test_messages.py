@@ -7,7 +7,7 @@ from typing import Any, Callable
 import pytest
 
 from signaling_server.core import messages
-from signaling_server.core.messages import Signal, parse_signal
+from signaling_server.core.messages import Signal, parse_argument, parse_signal
 from signaling_server.errors import Rejection
 
 Parse = Callable[..., Signal]
@@ -187,3 +187,24 @@ def test_depth_hidden_under_a_duplicate_key_is_seen(parse: Parse) -> None:
 def test_of_duplicate_keys_the_last_counts_and_all_go_through(parse: Parse) -> None:
     text = '{"type":"bye","type":"offer","data":1,"data":{}}'
     assert parse(text).body == text[:-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("{}", {}), (' {"state":"failed"} ', {"state": "failed"}), ("null", None)]
+)
+def test_argument_of_another_event_is_any_json(text: str, value: object) -> None:
+    assert parse_argument(text, 100) == value
+
+
+@pytest.mark.parametrize("text", ["", "{", "{},{}", "[" * 100_000])
+def test_argument_that_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(Rejection) as refused:
+        parse_argument(text, 200_000)
+    assert refused.value.code == "invalid-format"
+
+
+def test_argument_that_is_too_long_is_refused() -> None:
+    assert parse_argument('"xxx"', 5) == "xxx"
+    with pytest.raises(Rejection) as refused:
+        parse_argument('"xxxx"', 5)
+    assert refused.value.payload()["limit"] == 5
