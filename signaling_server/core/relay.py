@@ -342,6 +342,9 @@ class Relay:
 
     def _ticked(self, event: Ticked, now: float) -> list[Output]:
         outputs: list[Output] = []
+        for peer in self.peers.values():
+            if peer.replay is not None:  # what has surely arrived must not take the room of others
+                peer.replay.settle(now - self._certain)
         for peer in [peer for peer, due in self._due.items() if due <= now]:
             if peer.state is State.AWAY and peer.away_until <= now:
                 outputs += self._depart(peer, Change.EXPIRED, "connection-lost")

@@ -221,8 +221,9 @@ class Transport:
     async def _on_message(self, engine_sid: str, data: Any) -> None:
         """Every Socket.IO packet passes here; nothing it does ends in a traceback."""
         connection = self._by_engine.get(engine_sid)
-        if isinstance(data, bytes):
-            return  # the attachment of an event that was refused
+        socket = self._sockets.get(engine_sid)
+        if isinstance(data, bytes) or socket is None or socket.closing:
+            return  # the attachment of an event that was refused; or what follows a goodbye
         try:
             greets = isinstance(data, str) and data.startswith("0")
             if greets == (engine_sid in self._greeted) or (connection is None and not greets):
@@ -505,6 +506,7 @@ class Transport:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.sweep()
+            self._perform(self._relay.handle(Ticked(), self._clock()))
 
     def sweep(self) -> int:
         """One round of it; returns how many there were."""

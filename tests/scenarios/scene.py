@@ -92,6 +92,10 @@ class Scene:
             self._handle(Ticked())
         self.now = end
 
+    def tick(self) -> None:
+        """Wake the relay though it did not ask for it."""
+        self._handle(Ticked())
+
     def reconfigure(self, **sections: dict[str, Any]) -> None:
         """The configuration was read again."""
         self._handle(Reconfigured(settings(**sections)))

@@ -399,3 +399,14 @@ def test_number_that_was_never_given_means_a_new_peer() -> None:
     scene = node_and_gcom()
     scene.lose("g")
     assert gcom_returns(scene, seen=5) == ["welcome [node]", "joined node polite"]
+
+
+def test_what_has_surely_arrived_is_let_go_though_nobody_speaks_any_more() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    scene.join("g", name="gcom", session="key")
+    scene.say("n")
+    assert scene.relay.budget.used > 0
+    scene.wait(120)
+    scene.tick()
+    assert scene.relay.budget.used == 0
