@@ -1,7 +1,7 @@
 """make bench: what a relayed signal costs, beside Node's socket.io and others, in one run.
 
-Server on core 0, load on core 1; servers take turns; medians of the repeats, with the least and
-the most. Needs gcc, node and npm. Writes build/bench/results.json, and docs/images/cost.svg with --plot.
+Server on core 0, load on core 1; servers take turns; medians of the repeats, with least and most.
+Needs gcc, node and npm. Writes build/bench/results.json, and docs/images/cost.svg with --plot.
 """
 
 from __future__ import annotations
