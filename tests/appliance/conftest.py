@@ -1,0 +1,125 @@
+"""Builds the packages once, and boots a machine for each suite with the package installed."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Iterator, NamedTuple
+
+import pytest
+
+from .machine import CACHE, ROOT, Machine, host_command, tree
+from .service import INSIDE, Service
+
+SUITES = ("bookworm", "trixie")
+OLDER = "0.0.9"
+"""A version to upgrade from: the same tree under a lower number."""
+APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
+RESULTS = CACHE / "results.json"
+
+
+class Packages(NamedTuple):
+    """What the build made."""
+
+    deb: Path
+    older: Path
+    """In a folder of its own."""
+    repositories: dict[str, Path]
+    """A signed repository for each suite, with all dependencies."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    skip = pytest.mark.skip(reason="needs root: it boots machines")
+    for item in items:
+        if os.geteuid() != 0 and Path(__file__).parent in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Path:
+    """The wheels of the lock file, fetched once."""
+    folder = CACHE / "wheels"
+    download = "python3 -m pip --quiet download --require-hashes --no-deps --only-binary :all:"
+    lock = str(ROOT / "packaging/wheels.lock")
+    host_command(*download.split(), "--dest", str(folder), "--requirement", lock)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build(wheels: Path) -> Callable[..., Path]:
+    """Runs build-deb.sh; returns the .deb."""
+
+    def run(*options: str, root: Path = ROOT, **environment: str) -> Path:
+        script = str(root / "packaging/build-deb.sh")
+        said = host_command(script, "--wheels", str(wheels), *options, **environment)
+        return Path(said.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def packages(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    work = tmp_path_factory.mktemp("packages")
+    with ThreadPoolExecutor(2) as pool:
+        trees = [pool.submit(tree, suite) for suite in SUITES]
+        deb = build("--output", str(work))
+        older = build("--output", str(work / "older"), "--version", OLDER)
+        made = {suite: _repository(suite, work / suite, deb) for suite in SUITES}
+        for waiting in trees:
+            waiting.result()
+    return Packages(deb, older, made)
+
+
+def _repository(suite: str, folder: Path, deb: Path) -> Path:
+    command = [str(ROOT / "packaging/make-repo.sh"), "--key-home", str(folder.parent / "key")]
+    command += ["--with-dependencies", suite, "amd64"]
+    host_command(*command, str(folder), str(deb))
+    return folder
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def machine(
+    request: pytest.FixtureRequest, packages: Packages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    """A machine with the package installed by name, without a network and without Recommends."""
+    suite = request.param
+    repository = packages.repositories[suite]
+    shared = {
+        "/media/hawkeye": repository,
+        "/mnt/older": packages.older.parent,
+        INSIDE: Path(__file__).parent / "inside",
+    }
+    machine = Machine(suite, tmp_path_factory.mktemp(suite), shared)
+    try:
+        machine.boot()
+        sources = (repository / "hawkeye-signaling.sources").read_text()
+        machine.write("/etc/apt/sources.list.d/hawkeye-signaling.sources", sources)
+        machine.run("apt-get", "--quiet", "update")
+        machine.shell(f"{APT} install --no-install-recommends hawkeye-signaling")
+        yield machine
+    finally:
+        machine.remove()
+
+
+@pytest.fixture
+def service(machine: Machine) -> Service:
+    """The service as after its installation, and running."""
+    service = Service(machine)
+    service.reset()
+    return service
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Notes measured figures under a heading, by suite, for the documentation."""
+
+    def note(heading: str, **figures: Any) -> None:
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        parametrized = getattr(request.node, "callspec", None)
+        suite = parametrized.params.get("machine", "host") if parametrized else "host"
+        results.setdefault(suite, {}).setdefault(heading, {}).update(figures)
+        RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+
+    return note

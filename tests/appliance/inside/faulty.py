@@ -1,0 +1,27 @@
+"""The server with two faults to be had: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting."""
+
+import asyncio
+import signal
+import sys
+import time
+
+sys.path.insert(0, "/usr/share/hawkeye-signaling")
+
+from signaling_server import cli
+from signaling_server.listener import Door
+
+
+def hang_for_good():
+    time.sleep(10_000)
+
+
+class FaultyDoor(Door):
+    def open(self):
+        super().open()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, hang_for_good)
+        loop.add_signal_handler(signal.SIGUSR2, loop.remove_reader, self._listener)
+
+
+sys.modules["signaling_server.listener"].Door = FaultyDoor
+sys.exit(cli.main(["serve"]))

@@ -1,0 +1,215 @@
+"""A machine to install the package on: a Debian tree, booted with its real systemd by nspawn.
+
+Works on a host without systemd. The machine has no network but its own loopback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "appliance"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+LIMIT_SECONDS = 60
+"""What a command inside may take; nothing here should take longer."""
+
+TREE_OPTIONS = (
+    "--mode=root",
+    "--variant=minbase",
+    "--include=systemd,systemd-sysv,dbus",
+    '--aptopt=Acquire::Languages "none"',
+    "--dpkgopt=force-unsafe-io",
+    # As slim images do: what the package needs must not lie there.
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--customize-hook=rm -f $1/etc/apt/sources.list $1/etc/apt/sources.list.d/*",
+    "--customize-hook=: > $1/etc/machine-id",
+)
+
+CGROUPS = Path("/sys/fs/cgroup")
+LEGACY_HIERARCHIES = ("systemd", "unified", "memory", "pids")
+START = """
+set -e
+for group in $GROUPS_OF_MACHINE; do mkdir -p $group; echo $$ > $group/cgroup.procs; done
+exec unshare --mount --propagation slave \
+    sh -c 'mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"' sh "$@"
+"""
+
+
+def tree(suite: str) -> Path:
+    """A minimal Debian of that suite; made once for a suite and a set of options."""
+    key = hashlib.sha256("\n".join(TREE_OPTIONS).encode()).hexdigest()[:12]
+    made = CACHE / f"{suite}-{key}"
+    if not made.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        half_made = CACHE / f"{made.name}.{os.getpid()}"
+        host_command("mmdebstrap", "--quiet", *TREE_OPTIONS, suite, str(half_made))
+        half_made.rename(made)
+    return made
+
+
+def host_command(*command: str, **environment: str) -> str:
+    """Run a command outside the machine, without the caller's own Pythons; returns what it says."""
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}"
+    return done.stdout
+
+
+class Machine:
+    """A copy of a tree that boots. You must call `power_off()` in the end.
+
+    `shared` are folders of the host, shown read-only inside.
+    """
+
+    def __init__(self, suite: str, work: Path, shared: Mapping[str, Path]) -> None:
+        self.suite = suite
+        self._root = work / "root"
+        self._console = work / "console.log"
+        self._notify = work / "notify"
+        self._shared = shared
+        self._name = f"hawkeye-{suite}-{os.getpid()}"
+        self._groups = _cgroups(self._name)
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self._leader = ""
+        host_command("cp", "--archive", "--reflink=auto", str(tree(suite)), str(self._root))
+
+    def boot(self) -> float:
+        """Boot until systemd has started everything; returns the seconds it took."""
+        began = time.monotonic()
+        self._notify.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.bind(str(self._notify))
+            told.settimeout(60)
+            self._start()
+            while True:
+                told_now = told.recv(4096).decode().splitlines()
+                for line in told_now:
+                    if line.startswith("X_NSPAWN_LEADER_PID="):
+                        self._leader = line.split("=")[1]
+                if "READY=1" in told_now:
+                    break
+        self._let_memory_limits_bite()
+        assert self.run("systemctl", "is-system-running", "--wait") == "running"
+        return time.monotonic() - began
+
+    def _start(self) -> None:
+        binds = [f"--bind-ro={folder}:{place}" for place, folder in self._shared.items()]
+        nspawn = "systemd-nspawn --quiet --boot --register=no --keep-unit --private-network"
+        more = f"--notify-ready=yes --console=pipe --system-call-filter=bpf --machine={self._name}"
+        with self._console.open("ab") as console:
+            tree_of_its_own = f"--directory={self._root}"
+            self._nspawn = subprocess.Popen(
+                ["sh", "-c", START, "sh", *nspawn.split(), *more.split(), *binds, tree_of_its_own],
+                env={
+                    "PATH": PATH,
+                    "NOTIFY_SOCKET": str(self._notify),
+                    "GROUPS_OF_MACHINE": " ".join(map(str, self._groups)),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+            )
+
+    def _let_memory_limits_bite(self) -> None:
+        """On a host with cgroup v1 nspawn shows these hierarchies read-only."""
+        for group in self._groups:
+            if group.parent.name in ("memory", "pids"):
+                remount = ("mount", "-n", "-o", "remount,bind,rw")
+                host_command("nsenter", "-t", self._leader, "-m", "--", *remount, str(group.parent))
+        self.run("systemctl", "daemon-reexec")
+
+    def power_off(self) -> None:
+        if self._nspawn is None:
+            return
+        self._nspawn.send_signal(signal.SIGTERM)
+        try:
+            self._nspawn.wait(30)
+        except subprocess.TimeoutExpired:
+            self._nspawn.kill()
+            self._nspawn.wait()
+        self._nspawn = None
+        for group in self._groups:
+            for folder, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
+
+    def remove(self) -> None:
+        """Power off and forget."""
+        self.power_off()
+        shutil.rmtree(self._root)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Run a command inside in the background, for LIMIT_SECONDS at most; stdin is a pipe."""
+        inside = ("nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "-C", "--")
+        environment = ("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root")
+        return subprocess.Popen(
+            [*inside, *environment, "timeout", "--signal=KILL", str(LIMIT_SECONDS), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def attempt(self, *command: str) -> tuple[int, str]:
+        """Run a command inside; returns its exit code and what it says."""
+        with self.start(*command) as process:
+            said, _ = process.communicate()
+            return process.returncode, said.strip()
+
+    def run(self, *command: str) -> str:
+        """Run a command inside that must succeed; returns what it says."""
+        code, said = self.attempt(*command)
+        assert code == 0, f"{' '.join(command)}: exit {code}: {said}"
+        return said
+
+    def shell(self, script: str) -> str:
+        return self.run("sh", "-ec", script)
+
+    def write(self, path: str, text: str) -> None:
+        place = self._root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+    def read(self, path: str) -> str:
+        return (self._root / path.lstrip("/")).read_text()
+
+    def exists(self, path: str) -> bool:
+        return os.path.lexists(self._root / path.lstrip("/"))
+
+    def show(self, unit_property: str, unit: str = "hawkeye-signaling.service") -> str:
+        """A property of a unit, as `systemctl show` gives it."""
+        return self.run("systemctl", "show", "--value", "--property", unit_property, unit)
+
+    def until(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
+        """Wait until something is so; returns the seconds it took."""
+        began = time.monotonic()
+        while not condition():
+            assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+
+def _cgroups(name: str) -> list[Path]:
+    """Where the machine's processes are counted, on hosts with cgroup v1, v2 or both."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS / name]
+    return [CGROUPS / h / name for h in LEGACY_HIERARCHIES if (CGROUPS / h).exists()]

@@ -1,0 +1,132 @@
+"""The installed service on a machine, and the clients that try it from inside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from contextlib import contextmanager
+from typing import Any, Iterator
+
+from .machine import Machine
+
+UNIT = "hawkeye-signaling.service"
+DROP_IN = f"/etc/systemd/system/{UNIT}.d/test.conf"
+ETC = "/etc/hawkeye-signaling"
+CONFIG = f"{ETC}/conf.d/50-test.yaml"
+INSIDE = "/mnt/inside"
+PORT = 8080
+
+
+class Service:
+    """hawkeye-signaling on a machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    # --- what the operator does -------------------------------------------------------------------
+
+    def systemctl(self, verb: str) -> str:
+        code, said = self.machine.attempt("systemctl", verb, UNIT)
+        assert code == 0, f"{verb}: {said}\n{self.messages()[-3000:]}"
+        return said
+
+    def configure(self, yaml: str) -> None:
+        self.machine.write(CONFIG, yaml)
+
+    def drop_in(self, keys: str) -> None:
+        """More keys for the unit's [Service] section; in force at the next start."""
+        self.machine.write(DROP_IN, f"[Service]\n{keys}\n")
+        self.machine.run("systemctl", "daemon-reload")
+
+    def signal(self, name: str) -> None:
+        self.machine.run("systemctl", "kill", f"--signal={name}", "--kill-whom=main", UNIT)
+
+    def reset(self) -> None:
+        """As after the installation, and running."""
+        m = self.machine
+        m.run("sh", "-c", f"rm -f {DROP_IN} {CONFIG} {ETC}/*.pem {ETC}/tokens.yaml")
+        m.run("systemctl", "daemon-reload")
+        m.attempt("systemctl", "stop", UNIT)
+        m.attempt("systemctl", "reset-failed", UNIT)
+        self.systemctl("start")
+
+    # --- what can be seen -------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        return int(self.machine.show("MainPID"))
+
+    @property
+    def restarts(self) -> int:
+        return int(self.machine.show("NRestarts"))
+
+    @property
+    def status(self) -> str:
+        return self.machine.show("StatusText")
+
+    @property
+    def active(self) -> bool:
+        return self.machine.show("ActiveState") == "active"
+
+    def answers(self, port: int = PORT) -> bool:
+        """Whether a new connection to the port is answered by /healthz within 5 s."""
+        ask = (
+            "import sys, urllib.request as r;"
+            "r.urlopen(f'http://127.0.0.1:{sys.argv[1]}/healthz', timeout=5)"
+        )
+        return self.machine.attempt("python3", "-I", "-c", ask, str(port))[0] == 0
+
+    def journal(self, *matches: str) -> list[dict[str, Any]]:
+        """The journal's entries of the service, of this boot; more matches narrow them down."""
+        self.machine.run("journalctl", "--sync")
+        said = self.machine.run(
+            *("journalctl", "--boot", f"--unit={UNIT}", "--output=json", "--no-pager"), *matches
+        )
+        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+    def messages(self) -> str:
+        return "\n".join(str(entry["MESSAGE"]) for entry in self.journal())
+
+    # --- clients ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def peers(self, room: str, port: int = PORT) -> Iterator[Peers]:
+        """A Streaming Node and GCOM that have shaken hands, and come back when they must."""
+        script = f"{INSIDE}/peers.py"
+        url = f"http://127.0.0.1:{port}"
+        with self.machine.start("python3", "-I", script, url, room) as process:
+            peers = Peers(process)
+            peers.next("handshake")
+            yield peers
+            said, _ = process.communicate()
+            assert process.returncode == 0, said
+
+    @contextmanager
+    def knocks(self, port: int = PORT) -> Iterator[dict[str, Any]]:
+        """New connections every 5 ms as long as the context lasts; afterwards, their counts."""
+        with self.machine.start("python3", "-I", f"{INSIDE}/knock.py", str(port)) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "knocking\n"
+            counts: dict[str, Any] = {}
+            yield counts
+            said, _ = process.communicate()
+            counts.update(json.loads(said))
+
+
+class Peers:
+    """What the two clients tell."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def next(self, event: str) -> dict[str, Any]:
+        """Wait for the next such event."""
+        assert self._process.stdout is not None
+        said = ""
+        for line in self._process.stdout:
+            said += line
+            if line.startswith("{"):
+                told: dict[str, Any] = json.loads(line)
+                if told["event"] == event:
+                    return told
+        raise AssertionError(f"the peers ended without {event}: {said}")

@@ -1,0 +1,50 @@
+"""docs/operations.md, typed into a machine line by line."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .conftest import APT
+from .machine import ROOT, Machine
+from .service import Service
+
+GUIDE = (ROOT / "docs/operations.md").read_text()
+TYPED = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_command_works_in_its_turn(machine: Machine) -> None:
+    machine.shell(f"{APT} purge hawkeye-signaling")
+    machine.run("rm", "-f", "/etc/apt/sources.list.d/hawkeye-signaling.sources")
+    try:
+        for block in TYPED:
+            machine.shell(f"export DEBIAN_FRONTEND=noninteractive; {block}")
+            if "enable --now hawkeye-signaling.socket" in block:
+                assert Service(machine).answers(80)
+    finally:
+        machine.run("rm", "-rf", "/etc/hawkeye-signaling")
+        machine.shell(f"{APT} install --no-install-recommends hawkeye-signaling")
+        machine.shell(f"{APT} purge python3-uvloop")
+    assert len(TYPED) >= 10
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [
+        ("127.0.0.1", 9000, "Address already in use"),
+        ("0.0.0.0", 80, "Permission denied"),
+        ("10.0.0.5", 8080, "Cannot assign requested address"),
+    ],
+)
+def test_what_the_guide_says_when_it_cannot_listen(
+    service: Service, host: str, port: int, reason: str
+) -> None:
+    program = "import socket, sys; s = socket.create_server(('127.0.0.1', 9000)); sys.stdin.read()"
+    with service.machine.start("python3", "-I", "-c", program) as other:
+        service.configure(f"listen: {{host: {host}, port: {port}}}\n")
+        service.machine.run("systemctl", "restart", "--no-block", "hawkeye-signaling")
+        said = f"not serving: cannot listen on {host}, port {port}: {reason}"
+        service.machine.until(lambda: service.status == said, 5, said)
+        other.communicate()
+    assert reason in GUIDE
