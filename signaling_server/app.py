@@ -32,13 +32,15 @@ from signaling_server.tls import Certificate
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
 from signaling_server.watchdog import SelfCheck, keep_watch
-from signaling_server.web import api, health, pages
+from signaling_server.web import api, bad_requests, health, pages
 from signaling_server.web.access import may_see_status
 
 log = logging.getLogger(__name__)
 
 HTTP_CLOSE_SECONDS = 0.5
 """What a plain HTTP request that is being answered at shutdown has to come to its end."""
+KEEP_ALIVE_SECONDS = 15.0
+"""How long a caller may keep a connection without a request: aiohttp lets it keep it an hour."""
 READY_SECONDS = 0.2
 A_DAY = 86400
 SPARE_CALLERS = 64
@@ -83,7 +85,10 @@ class App:
         )
         for method in ("GET", "POST", "OPTIONS"):
             site.router.add_route(method, path, self.transport.handle_request)
-        return web.AppRunner(site, handle_signals=False, access_log=None)
+        bad_requests.keep_out_of_log()
+        return web.AppRunner(
+            site, handle_signals=False, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS
+        )
 
     @web.middleware
     async def _recognise(self, request: web.Request, handler: Any) -> web.StreamResponse:

@@ -19,8 +19,8 @@ MAX_ACK_DIGITS = 16
 
 RESERVED = frozenset({"connect", "connect_error", "disconnect"})
 """Events that only a library may fire: python-socketio would call our handlers for them."""
-_KINDS = tuple("0123")
-"""CONNECT, DISCONNECT, EVENT, ACK."""
+_KINDS = tuple("012")
+"""CONNECT, DISCONNECT, EVENT; we ask for no ACK."""
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')
 _BINARY_EVENT = re.compile(rf"5\d*-(?:/,)?(\d{{1,{MAX_ACK_DIGITS}}})\[")
 _COMMA = re.compile(r"[ \t\n\r]*(,?)")

@@ -143,7 +143,10 @@ class Transport:
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serve the Socket.IO path; who has to wait gets a 503, after which clients try again."""
         # As engine.io reads it: an empty sid, too, asks for a new connection.
-        engine_sid = parse_qs(query_of(request)).get("sid", [""])[0]
+        query = parse_qs(query_of(request))
+        if query.get("transport", [""])[0] == "websocket" and not upgrades(request):
+            raise web.HTTPBadRequest  # engine.io would answer with what is no response
+        engine_sid = query.get("sid", [""])[0]
         if not engine_sid:
             rejection = self._admission.refusal(request)
             if rejection:
@@ -155,6 +158,8 @@ class Transport:
         socket = self._sockets.get(engine_sid)
         if socket is not None and request.method == "POST":
             await self._read(request, socket)
+            if socket.closed:  # engine.io looks for it, and raises a KeyError
+                self._sockets.pop(engine_sid, None)
         elif socket is not None and request.method == "GET" and not upgrades(request):
             return await self._poll(request, socket)
         response: web.StreamResponse = await self._sio.handle_request(request)

@@ -60,12 +60,16 @@ class WebSocket:
         self.goodbye = False
         """The client has closed it, and not because it heard nothing from us any more."""
 
-    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+    async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
         self._socket = web.WebSocketResponse(
             max_msg_size=self._server.max_http_buffer_size, compress=self._compression
         )
-        await self._socket.prepare(request)
+        try:
+            await self._socket.prepare(request)
+        except ConnectionError:  # the client is gone already
+            await self._engine_socket.close(wait=False, abort=True)
+            return web.Response()
         self._tcp = request.transport
         self._meter.watch(request.protocol)
         try:
