@@ -5,7 +5,7 @@ import { Peer, measure, randomHex } from "./peer.js";
 
 const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
 const TOKEN = "hawkeye-call-token";
-const STEPS = ["server", "both here", "offer", "answer", "candidates", "connected", "picture"];
+const STEPS = ["server", "both-here", "offer", "answer", "candidates", "connected", "picture"];
 const SLOW_SECONDS = 5; // a step that takes longer than this is worth a word
 const WIDTH = 640;
 const HEIGHT = 360;
@@ -126,7 +126,7 @@ function tell(what, detail) {
     away = null;
     for (const name of STEPS.slice(2)) stages.delete(name);
   } else if (what === "stage") {
-    if (detail.name === "both here") away = null;
+    if (detail.name === "both-here") away = null;
     reach(detail.name, detail.detail);
   } else if (what === "stream") {
     part("video").srcObject = detail;
@@ -250,7 +250,7 @@ function verdict(rates) {
   }
   if (!server) return { tone: "bad", text: "No connection to the server. Trying again." };
   if (away) return { tone: "plain", text: `${away} has left. Waiting for it to come back.` };
-  if (!stages.has("both here")) return { tone: "plain", text: `${me}: waiting for the other side` };
+  if (!stages.has("both-here")) return { tone: "plain", text: `${me}: waiting for the other side` };
   if (pc?.connectionState === "failed" || (stages.has("answer") && slow("answer"))) {
     const text = "Signaling works, but the two sides do not reach each other: a firewall, or two networks with no TURN server";
     return { tone: "bad", text };
@@ -258,7 +258,7 @@ function verdict(rates) {
   if (stages.has("offer") && !stages.has("answer") && slow("offer")) {
     return { tone: "bad", text: "The other side does not answer the offer" };
   }
-  if (!stages.has("offer") && slow("both here")) {
+  if (!stages.has("offer") && slow("both-here")) {
     return { tone: "bad", text: "The other side makes no offer: is it a Streaming Node?" };
   }
   return { tone: "busy", text: "Connecting …" };

@@ -13,7 +13,8 @@ export function element(name, attributes, ...children) {
  * and a screen reader's place stay where they are though the page is told anew each second.
  */
 export function morph(parent, wanted) {
-  for (const [index, next] of [...wanted].entries()) {
+  const children = [...wanted]; // a copy: a list of childNodes shrinks when one is moved
+  for (const [index, next] of children.entries()) {
     const old = parent.childNodes[index];
     if (!old) parent.append(next);
     else if (old.nodeName !== next.nodeName) old.replaceWith(next);
@@ -29,7 +30,7 @@ export function morph(parent, wanted) {
       morph(old, next.childNodes);
     }
   }
-  while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
+  while (parent.childNodes.length > children.length) parent.lastChild.remove();
 }
 
 /** "8 s", "3 min", "2 h", "5 d". */
@@ -56,8 +57,8 @@ function stage(progress, name, detail, when) {
   return element(
     "li",
     { class: progress },
-    element("strong", {}, name),
-    element("span", {}, detail),
+    element("strong", {}, name.replace("-", " ")),
     element("span", { class: "when" }, when),
+    element("span", { class: "detail" }, detail),
   );
 }

@@ -107,7 +107,7 @@ export class Peer {
     this.#peers.set(peerId, session);
     const stands = this.#call?.peerId === peerId && this.#call.pc.connectionState === "connected";
     if (stands && session && this.#call.session === session) return;
-    this.tell("stage", { name: "both here", detail: peerId });
+    this.tell("stage", { name: "both-here", detail: peerId });
     if (this.stream) await this.#offer(peerId);
   }
 

@@ -8,7 +8,7 @@ const EVERY_MILLISECONDS = 1000;
 const PATIENCE_MILLISECONDS = 5000; // without an answer for so long, a request has failed
 const FIRST_EVENTS = 12;
 const TOKEN = "hawkeye-status-token";
-const EVERY_CALL_HAS = ["both here", "offer", "answer", "connected"];
+const EVERY_CALL_HAS = ["both-here", "offer", "answer", "connected"];
 const COUNTERS = {
   signals: "Signals",
   delivered: "Delivered",
@@ -131,6 +131,10 @@ function verdict(rooms) {
     const text = calls.length === 1 ? "Connected" : `All ${calls.length} calls connected`;
     return { tone: "good", text };
   }
+  const answered = calls.filter(({ state }) => state === "answered").length;
+  if (answered && answered + connected === calls.length) {
+    return { tone: "plain", text: "Offer and answer have passed" };
+  }
   if (connected) return { tone: "busy", text: `${connected} of ${calls.length} calls connected` };
   if (calls.length) return { tone: "busy", text: "Connecting …" };
   if (rooms.length) return { tone: "plain", text: "Waiting for the other side" };
@@ -158,23 +162,28 @@ function nobody() {
   );
 }
 
-function room({ room: name, peers, pairs }) {
-  const alone = peers.length === 1 && `${peers[0].name ?? peers[0].peer_id} is alone in this room.`;
+function room({ room: name, peers, pairs, diagnosis }) {
   return element(
     "article",
-    { class: "card", "data-key": name },
+    { class: "card" },
     element("h3", {}, name),
-    ...(alone ? [element("p", {}, alone)] : []),
+    findings(diagnosis),
     ...pairs.map(pair),
     element("h4", { class: "unseen" }, `Peers in ${name}`),
     element("ul", { class: "peers" }, ...peers.map(peer)),
   );
 }
 
+function findings(diagnosis) {
+  const item = ({ code, text }) => element("li", { "data-code": code }, text);
+  return element("ul", { class: "diagnosis" }, ...diagnosis.map(item));
+}
+
 const STATES = {
   connected: { tone: "good", text: "Connected" },
   negotiating: { tone: "busy", text: "Connecting" },
   waiting: { tone: "plain", text: "Waiting" },
+  answered: { tone: "plain", text: "Answered" }, // and nobody reports what came of it
   stalled: { tone: "bad", text: "No connection" },
 };
 
@@ -184,20 +193,14 @@ function pair({ peers, state, stages, diagnosis }) {
     "div",
     { class: "pair", "data-tone": tone, "data-state": state },
     element("h4", {}, peers.join(" ↔ "), " ", element("span", { class: "badge" }, text)),
-    element(
-      "ul",
-      { class: "diagnosis" },
-      ...diagnosis.map(({ code, text }) => element("li", { "data-code": code }, text)),
-    ),
-    timeline(
-      stages.map(({ stage, by, seconds_ago: seconds }) => ({
-        name: stage,
-        detail: by && !stage.includes(by) ? `by ${by}` : "",
-        when: `${ago(seconds)} ago`,
-      })),
-      EVERY_CALL_HAS,
-    ),
+    findings(diagnosis),
+    timeline(stages.map(stage), EVERY_CALL_HAS),
   );
+}
+
+function stage({ stage: name, by, seconds_ago: seconds, count }) {
+  const who = by ? `by ${by}` : "";
+  return { name, detail: count ? `${count} ${who}` : who, when: `${ago(seconds)} ago` };
 }
 
 function peer({ peer_id, name, role, address, transport, state, connected_seconds: seconds }) {
@@ -206,7 +209,7 @@ function peer({ peer_id, name, role, address, transport, state, connected_second
   const details = [label, address, transport, here].filter(Boolean).join(" · ");
   return element(
     "li",
-    { "data-state": state, "data-key": peer_id },
+    { "data-state": state },
     element("strong", {}, name ?? peer_id),
     " ",
     element("span", {}, details),

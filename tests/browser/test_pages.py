@@ -1,0 +1,574 @@
+"""The status page and the call test in a real Chromium (Debian's), against a real server.
+
+After each test: nothing was on the console, and no request went anywhere but to the server. With
+IMAGES=FOLDER the pictures of the documentation are written there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from integration.server import ROOT, ServerProcess
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sdps import candidate, sdp
+from unit.test_diagnosis import CODES
+
+from signaling_server.core.auth import digest
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",  # aiortc does not look up mDNS names
+    "--use-fake-device-for-media-stream",
+]
+SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1200, "height": 900}}
+MILLISECONDS = 20_000
+FRAMES = 20
+"""Frames after which the video is said to flow."""
+LOADED = "Failed to load resource"
+"""What Chromium itself says on the console of a request that the page knows may fail."""
+
+expect.set_options(timeout=MILLISECONDS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+class Visit:
+    """The pages of one test, each in a window of its own, and what they did wrong."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.said: list[str] = []
+        self.requested: set[str] = set()
+
+    def open(self, url: str, **options: Any) -> Page:
+        context = self._browser.new_context(**{"viewport": SIZES["desktop"], **options})
+        self._contexts.append(context)
+        context.set_default_timeout(MILLISECONDS)
+        context.on("page", self._listen)
+        page = context.new_page()
+        page.goto(url)
+        return page
+
+    def _listen(self, page: Page) -> None:
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.requested.add(request.url))
+        page.on("websocket", lambda socket: self.requested.add(socket.url))
+
+    def close(self) -> None:
+        while self._contexts:
+            self._contexts.pop().close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    visit = Visit(browser)
+    yield visit
+    visit.close()
+    assert visit.said == []
+    hosts = {re.sub(r"^\w+://([^/:]+).*", r"\1", url) for url in visit.requested}
+    assert hosts == {"127.0.0.1"}
+
+
+# --- peers that follow a script, to bring the server into any state -------------------------------
+
+ACTORS = """async (scenes) => {
+  const actors = (globalThis.actors ??= []);
+  const join = (room, name, role) => new Promise((resolve) => {
+    const socket = io({ path: "/socket.io/", forceNew: true, reconnection: false,
+                        transports: ["websocket"], auth: { room, name, role } });
+    actors.push(socket);
+    socket.on("welcome", () => resolve(socket));
+  });
+  await Promise.all(scenes.map(async ({ room, steps }) => {
+    const here = {};
+    for (const [name, what, data] of steps) {
+      if (what === "join") here[name] = await join(room, name, data);
+      else if (what === "report") here[name].emit("report", data);
+      else await here[name].emitWithAck("signal", { type: what, data });
+    }
+  }));
+}"""
+
+
+def play(visit: Visit, server: ServerProcess, scenes: dict[str, list[Any]]) -> Page:
+    """Peers join and send as the steps (name, what, data) say, in a room for each scene."""
+    page = visit.open(f"{server.url}/call")
+    page.evaluate(ACTORS, [{"room": room, "steps": steps} for room, steps in scenes.items()])
+    return page
+
+
+def joins(*names: str) -> list[Any]:
+    return [(name, "join", name) for name in names]
+
+
+def offer(by: str = "streaming-node", **fields: Any) -> Any:
+    fields = {"direction": "sendonly", "ufrag": by[:4], **fields}
+    return (by, "offer", {"type": "offer", "sdp": sdp(**fields)})
+
+
+def answer(by: str = "gcom", **fields: Any) -> Any:
+    fields = {"direction": "recvonly", "setup": "active", "ufrag": by[:4], **fields}
+    return (by, "answer", {"type": "answer", "sdp": sdp(**fields)})
+
+
+def gathers(by: str, address: str) -> list[Any]:
+    line = {"candidate": candidate(address), "sdpMid": "0"}
+    return [(by, "ice-candidate", line), (by, "ice-candidate", None)]
+
+
+def reports(by: str, state: str) -> Any:
+    ends = {"type": "host", "protocol": "udp", "address": "192.168.144.10"}
+    return (by, "report", {"state": state, "candidate_pair": {"local": ends, "remote": ends}})
+
+
+BOTH = joins("streaming-node", "gcom")
+LINES = [
+    *gathers("streaming-node", "192.168.144.10"),
+    *gathers("gcom", "192.168.144.20"),
+]
+CONNECTED = [*BOTH, offer(), answer(), *LINES, reports("gcom", "connected")]
+UNANSWERED = [*BOTH, offer(), *gathers("streaming-node", "4b2c.local")]
+FAULTS: dict[str, list[Any]] = {
+    "alone": joins("gcom"),
+    "crowded": joins("streaming-node", "gcom", "gcom-2"),
+    "dtls-roles": [*BOTH, offer(setup="active"), answer()],
+    "glare": [*BOTH, offer(), offer("gcom")],
+    "ice-restarts": [*BOTH, *(offer(ufrag=f"run{n}", origin=f"1 {n}") for n in range(4))],
+    "mdns-only": UNANSWERED,
+    "name-in-use": joins(*["gcom"] * 4),
+    "needs-turn": [
+        *BOTH,
+        offer(),
+        answer(),
+        *gathers("streaming-node", "192.168.1.5"),
+        *gathers("gcom", "10.0.0.7"),
+    ],
+    "no-answer": [*BOTH, offer()],
+    "no-candidates": [*BOTH, offer(), answer()],
+    "no-common-codec": [*BOTH, offer(codecs=["H264"]), answer(codecs=["VP8"])],
+    "no-offer": BOTH,
+    "no-sender": [*BOTH, offer(direction="recvonly"), answer()],
+    "no-video": [*BOTH, offer(kind="audio"), answer(kind="audio")],
+    "not-connected": [*BOTH, offer(), answer(), *LINES, reports("gcom", "connecting")],
+    "old-offer": [*BOTH, offer(), offer(ufrag="new", origin="2 2", mid="1"), answer()],
+    "reported-closed": [*BOTH, offer(), answer(), *LINES, reports("gcom", "closed")],
+    "reported-disconnected": [*BOTH, offer(), answer(), *LINES, reports("gcom", "disconnected")],
+    "reported-failed": [*BOTH, offer(), answer(), *LINES, reports("gcom", "failed")],
+    "unreadable-sdp": [*BOTH, ("streaming-node", "offer", {"type": "offer", "sdp": "?"})],
+    "video-refused": [*BOTH, offer(), answer(port=0)],
+}
+
+
+def test_every_diagnosis_is_shown_in_words(visit: Visit, server: ServerProcess) -> None:
+    """All at once, each in its room: some need 10 s to be sure."""
+    assert set(FAULTS) == CODES
+    play(visit, server, {f"fault-{code}": steps for code, steps in FAULTS.items()})
+    page = visit.open(f"{server.url}/status")
+    for code in FAULTS:
+        room = page.get_by_role("article").filter(
+            has=page.get_by_role("heading", name=f"fault-{code}", exact=True)
+        )
+        finding = room.locator(f"[data-code={code}]").first
+        expect(finding).to_be_visible()
+        assert len(finding.inner_text()) > len("no-offer")
+
+
+# --- the status page ------------------------------------------------------------------------------
+
+
+def fetch(url: str, accept: str = "*/*", token: str = "") -> tuple[int, Any, str]:
+    """Status, headers, body."""
+    headers = {"Accept": accept, **({"Authorization": f"Bearer {token}"} if token else {})}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as reply:
+            return reply.status, reply.headers, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+def test_root_is_the_page_for_browsers_and_text_for_all_others(server: ServerProcess) -> None:
+    assert fetch(f"{server.url}/")[2] == "WebRTC Signaling Server is running"
+    status, headers, body = fetch(f"{server.url}/", "text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (status, headers.get_content_type()) == (200, "text/html")
+    assert body == fetch(f"{server.url}/status")[2]
+
+
+@pytest.mark.parametrize("path", ["status", "call", "static/status.js", "static/socket.io.js"])
+def test_pages_load_nothing_from_elsewhere(server: ServerProcess, path: str) -> None:
+    status, headers, body = fetch(f"{server.url}/{path}", "text/html")
+    assert status == 200
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-cache"
+    assert "style=" not in body or path.endswith("socket.io.js")
+
+
+def test_pages_that_are_turned_off_are_not_found(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
+        for path in ("status", "call", "static/page.css", "api/status"):
+            assert fetch(f"{server.url}/{path}", "text/html")[0] == 404
+        assert fetch(f"{server.url}/", "text/html")[2] == "WebRTC Signaling Server is running"
+
+
+def test_static_serves_no_other_file(server: ServerProcess) -> None:
+    for path in ("static/pages.py", "static/..%2fpages.py", "static/vendor/socket.io.js"):
+        assert fetch(f"{server.url}/{path}")[0] == 404
+
+
+def picture(page: Page, name: str, full: bool = False) -> None:
+    """Write a picture of a page for the documentation."""
+    folder = os.environ.get("IMAGES")
+    page.screenshot(path=str(Path(folder, f"{name}.png")) if folder else None, full_page=full)
+
+
+@pytest.mark.parametrize("state", ["good", "bad"])
+def test_call_is_seen_at_a_look(visit: Visit, tmp_path: Path, state: str) -> None:
+    expected = "Connected" if state == "good" else re.compile("gcom has not answered the offer")
+    schemes: tuple[Any, ...] = ("light", "dark")
+    with ServerProcess(tmp_path) as server:
+        play(visit, server, {"drone-1": CONNECTED if state == "good" else UNANSWERED})
+        for (size, viewport), scheme in itertools.product(SIZES.items(), schemes):
+            page = visit.open(server.url, viewport=viewport, color_scheme=scheme)
+            verdict = page.get_by_role("heading", level=1)
+            expect(verdict).to_have_text(expected)
+            assert verdict.evaluate("e => e.getBoundingClientRect().bottom < innerHeight / 2")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert all_violations(page) == []
+            picture(page, f"status-{state}-{size}-{scheme}")
+        visit.close()  # before the server goes: a page would complain
+
+
+def test_text_of_clients_is_never_html(visit: Visit, tmp_path: Path) -> None:
+    role = "<img src=x onerror=alert(1)>"
+    with ServerProcess(tmp_path) as server:
+        play(visit, server, {"drone-1": [("gcom", "join", role)]})
+        page = visit.open(server.url)
+        expect(page.get_by_text(role).first).to_be_visible()
+        assert page.locator("img").count() == 0
+        visit.close()
+
+
+def test_page_goes_on_by_itself_after_a_restart_of_the_server(visit: Visit, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        page = visit.open(server.url)
+        verdict = page.get_by_role("heading", level=1)
+        expect(verdict).to_have_text("Nobody is here yet")
+    expect(verdict).to_contain_text("The server does not answer")
+    expect(page.locator("#announcer")).to_contain_text("does not answer")
+    with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
+        expect(verdict).to_have_text("Nobody is here yet")
+        visit.close()
+    assert all(text.startswith(LOADED) for text in visit.said)
+    visit.said.clear()
+
+
+def test_hidden_page_asks_nothing(visit: Visit, server: ServerProcess) -> None:
+    page = visit.open(server.url)
+    expect(page.locator("#server")).to_be_visible()
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+    page.evaluate(hide % "true")
+    page.wait_for_timeout(1500)  # longer than a poll takes to be due
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(1500)
+    assert asked == []
+    with page.expect_request("**/api/status"):
+        page.evaluate(hide % "false" + "document.dispatchEvent(new Event('visibilitychange'))")
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> dict[str, str]:
+    """A token for each of `status` and `signal`, and the file of them."""
+    made = {can: f"hs_{can}_{secrets.token_urlsafe(32)}" for can in ("status", "signal")}
+    lines = [
+        f'  - {{id: {can}, sha256: "{digest(token)}", name: {can}-1, can: [{can}]}}\n'
+        for can, token in made.items()
+    ]
+    (tmp_path / "tokens.yaml").write_text("tokens:\n" + "".join(lines))
+    (tmp_path / "tokens.yaml").chmod(0o600)
+    return made
+
+
+@contextmanager
+def guarded(folder: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(folder, {"auth": {"tokens_file": str(folder / "tokens.yaml")}}) as server:
+        yield server
+
+
+def test_status_page_asks_once_for_the_token(
+    visit: Visit, tmp_path: Path, tokens: dict[str, str]
+) -> None:
+    with guarded(tmp_path) as server:
+        api = f"{server.url}/api/status"
+        assert [fetch(api)[0], fetch(api, token=tokens["signal"])[0]] == [401, 401]
+        assert "error" in json.loads(fetch(api)[2])
+        assert fetch(api, token=tokens["status"])[0] == 200
+        page = visit.open(server.url)
+        expect(page.get_by_label("Token")).to_be_focused()
+        assert all_violations(page) == []
+        page.keyboard.type("hs_wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_have_text("This token is not accepted.")
+        page.keyboard.type(tokens["status"])
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Rooms")).to_be_visible()
+        page.reload()
+        expect(page.get_by_role("heading", name="Rooms")).to_be_visible()
+        assert tokens["status"] not in page.url
+        visit.close()
+    assert all(text.startswith(LOADED) for text in visit.said)
+    visit.said.clear()
+
+
+def test_call_test_asks_for_the_token(visit: Visit, tmp_path: Path, tokens: dict[str, str]) -> None:
+    with guarded(tmp_path) as server:
+        page = visit.open(f"{server.url}/call")
+        page.get_by_role("button", name="Start as GCOM").click()
+        expect(page.get_by_label("Token")).to_be_focused()
+        page.keyboard.type(tokens["signal"])
+        page.get_by_role("button", name="Start as GCOM").click()
+        expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
+        visit.close()
+
+
+# --- keyboard and screen reader -------------------------------------------------------------------
+
+
+def all_violations(page: Page) -> list[str]:
+    """What axe-core has to say of the accessibility."""
+    page.evaluate((ROOT / "tests/js/node_modules/axe-core/axe.js").read_text())
+    found = page.evaluate("axe.run(document)")["violations"]
+    return [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in found]
+
+
+def focused(page: Page) -> str:
+    text: str = page.evaluate("document.activeElement.textContent.trim()")
+    return text
+
+
+def test_keyboard_alone_will_do(visit: Visit, server: ServerProcess) -> None:
+    page = visit.open(f"{server.url}/status")
+    expect(page.locator("#server")).to_be_visible()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the status"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.get_by_role("link", name="Call test").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Call test – Hawkeye signaling")  # noqa: RUF001
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if focused(page) == "Start as GCOM":
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
+
+
+def test_focus_stays_while_the_page_changes(visit: Visit, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        play(visit, server, {f"room-{n}": joins("gcom", "node") for n in range(10)})
+        page = visit.open(server.url)
+        page.get_by_role("button", name="Show all").focus()
+        rooms = page.evaluate_handle("document.querySelector('#rooms').firstChild")
+        uptime = page.locator("#server dd").nth(1).inner_text()
+        expect(page.locator("#server dd").nth(1)).not_to_have_text(uptime)
+        assert focused(page).startswith("Show all")
+        assert rooms.evaluate("e => e.isConnected")
+        page.keyboard.press("Enter")
+        assert page.locator("#events li").count() > 12
+        visit.close()
+
+
+# --- the call test --------------------------------------------------------------------------------
+
+_rooms = (f"probe-{number:032x}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def room() -> str:
+    return next(_rooms)
+
+
+def frames(page: Page, more_than: int = FRAMES) -> int:
+    """Wait until more frames than this are counted; returns how many."""
+    counted: int = page.evaluate(
+        """async ([least, milliseconds]) => {
+          const figures = document.querySelector("#figures");
+          const deadline = performance.now() + milliseconds;
+          while (!(figures.dataset.frames > least) && performance.now() < deadline)
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          return Number(figures.dataset.frames ?? 0);
+        }""",
+        [more_than, MILLISECONDS],
+    )
+    assert counted > more_than
+    return counted
+
+
+def plays(page: Page) -> bool:
+    """The video element itself shows frames that are not all black."""
+    found: bool = page.evaluate(
+        """() => {
+          const video = document.querySelector("video");
+          const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+          const context = canvas.getContext("2d");
+          context.drawImage(video, 0, 0);
+          const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+          return data.some((value, index) => index % 4 < 3 && value > 128);
+        }"""
+    )
+    return found
+
+
+def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) -> None:
+    gcom = visit.open(f"{server.url}/call", viewport=SIZES["phone"])
+    assert all_violations(gcom) == []
+    gcom.get_by_role("button", name="Start as GCOM").click()
+    link = gcom.get_by_role("textbox", name="The other side").input_value()
+    assert re.search(r"role=streaming-node&room=probe-[0-9a-f]{32}$", link)
+    node = visit.open(link)  # asks for no camera: without a right to it, a test picture
+    for page in (gcom, node):
+        frames(page, more_than=frames(page))
+        expect(page.locator("#verdict")).to_have_text("The video flows")
+        expect(page.locator("#stages li.reached")).to_have_count(7)
+        expect(page.locator("#figures")).to_contain_text("host udp")
+        expect(page.locator("#figures")).to_contain_text("Mbit/s")
+        assert all_violations(page) == []
+    assert plays(gcom)
+    expect(node.locator("#picture-note")).to_contain_text("No camera")
+    picture(gcom, "call-gcom-phone-light", full=True)
+    picture(node, "call-node-desktop-light")
+    status = visit.open(f"{server.url}/status")
+    pair = status.get_by_role("article").filter(has_text=link[-38:]).locator(".pair")
+    expect(pair).to_have_attribute("data-state", "connected")
+
+
+def test_camera_is_used_where_it_is_allowed(visit: Visit, server: ServerProcess, room: str) -> None:
+    gcom = visit.open(f"{server.url}/call?role=gcom&room={room}")
+    url = f"{server.url}/call?role=streaming-node&room={room}"
+    node = visit.open(url, permissions=["camera"])
+    frames(gcom)
+    expect(node.locator("#picture-note")).to_be_empty()
+
+
+def test_video_flows_on_through_a_restart_of_the_server(visit: Visit, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        gcom = visit.open(f"{server.url}/call?role=gcom&room={next(_rooms)}")
+        visit.open(gcom.get_by_role("textbox", name="The other side").input_value())
+        counted = frames(gcom)
+    expect(gcom.locator("#verdict")).to_contain_text("the server does not answer")
+    with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
+        expect(gcom.locator("#verdict")).to_have_text("The video flows")
+        frames(gcom, more_than=counted + FRAMES)
+        detail = gcom.locator("#stages li").filter(has_text="offer").inner_text()
+        gcom.wait_for_timeout(1500)  # a second call would have begun by now
+        assert gcom.locator("#stages li").filter(has_text="offer").inner_text() == detail
+        visit.close()
+    assert all("ERR_CONNECTION_REFUSED" in text for text in visit.said)
+    visit.said.clear()
+
+
+@contextmanager
+def example(program: str, server: ServerProcess, room: str) -> Iterator[Callable[[str], str]]:
+    """A program of docs/examples; gives a function that waits for a line with a text in it."""
+    name = program[:-3].replace("_", "-")
+    url = f"{server.url}/?room={room}&name={name}&role={name}"
+    command = [sys.executable, str(ROOT / "docs/examples" / program), url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
+    assert process.stdout is not None
+    output = process.stdout
+    try:
+        yield lambda text: next(line for line in output if text in line)
+    finally:
+        process.kill()
+        process.wait()
+        output.close()
+
+
+def test_browser_sees_a_streaming_node_of_aiortc(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    with example("streaming_node.py", server, room):
+        gcom = visit.open(f"{server.url}/call?role=gcom&room={room}")
+        frames(gcom)
+        assert plays(gcom)
+
+
+def test_gcom_of_aiortc_sees_the_browser(visit: Visit, server: ServerProcess, room: str) -> None:
+    with example("gcom.py", server, room) as line_with:
+        node = visit.open(f"{server.url}/call?role=streaming-node&room={room}")
+        for _ in range(FRAMES):
+            line_with("frame 640x360")
+        frames(node)
+
+
+def test_call_test_goes_into_no_other_room_unasked(visit: Visit, server: ServerProcess) -> None:
+    page = visit.open(f"{server.url}/call?role=gcom&room=drone-1")
+    start = page.get_by_role("button", name="Start as GCOM")
+    start.click()
+    expect(page.get_by_text("never do this while somebody flies")).to_be_visible()
+    assert all_violations(page) == []
+    assert not any("socket.io/" in url for url in visit.requested)
+    page.get_by_label("Nobody flies with this room now").check()
+    start.click()
+    expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
+    assert [peer["name"] for peer in peers_of(server, "drone-1")] == [None]  # it takes nobody's
+
+
+def peers_of(server: ServerProcess, room: str) -> Any:
+    """The peers in a room, as /api/status tells."""
+    rooms = json.loads(fetch(f"{server.url}/api/status")[2])["rooms"]
+    return next(each["peers"] for each in rooms if each["room"] == room)
+
+
+def test_page_that_is_taken_over_says_so(visit: Visit, server: ServerProcess, room: str) -> None:
+    first = visit.open(f"{server.url}/call?role=gcom&room={room}")
+    expect(first.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
+    visit.open(f"{server.url}/call?role=gcom&room={room}")
+    expect(first.locator("#verdict")).to_have_text("Another page plays this part now")
+
+
+def test_without_the_client_the_page_says_what_to_do(visit: Visit, server: ServerProcess) -> None:
+    page = visit.open(f"{server.url}/status")
+    page.route("**/static/socket.io.js", lambda route: route.fulfill(status=404))
+    page.goto(f"{server.url}/call")
+    expect(page.get_by_text("packaging/fetch-browser-client.sh")).to_be_visible()
+    expect(page.get_by_role("button", name="Start as GCOM")).to_be_hidden()
+    assert all(text.startswith(LOADED) for text in visit.said)
+    visit.said.clear()
