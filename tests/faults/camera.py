@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 
 from aiortc.mediastreams import VideoStreamTrack
 from av import VideoFrame
@@ -20,7 +20,7 @@ class Camera(VideoStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._snow = [random.randbytes(WIDTH * HEIGHT) for _ in range(PICTURES)]
+        self._snow = [os.urandom(WIDTH * HEIGHT) for _ in range(PICTURES)]
         self._number = 0
 
     async def recv(self) -> VideoFrame:
