@@ -1,0 +1,396 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sdps import candidate, sdp
+
+from signaling_server.core import diagnosis, room_view
+from signaling_server.core.diagnosis import diagnose, state_of
+from signaling_server.core.negotiation import Pair
+from signaling_server.core.reports import Report
+from signaling_server.core.sdp import Description, parse_candidate, parse_description
+
+CODES = {
+    "alone",
+    "crowded",
+    "dtls-roles",
+    "glare",
+    "ice-restarts",
+    "mdns-only",
+    "name-in-use",
+    "needs-turn",
+    "no-answer",
+    "no-candidates",
+    "no-common-codec",
+    "no-offer",
+    "no-sender",
+    "no-video",
+    "not-connected",
+    "old-offer",
+    "reported-closed",
+    "reported-disconnected",
+    "reported-failed",
+    "unreadable-sdp",
+    "video-refused",
+}
+
+
+class Call:
+    """streaming-node and gcom are here since 100.0; a test tells what passes."""
+
+    def __init__(self) -> None:
+        self.pair = Pair("streaming-node", "gcom", 100.0)
+        self.now = 100.0
+
+    def offer(self, by: str = "streaming-node", text: str | None = None, **fields: Any) -> None:
+        fields = {"direction": "sendonly", "ufrag": by[0], **fields}
+        offer = parse_description(sdp(**fields) if text is None else text)
+        self.pair.offered(by, offer, self.now)
+
+    def answer(self, by: str = "gcom", **fields: Any) -> None:
+        fields = {"direction": "recvonly", "setup": "active", "ufrag": by[0], **fields}
+        self.pair.answered(by, parse_description(sdp(**fields)), self.now)
+
+    def candidates(self, by: str, *lines: str) -> None:
+        """All of them, and the end."""
+        for line in lines:
+            self.pair.sent_candidate(by, parse_candidate(line), self.now)
+        self.pair.sent_candidate(by, None, self.now)
+
+    def report(self, by: str, state: str) -> None:
+        self.pair.reported(by, Report(state, {}), self.now)
+
+    def found(self, wait: float = 0.0) -> dict[str, str]:
+        """The sentences by code."""
+        self.now += wait
+        findings = diagnose(self.pair, self.now)
+        assert {finding.code for finding in findings} <= CODES
+        return {finding.code: finding.text for finding in findings}
+
+    @property
+    def state(self) -> str:
+        return state_of(self.pair, diagnose(self.pair, self.now))
+
+
+def answered_call(**fields: Any) -> Call:
+    """Offer and answer have passed."""
+    call = Call()
+    call.offer(**fields)
+    call.answer()
+    return call
+
+
+def test_a_good_call_from_beginning_to_end() -> None:
+    call = Call()
+    assert (call.found(), call.state) == ({}, "waiting")
+    call.offer()
+    assert (call.found(wait=0.1), call.state) == ({}, "negotiating")
+    call.answer()
+    for peer in ("streaming-node", "gcom"):
+        call.candidates(peer, candidate("10.0.0.1"))
+        call.report(peer, "connecting")
+    assert (call.found(wait=0.1), call.state) == ({}, "negotiating")
+    call.report("gcom", "connected")
+    assert (call.found(wait=1000.0), call.state) == ({}, "connected")
+
+
+def test_without_reports_nobody_knows_what_came_of_an_answer() -> None:
+    call = answered_call()
+    for peer in ("streaming-node", "gcom"):
+        call.candidates(peer, candidate("10.0.0.1"))
+    assert (call.found(wait=1000.0), call.state) == ({}, "answered")
+
+
+def test_nobody_offers() -> None:
+    call = Call()
+    assert call.found(wait=4.9) == {}
+    assert call.found(wait=7.1) == {
+        "no-offer": "No peer has offered since both are here, for 12 s."
+    }
+    assert call.state == "stalled"
+
+
+def test_nobody_answers() -> None:
+    call = Call()
+    call.offer(candidates=[candidate("10.0.0.1")])
+    assert call.found(wait=4.9) == {}
+    assert call.found(wait=7.1) == {"no-answer": "gcom has not answered the offer for 12 s."}
+    assert call.state == "stalled"
+
+
+def test_a_retried_offer_does_not_hide_how_long_there_is_no_answer() -> None:
+    call = Call()
+    for number in range(6):
+        call.offer(origin=f"1 {number}", candidates=[candidate("10.0.0.1")])
+        call.now += 2.0
+    assert call.found()["no-answer"] == "gcom has not answered the offer for 12 s."
+
+
+def test_both_offer_at_once() -> None:
+    call = Call()
+    call.offer("streaming-node")
+    call.offer("gcom", direction="recvonly")
+    assert call.found() == {
+        "glare": "Both sides offered at once (glare), and neither of streaming-node and gcom "
+        "has answered."
+    }
+    assert call.state == "negotiating"
+    assert list(call.found(wait=5.0)) == ["glare"]
+    assert call.state == "stalled"
+    call.answer("gcom")
+    assert call.found() == {}
+
+
+def test_an_answer_for_an_older_offer() -> None:
+    call = Call()
+    call.offer()
+    call.offer(ufrag="again", origin="2 1")
+    call.answer()
+    assert call.found() == {
+        "old-offer": "The answer of gcom came for an older offer: streaming-node has offered again."
+    }
+    call.answer()
+    assert call.found() == {}
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [("actpass", "actpass"), ("active", "active"), ("passive", "passive"), ("actpass", "holdconn")],
+)
+def test_dtls_roles_that_do_not_fit(offered: str, answered: str) -> None:
+    call = Call()
+    call.offer(setup=offered)
+    call.answer(setup=answered)
+    assert call.found() == {
+        "dtls-roles": f"DTLS roles do not fit: streaming-node says {offered}, gcom says {answered}."
+    }
+    assert call.state == "stalled"
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [("actpass", "active"), ("actpass", "passive"), ("active", "passive"), ("actpass", "")],
+)
+def test_dtls_roles_that_fit_or_are_not_told(offered: str, answered: str) -> None:
+    call = Call()
+    call.offer(setup=offered)
+    call.answer(setup=answered)
+    assert call.found() == {}
+
+
+def test_a_peer_without_candidates() -> None:
+    call = answered_call(candidates=[candidate("10.0.0.1")])
+    assert call.found(wait=9.9) == {}
+    assert call.found(wait=0.1) == {"no-candidates": "No candidates at all from gcom within 10 s."}
+    assert call.state == "answered"
+    call.report("streaming-node", "connecting")
+    assert "no-candidates" in call.found()
+    assert call.state == "stalled"
+
+
+def test_only_mdns_names() -> None:
+    call = answered_call()
+    call.candidates("gcom", candidate("10.0.0.1"))
+    call.pair.sent_candidate("streaming-node", parse_candidate(candidate("x.local")), call.now)
+    assert call.found() == {}
+    sentence = (
+        "All candidates of streaming-node are mDNS names: gcom on another network cannot "
+        "resolve them."
+    )
+    assert call.found(wait=3.0) == {"mdns-only": sentence}
+    assert call.state == "answered"
+    call.candidates("streaming-node", candidate("203.0.113.7", "srflx"))
+    assert call.found() == {}
+
+
+def test_private_addresses_in_different_subnets() -> None:
+    call = answered_call()
+    call.candidates("streaming-node", candidate("10.1.2.3"), candidate("fe80::1"))
+    call.candidates("gcom", candidate("192.168.1.5"), candidate("127.0.0.1"))
+    assert call.found() == {
+        "needs-turn": "streaming-node and gcom have private addresses in different subnets and "
+        "no relay candidate: a TURN server is needed."
+    }
+    assert call.state == "answered"  # there may be a route between the two
+    call.report("gcom", "connecting")
+    assert call.state == "stalled"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [candidate("10.1.2.200")],
+        [candidate("192.168.1.5"), candidate("10.1.2.200")],
+        [candidate("192.168.1.5"), candidate("203.0.113.7", "srflx")],
+        [candidate("192.168.1.5"), candidate("10.9.9.9", "relay")],
+        [candidate("192.168.1.5"), candidate("x.local")],
+        [candidate("fe80::2")],
+    ],
+)
+def test_addresses_that_may_reach_each_other(lines: list[str]) -> None:
+    call = answered_call()
+    call.candidates("streaming-node", candidate("10.1.2.3"))
+    call.candidates("gcom", *lines)
+    assert call.found() == {}
+
+
+def test_subnets_are_not_judged_before_the_candidates_are_there() -> None:
+    call = answered_call()
+    call.candidates("streaming-node", candidate("10.1.2.3"))
+    call.pair.sent_candidate("gcom", parse_candidate(candidate("192.168.1.5")), call.now)
+    assert call.found(wait=2.9) == {}
+    assert list(call.found(wait=0.1)) == ["needs-turn"]
+
+
+@pytest.mark.parametrize(
+    ("state", "seen_as"),
+    [("failed", "stalled"), ("closed", "stalled"), ("disconnected", "negotiating")],
+)
+def test_a_peer_reports_that_its_connection_is_gone(state: str, seen_as: str) -> None:
+    call = answered_call(candidates=[candidate("10.0.0.1")])
+    call.candidates("gcom", candidate("10.0.0.2"))
+    call.report("gcom", "connected")
+    call.report("streaming-node", state)
+    sentence = f"streaming-node reports that its connection is {state}."
+    assert call.found(wait=60.0) == {f"reported-{state}": sentence}
+    assert call.state == seen_as
+
+
+def test_offer_and_answer_but_no_connection() -> None:
+    call = answered_call(candidates=[candidate("10.0.0.1")])
+    call.candidates("gcom", candidate("10.0.0.2"))
+    call.report("gcom", "connecting")
+    assert call.found(wait=9.9) == {}
+    assert call.found(wait=2.1) == {
+        "not-connected": "Offer and answer have passed, but for 12 s nobody is connected."
+    }
+    assert call.state == "stalled"
+
+
+@pytest.mark.parametrize("side", ["offer", "answer"])
+def test_a_description_without_sdp(side: str) -> None:
+    call = Call()
+    if side == "offer":
+        call.offer(text="")
+    else:
+        call.offer()
+        call.pair.answered("gcom", Description(), call.now)
+    who = "streaming-node" if side == "offer" else "gcom"
+    assert call.found() == {
+        "unreadable-sdp": f"The description of {who} holds no SDP that can be read."
+    }
+
+
+def test_an_offer_without_video() -> None:
+    call = Call()
+    call.offer(kind="audio", codecs=["OPUS"])
+    call.answer(kind="audio", codecs=["OPUS"])
+    assert call.found() == {"no-video": "The offer of streaming-node has no video in it."}
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "sentence"),
+    [
+        (["H264"], ["VP8"], "No video codec in common: H264 only against VP8."),
+        (
+            ["H264", "H265", "AV1"],
+            ["VP8", "VP9"],
+            "No video codec in common: H264, H265 and AV1 against VP8 and VP9.",
+        ),
+    ],
+)
+def test_no_codec_in_common(offered: list[str], answered: list[str], sentence: str) -> None:
+    call = Call()
+    call.offer(codecs=offered)
+    call.answer(codecs=answered)
+    assert call.found() == {"no-common-codec": sentence}
+    assert call.state == "stalled"
+    call.report("gcom", "connected")
+    assert call.found() == {"no-common-codec": sentence}  # connected, and still no video
+
+
+def test_codecs_that_are_not_told_are_not_judged() -> None:
+    call = Call()
+    call.offer(codecs=["H264"])
+    call.answer(codecs=[])
+    assert call.found() == {}
+
+
+def test_an_answer_that_refuses_the_video() -> None:
+    call = Call()
+    call.offer(codecs=["H264"])
+    call.answer(port=0, codecs=["H264"], setup="actpass")
+    assert call.found() == {"video-refused": "gcom refused the offered video (H264)."}
+
+
+def test_video_that_the_offer_itself_has_turned_off_is_not_refused() -> None:
+    call = Call()
+    call.offer(port=0)
+    call.answer(port=0)
+    assert call.found() == {}
+
+
+@pytest.mark.parametrize("direction", ["recvonly", "sendonly", "inactive"])
+def test_nobody_sends_because_both_want_the_same(direction: str) -> None:
+    call = Call()
+    call.offer(direction=direction)
+    call.answer(direction=direction)
+    assert call.found() == {
+        "no-sender": f"Video is {direction} on both sides: neither streaming-node nor gcom "
+        "sends any."
+    }
+
+
+def test_nobody_sends_because_one_side_does_not_take_part() -> None:
+    call = Call()
+    call.offer(direction="sendrecv")
+    call.answer(direction="inactive")
+    assert call.found() == {
+        "no-sender": "Nobody sends video: it is sendrecv at streaming-node and inactive at gcom."
+    }
+
+
+def test_both_offer_to_receive_only() -> None:
+    call = Call()
+    call.offer("streaming-node", direction="recvonly")
+    call.offer("gcom", direction="recvonly")
+    assert list(call.found()) == ["glare", "no-sender"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [("recvonly", "sendonly"), ("sendrecv", "sendrecv"), ("sendonly", "sendrecv")],
+)
+def test_one_side_sends_what_the_other_receives(offered: str, answered: str) -> None:
+    call = Call()
+    call.offer(direction=offered)
+    call.answer(direction=answered)
+    assert call.found() == {}
+
+
+def test_many_ice_restarts() -> None:
+    call = Call()
+    for number in range(4):
+        assert call.found() == {}
+        call.offer(ufrag=f"restart-{number}", origin=f"1 {number}")
+        call.answer()
+    sentence = "ICE restart number 3 in a minute, by streaming-node."
+    assert call.found() == {"ice-restarts": sentence}
+    call.report("gcom", "connected")
+    assert call.found() == {"ice-restarts": sentence}
+    assert call.found(wait=60.0) == {}
+
+
+def test_every_code_is_in_the_program_and_explained_for_operators() -> None:
+    modules = [Path(module.__file__ or "").read_text() for module in (diagnosis, room_view)]
+    made = set(re.findall(r'Finding\(\s*f?"([a-z{}.-]+)"', "".join(modules)))
+    explained = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
+    headings = re.findall(r"^### `([a-z-]+)`", explained.read_text(), re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    assert {code for code in CODES if not code.startswith("reported-")} == made - {
+        "reported-{side.state}"
+    }
+    assert set(headings) == CODES

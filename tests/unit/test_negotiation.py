@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from typing import Any
+
+from sdps import candidate, sdp
+
+from signaling_server.core.negotiation import MAX_OPEN, NONE_YET, RESTART_WINDOW, Pair
+from signaling_server.core.reports import Report
+from signaling_server.core.sdp import (
+    MAX_CANDIDATES,
+    Candidate,
+    Description,
+    parse_candidate,
+    parse_description,
+)
+
+HOST = Candidate("host", "private", "10.0.0.0/24")
+
+
+def node_and_gcom() -> Pair:
+    return Pair("node", "gcom", 100.0)
+
+
+def description(**fields: Any) -> Description:
+    return parse_description(sdp(**fields))
+
+
+def line(more: str = "") -> Candidate:
+    found = parse_candidate(candidate("10.0.0.1", more=more))
+    assert found
+    return found
+
+
+def report(state: str) -> Report:
+    return Report(state, {})
+
+
+def test_an_offer_and_its_answer() -> None:
+    pair = node_and_gcom()
+    offer, answer = description(ufrag="node"), description(ufrag="gcom")
+    pair.offered("node", offer, 101.0)
+    assert (pair.offerer, pair.offered_at, pair.answered_at) == ("node", 101.0, None)
+    assert pair.answered("gcom", answer, 102.5) == 2.5
+    assert (pair.answered_at, pair.last_activity) == (102.5, 102.5)
+    assert pair.exchange == ("node", offer, "gcom", answer)
+    assert pair.exchange.peers == ("node", "gcom")
+    assert not pair.late_answer
+
+
+def test_only_the_first_answer_is_the_handshake() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(), 101.0)
+    pair.answered("gcom", description(), 102.0)
+    pair.offered("node", description(origin="1 2"), 201.0)
+    assert pair.answered_at is None
+    assert pair.answered("gcom", description(), 202.0) is None
+    assert pair.answered_at == 202.0
+
+
+def test_an_answer_without_an_offer_is_no_exchange() -> None:
+    pair = node_and_gcom()
+    assert pair.answered("gcom", description(), 101.0) is None
+    assert pair.exchange is NONE_YET
+    assert pair.answered_at is None
+
+
+def test_the_same_offer_sent_again_is_one_offer() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(), 101.0)
+    pair.offered("node", description(), 105.0)
+    assert [told.at for told in pair.sides["node"].open_offers] == [101.0]
+    assert pair.last_activity == 105.0
+
+
+def test_offers_without_an_origin_are_told_apart_by_nothing_and_count_each() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", Description(), 101.0)
+    pair.offered("node", Description(), 102.0)
+    assert len(pair.sides["node"].open_offers) == 2
+
+
+def test_an_answer_after_a_second_offer_is_for_the_first_one() -> None:
+    pair = node_and_gcom()
+    first, second = description(), description(origin="2 1", ufrag="efgh")
+    pair.offered("node", first, 101.0)
+    pair.offered("node", second, 102.0)
+    pair.answered("gcom", description(), 102.1)
+    assert pair.late_answer
+    assert pair.answered_at is None
+    assert pair.exchange.offer == first
+    pair.answered("gcom", description(), 102.2)
+    assert not pair.late_answer
+    assert pair.exchange.offer == second
+
+
+def test_an_answer_that_fits_only_the_second_offer_is_for_that() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(mid="0"), 101.0)
+    pair.offered("node", description(mid="1", origin="2 1"), 102.0)
+    pair.answered("gcom", description(mid="1"), 102.1)
+    assert not pair.late_answer
+    assert pair.answered_at == 102.1
+
+
+def test_of_many_open_offers_the_first_and_the_newest_are_kept() -> None:
+    pair = node_and_gcom()
+    for number in range(20):
+        pair.offered("node", description(origin=f"1 {number}"), 100.0 + number)
+    times = [told.at for told in pair.sides["node"].open_offers]
+    assert times == [100.0, 117.0, 118.0, 119.0]
+    assert len(times) == MAX_OPEN
+
+
+def test_glare_ends_when_one_side_answers() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(), 101.0)
+    assert not pair.glare
+    pair.offered("gcom", description(), 101.1)
+    assert pair.glare
+    assert pair.offerer == "gcom"
+    pair.answered("gcom", description(), 101.2)
+    assert not pair.glare
+    assert pair.sides["gcom"].open_offers == []
+    assert pair.offerer == "node"
+
+
+def test_candidates_of_the_description_and_those_that_trickle() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(candidates=[candidate("10.0.0.1")]), 101.0)
+    pair.sent_candidate("node", HOST, 103.0)
+    side = pair.sides["node"]
+    assert side.candidates == [HOST, HOST]
+    assert (side.first_candidate, side.last_candidate) == (101.0, 103.0)
+    assert not side.complete
+    pair.sent_candidate("node", None, 104.0)
+    assert side.complete
+    assert side.candidate_count == 2
+
+
+def test_a_description_can_say_that_it_has_all_candidates() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description()._replace(complete=True), 101.0)
+    assert pair.sides["node"].complete
+
+
+def test_of_very_many_candidates_the_first_are_kept_and_all_are_counted() -> None:
+    pair = node_and_gcom()
+    for _ in range(MAX_CANDIDATES + 5):
+        pair.sent_candidate("gcom", HOST, 101.0)
+    assert len(pair.sides["gcom"].candidates) == MAX_CANDIDATES
+    assert pair.sides["gcom"].candidate_count == MAX_CANDIDATES + 5
+
+
+def test_candidates_that_overtake_the_first_description_belong_to_it() -> None:
+    pair = node_and_gcom()
+    pair.sent_candidate("gcom", HOST, 101.0)
+    pair.answered("gcom", description(ufrag="gcom"), 102.0)
+    assert pair.sides["gcom"].candidates == [HOST]
+
+
+def test_a_new_ice_session_has_candidates_of_its_own() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(ufrag="old"), 101.0)
+    pair.sent_candidate("node", None, 101.0)
+    for more in ("", "ufrag old", "ufrag new"):
+        pair.sent_candidate("node", line(more), 102.0)
+    pair.offered("node", description(ufrag="new", origin="1 2"), 103.0)
+    side = pair.sides["node"]
+    assert side.candidates == [line("ufrag new")]
+    assert side.candidate_count == 1
+    assert not side.complete
+    assert side.restarts == [103.0]
+
+
+def test_a_renegotiation_of_the_same_ice_session_keeps_its_candidates() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(), 101.0)
+    pair.sent_candidate("node", HOST, 102.0)
+    pair.offered("node", description(origin="1 2"), 103.0)
+    assert pair.sides["node"].candidates == [HOST]
+    assert pair.sides["node"].restarts == []
+
+
+def test_restarts_are_forgotten_after_a_minute() -> None:
+    pair = node_and_gcom()
+    for number, at in enumerate((100.0, 101.0, 101.0 + RESTART_WINDOW)):
+        pair.offered("node", description(ufrag=f"u{number}"), at)
+    assert pair.sides["node"].restarts == [101.0 + RESTART_WINDOW]
+
+
+def test_connected_is_what_a_peer_says_and_none_denies() -> None:
+    pair = node_and_gcom()
+    assert not pair.reports
+    pair.reported("node", report("connecting"), 101.0)
+    assert pair.reports
+    assert not pair.connected
+    pair.reported("node", report("connected"), 102.0)
+    pair.reported("gcom", report("connected"), 103.0)
+    assert pair.connected
+    assert pair.connected_at == 102.0
+    pair.reported("gcom", report("failed"), 104.0)
+    assert not pair.connected
+    pair.reported("gcom", report("connected"), 105.0)
+    assert pair.connected_at == 105.0
+
+
+def test_a_failure_is_over_when_a_new_ice_session_starts() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(ufrag="old"), 101.0)
+    pair.reported("node", report("failed"), 102.0)
+    pair.offered("node", description(ufrag="new"), 103.0)
+    assert pair.sides["node"].state == ""
+    assert pair.reports
+
+
+def test_a_connection_that_stands_goes_on_during_an_ice_restart() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(ufrag="old"), 101.0)
+    pair.reported("node", report("connected"), 102.0)
+    pair.offered("node", description(ufrag="new"), 103.0)
+    assert pair.connected
