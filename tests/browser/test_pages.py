@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from integration.server import ROOT, ServerProcess
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from sdps import candidate, sdp
-from unit.test_diagnosis import CODES
 
+from integration.server import ROOT, ServerProcess
+from sdps import candidate, sdp
 from signaling_server.core.auth import digest
+from unit.test_diagnosis import CODES
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

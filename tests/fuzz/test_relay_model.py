@@ -25,8 +25,8 @@ from typing import Any, NamedTuple, Sequence, TypeVar
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from scenarios.scene import Scene
 
+from scenarios.scene import Scene
 from signaling_server.core.hold import OVERHEAD
 from signaling_server.core.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.resume import Kept, Told

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 
+from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 from signaling_server.core.events import Delivered, Entered
 from signaling_server.core.insight import Insight
 from signaling_server.core.messages import VALID_TYPES, parse_signal

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdps import candidate, sdp
 
+from sdps import candidate, sdp
 from signaling_server.core import diagnosis, room_view
 from signaling_server.core.diagnosis import diagnose, state_of
 from signaling_server.core.negotiation import Pair

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 from sdps import candidate, sdp
-
 from signaling_server.core.negotiation import MAX_OPEN, NONE_YET, RESTART_WINDOW, Pair
 from signaling_server.core.reports import Report
 from signaling_server.core.sdp import (

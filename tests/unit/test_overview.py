@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from scenarios.scene import Scene
-
 from signaling_server.core.events import Delivered, Rejected
 from signaling_server.core.insight import Insight
 from signaling_server.core.metrics import Metrics

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from scenarios.scene import Scene, settings
 
+from scenarios.scene import Scene, settings
 from signaling_server.core.events import Joined, Left, Reconfigured, Ticked
 from signaling_server.core.hello import Hello
 from signaling_server.core.relay import SERVER, Relay

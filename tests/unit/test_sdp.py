@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 
+from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 from signaling_server.core.sdp import (
     MAX_CANDIDATES,
     MAX_CODECS,

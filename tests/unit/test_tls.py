@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from integration.credentials import make_ca, make_certificate
 
+from integration.credentials import make_ca, make_certificate
 from signaling_server.core import config
 from signaling_server.errors import ConfigError
 from signaling_server.tls import WARN_SECONDS, Certificate
