@@ -1,0 +1,164 @@
+"""A real TURN server (Debian's package coturn) takes our credentials, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from aioice import stun, turn
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+
+from integration.client import PythonClient
+from integration.server import PATIENCE, ServerProcess
+from signaling_server.core.turn import credentials
+
+SECRET = "north"
+TEST_SECONDS = 60.0
+OPTIONS = """
+    --no-tls --no-dtls --no-cli --no-rfc5780 --log-file=stdout --realm=hawkeye
+    --listening-ip=127.0.0.1 --relay-ip=127.0.0.1 --allow-loopback-peers --use-auth-secret
+"""
+
+
+def free_port() -> int:
+    """One that is free for TCP and UDP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
+
+
+@pytest.fixture(scope="module")
+def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a TURN server that knows SECRET."""
+    folder = tmp_path_factory.mktemp("coturn")
+    port = free_port()
+    files = [f"--userdb={folder}/db", f"--pidfile={folder}/pid"]
+    own = [f"--listening-port={port}", f"--static-auth-secret={SECRET}", *files]
+    with (folder / "log").open("w") as log:
+        command = ["turnserver", "-n", *OPTIONS.split(), *own]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            wait_for(process, port, folder / "log")
+            yield port
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Until it answers."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+class Peer:
+    """An end of a direct connection that may go over a TURN server, and only so."""
+
+    def __init__(self, client: PythonClient) -> None:
+        self.client = client
+        servers = [RTCIceServer(**server) for server in client.welcome["ice_servers"]]
+        self.connection = RTCPeerConnection(RTCConfiguration(servers, RTCIceTransportPolicy.RELAY))
+        self.heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.connection.on("datachannel", lambda channel: self.listen(channel))
+
+    def listen(self, channel: Any) -> None:
+        channel.on("message", self.heard.set_result)
+
+    async def describe(self, kind: str, to: str) -> None:
+        """Send an offer or an answer; all of its candidates are the TURN server's."""
+        made = self.connection.createOffer() if kind == "offer" else self.connection.createAnswer()
+        await self.connection.setLocalDescription(await made)
+        sdp = self.connection.localDescription.sdp
+        candidates = [line for line in sdp.splitlines() if line.startswith("a=candidate:")]
+        assert candidates
+        assert all(" typ relay" in line for line in candidates)
+        data = {"type": kind, "sdp": sdp}
+        assert (await self.client.call("signal", {"type": kind, "to": to, "data": data}))["ok"]
+
+    async def take(self) -> None:
+        """Take the next description."""
+        data = (await self.client.next("signal"))["data"]
+        await self.connection.setRemoteDescription(RTCSessionDescription(**data))
+
+    async def close(self) -> None:
+        await self.connection.close()
+        await self.client.disconnect()
+
+
+async def meet(url: str) -> None:
+    """Node and GCOM exchange a message over what `welcome` names."""
+    peers = []
+    try:
+        for name in ("node", "gcom"):
+            client = PythonClient("websocket")
+            await client.connect(f"{url}/?name={name}")
+            client.welcome = await client.next("welcome")
+            peers.append(Peer(client))
+        node, gcom = peers
+        channel = node.connection.createDataChannel("telemetry")
+        channel.on("open", lambda: channel.send("hello over TURN"))
+        await node.describe("offer", "gcom")
+        await gcom.take()
+        await gcom.describe("answer", "node")
+        await node.take()
+        assert await gcom.heard == "hello over TURN"
+    finally:
+        for peer in peers:
+            await peer.close()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_two_peers_meet_over_it_alone(coturn: int, tmp_path: Path, transport: str) -> None:
+    (tmp_path / "turn.secret").write_text(SECRET)
+    url = f"turn:127.0.0.1:{coturn}?transport={transport}"
+    settings = {"urls": [url], "secret_file": str(tmp_path / "turn.secret")}
+    with ServerProcess(tmp_path, {"turn": settings}) as server:
+        asyncio.run(asyncio.wait_for(meet(server.url), TEST_SECONDS))
+
+
+def allocate(port: int, username: str, password: str) -> None:
+    """Ask for a relay address. Raises TransactionFailed if it is refused."""
+
+    async def ask() -> None:
+        transport, _ = await turn.create_turn_endpoint(
+            asyncio.DatagramProtocol, ("127.0.0.1", port), username, password
+        )
+        transport.close()
+
+    asyncio.run(asyncio.wait_for(ask(), TEST_SECONDS))
+
+
+def test_only_credentials_of_its_secret_that_are_not_over_are_good(coturn: int) -> None:
+    later = int(time.time()) + 600
+    username, password = credentials(SECRET, "gcom", later)
+    allocate(coturn, username, password)
+    for refused in (
+        credentials("south", "gcom", later),
+        credentials(SECRET, "gcom", int(time.time()) - 60),
+        (f"{later + 1}:gcom", password),
+        (f"{later}:node", password),
+    ):
+        with pytest.raises(stun.TransactionFailed) as error:
+            allocate(coturn, *refused)
+        assert error.value.response.attributes["ERROR-CODE"][0] == 401
