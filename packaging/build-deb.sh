@@ -5,7 +5,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 # Debian's python3, not
 umask 022
 
 usage="usage: build-deb.sh [--wheels DIR] [--output DIR] [--version VERSION]
-  --wheels DIR       take the wheels of wheels.lock from DIR instead of the package index
+  --wheels DIR       take the wheels of wheels.lock from DIR instead of the package index, and
+                     the tarball of browser.lock too if it is there
   --output DIR       where the .deb goes (default: dist)
   --version VERSION  build under another version number, to try an upgrade
 
@@ -48,6 +49,8 @@ python3 -m pip --quiet --disable-pip-version-check download --dest "$work/wheels
 for wheel in "$work"/wheels/*.whl; do
   python3 -m zipfile -e "$wheel" "$tree/vendor"
 done
+"$root/packaging/fetch-browser-client.sh" ${wheels:+--from "$wheels"} \
+  --output "$tree/signaling_server/web/static/vendor"
 
 cat >"$tree/debian/changelog" <<END
 hawkeye-signaling ($version) unstable; urgency=medium

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 usage="usage: fetch-browser-client.sh [--from DIR] [--output DIR]
-  --from DIR    take the tarball of browser.lock from DIR instead of from npm
+  --from DIR    take the tarball of browser.lock from DIR if it is there, and not from npm
   --output DIR  where socket.io.js goes (default: signaling_server/web/static/vendor)"
 fail() { echo "fetch-browser-client.sh: $1" >&2; exit 1; }
 
@@ -21,8 +21,9 @@ done
 read -r name version integrity < <(grep -v '^#' "$here/browser.lock")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tarball=${from:-$work}/$name-$version.tgz
-if [ -z "$from" ]; then
+tarball=$from/$name-$version.tgz
+if [ ! -e "$tarball" ]; then
+    tarball=$work/$name-$version.tgz
     command -v npm >/dev/null || fail "needs npm, or --from DIR with $name-$version.tgz"
     npm pack --silent --pack-destination "$work" "$name@$version" >/dev/null
 fi
