@@ -98,9 +98,7 @@ class Insight:
     def note(self, fact: Fact, now: float) -> None:
         """Observe a fact."""
         if type(fact) is not Delivered:
-            noter = self._noters.get(type(fact))
-            if noter:
-                noter(fact, now)
+            self._note_other(fact, now)
             return
         room = self._rooms.get(fact.room)
         if room is None:
@@ -218,6 +216,15 @@ class Insight:
 
     # --- other facts ------------------------------------------------------------------------------
 
+    def _note_other(self, fact: Fact, now: float) -> None:
+        noter = self._noters.get(type(fact))
+        if noter is None:
+            return
+        room = self._rooms.get(fact.room)
+        if room and type(fact) is not Rejected:  # of which a flood may come
+            self._catch_up(room)
+        noter(fact, now)
+
     def _tell(self, now: float, room: str, text: str) -> None:
         """Add an event; if it came just before, perhaps in turn with another, it counts there."""
         times = 1
@@ -234,7 +241,6 @@ class Insight:
 
     def _entered(self, fact: Entered, now: float) -> None:
         room = self._rooms.setdefault(fact.room, RoomView(fact.room))
-        self._catch_up(room)
         older = room.peers.pop(fact.peer_id, None)
         self._drop_pairs(room, fact.peer_id)
         others = list(room.peers.values())
@@ -272,7 +278,6 @@ class Insight:
         room = self._rooms.get(fact.room)
         if room is None:
             return
-        self._catch_up(room)
         self._drop_pairs(room, fact.peer_id)
         room.peers.pop(fact.peer_id, None)
         if not room.peers:

@@ -173,10 +173,11 @@ class _Draft:
             self.rejected = False
         elif name == "setup":
             self.setup = value.lower()[:MAX_WORD]
-        elif name == "mid":
+        else:  # mid
             self.mid = value[:MAX_WORD]
 
     def section(self) -> Section:
+        """All that was read."""
         return Section(
             self.kind, self.rejected, self.mid, self.direction, tuple(self.codecs), self.setup
         )

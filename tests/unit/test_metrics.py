@@ -1,15 +1,28 @@
 from __future__ import annotations
 
+from typing import Any
+
 from signaling_server.core.events import (
     Crowded,
     Delivered,
     Expired,
+    Fact,
     Rejected,
     Replaced,
     Resumed,
 )
 from signaling_server.core.messages import Signal
-from signaling_server.core.metrics import Metrics
+from signaling_server.core.metrics import Histogram, Metrics, Readings, render
+
+READINGS = Readings(
+    peers=2,
+    rooms=1,
+    queue_high_water=7,
+    loop_lag=0.0015,
+    memory=30_000_000,
+    cpu=1.25,
+    build={"version": "0.1.0", "python": "3.11.2"},
+)
 
 
 def delivered(kind: str, count: int, held: int) -> Delivered:
@@ -42,3 +55,92 @@ def test_expiries_takeovers_and_returns_are_counted() -> None:
     metrics.note(Resumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
     metrics.note(Crowded("default", ("a", "b", "c"), 2), 1.0)
     assert (metrics.expired, metrics.replaced, metrics.resumed) == (5, 1, 1)
+
+
+# --- /metrics -------------------------------------------------------------------------------------
+
+
+def page(*facts: Fact, handshakes: Histogram | None = None, **readings: Any) -> list[str]:
+    metrics = Metrics()
+    for fact in facts:
+        metrics.note(fact, 0.0)
+    text = render(metrics, handshakes or Histogram(()), READINGS._replace(**readings))
+    assert text.endswith("\n")
+    return text.splitlines()
+
+
+def values(*facts: Fact, **more: Any) -> dict[str, str]:
+    rows = [row for row in page(*facts, **more) if not row.startswith("#")]
+    return {row.rpartition(" ")[0]: row.rpartition(" ")[2] for row in rows}
+
+
+def test_signals_are_shown_by_type_with_their_bytes_and_copies() -> None:
+    found = values(delivered("offer", 2, 1), delivered("answer", 1, 0))
+    assert found['hawkeye_signals_total{type="offer"}'] == "1"
+    assert found['hawkeye_signals_total{type="answer"}'] == "1"
+    assert found['hawkeye_signals_total{type="ice-candidate"}'] == "0"
+    assert found["hawkeye_signal_bytes_total"] == "20"
+    assert found["hawkeye_delivered_total"] == "3"
+    assert found["hawkeye_held_total"] == "1"
+
+
+def test_refusals_are_shown_by_code_and_other_facts_by_name() -> None:
+    found = values(
+        Rejected("", "", "", "", "too-large", ""),
+        Expired("gcom", "default", 4),
+        Replaced("s", "gcom", "default", "a", "b"),
+        Resumed("s", "gcom", "default", "a", "websocket", 9),
+    )
+    assert found['hawkeye_rejected_total{code="too-large"}'] == "1"
+    assert found["hawkeye_expired_total"] == "4"
+    assert found["hawkeye_takeovers_total"] == "1"
+    assert found["hawkeye_resumes_total"] == "1"
+
+
+def test_what_is_measured_now_is_shown_as_it_was_handed_in() -> None:
+    found = values()
+    assert found["hawkeye_peers"] == "2"
+    assert found["hawkeye_rooms"] == "1"
+    assert found["hawkeye_queue_high_water"] == "7"
+    assert found["hawkeye_event_loop_lag_seconds"] == "0.0015"
+    assert found["process_resident_memory_bytes"] == "30000000"
+    assert found["process_cpu_seconds_total"] == "1.25"
+    assert found['hawkeye_build_info{version="0.1.0",python="3.11.2"}'] == "1"
+
+
+def test_a_handshake_counts_in_its_bucket_and_all_above() -> None:
+    handshakes = Histogram((0.5, 1.0, 5.0))
+    for seconds in (0.5, 0.75, 60.0):
+        handshakes.observe(seconds)
+    rows = [row for row in page(handshakes=handshakes) if "handshake" in row]
+    assert rows == [
+        "# HELP hawkeye_handshake_seconds From both being here to the first answer.",
+        "# TYPE hawkeye_handshake_seconds histogram",
+        'hawkeye_handshake_seconds_bucket{le="0.5"} 1',
+        'hawkeye_handshake_seconds_bucket{le="1.0"} 2',
+        'hawkeye_handshake_seconds_bucket{le="5.0"} 2',
+        'hawkeye_handshake_seconds_bucket{le="+Inf"} 3',
+        "hawkeye_handshake_seconds_sum 61.25",
+        "hawkeye_handshake_seconds_count 3",
+    ]
+
+
+def test_every_metric_has_its_help_and_type_once_before_its_values() -> None:
+    seen: list[str] = []
+    for row in page():
+        words = row.split()
+        if words[:2] == ["#", "HELP"]:
+            assert words[2] not in seen
+            assert len(words) > 3
+            seen.append(words[2])
+        elif words[:2] == ["#", "TYPE"]:
+            assert words[2] == seen[-1]
+            assert words[3] in ("counter", "gauge", "histogram")
+        else:
+            assert row.startswith(seen[-1])
+    assert len(seen) == 16
+
+
+def test_labels_are_escaped() -> None:
+    found = values(build={"version": 'a"b\\c\nd'})
+    assert found['hawkeye_build_info{version="a\\"b\\\\c\\nd"}'] == "1"
