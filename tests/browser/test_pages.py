@@ -37,7 +37,10 @@ FLAGS = [
     "--disable-sync",
     "--disable-features=WebRtcHideLocalIpsWithMdns",  # aiortc does not look up mDNS names
     "--use-fake-device-for-media-stream",
+    "--host-resolver-rules=MAP drone.test 127.0.0.1",
 ]
+FAR = "drone.test"
+"""To Chromium not this machine: over plain http, such a page gets neither camera nor clipboard."""
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1200, "height": 900}}
 MILLISECONDS = 20_000
 FRAMES = 20
@@ -98,7 +101,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     visit.close()
     assert visit.said == []
     hosts = {re.sub(r"^\w+://([^/:]+).*", r"\1", url) for url in visit.requested}
-    assert hosts == {"127.0.0.1"}
+    assert hosts <= {"127.0.0.1", FAR}
 
 
 # --- peers that follow a script, to bring the server into any state -------------------------------
@@ -295,6 +298,18 @@ def test_page_goes_on_by_itself_after_a_restart_of_the_server(visit: Visit, tmp_
     visit.said.clear()
 
 
+def test_page_is_loaded_anew_after_an_upgrade_of_the_server(
+    visit: Visit, server: ServerProcess
+) -> None:
+    page = visit.open(server.url)
+    expect(page.locator("#server")).to_be_visible()
+    status = json.loads(fetch(f"{server.url}/api/status")[2])
+    status["server"]["version"] = "99.0.0"
+    with page.expect_navigation():
+        page.route("**/api/status", lambda route: route.fulfill(json=status))
+    expect(page.locator("#server")).to_contain_text("99.0.0")
+
+
 def test_hidden_page_asks_nothing(visit: Visit, server: ServerProcess) -> None:
     page = visit.open(server.url)
     expect(page.locator("#server")).to_be_visible()
@@ -477,6 +492,18 @@ def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) ->
     status = visit.open(f"{server.url}/status")
     pair = status.get_by_role("article").filter(has_text=link[-38:]).locator(".pair")
     expect(pair).to_have_attribute("data-state", "connected")
+
+
+def test_over_plain_http_a_test_picture_will_do(visit: Visit, server: ServerProcess) -> None:
+    node = visit.open(f"http://{FAR}:{server.port}/call")
+    expect(node.get_by_text("only to pages that come over https")).to_be_visible()
+    expect(node.get_by_label("camera")).to_be_disabled()
+    node.get_by_role("button", name="Start as Streaming Node").click()
+    node.get_by_role("button", name="Copy the link").click()
+    expect(node.locator("#announcer")).to_have_text("Copied")
+    link = node.get_by_role("textbox", name="The other side").input_value()
+    assert link.startswith(f"http://{FAR}:{server.port}/call?role=gcom&room=probe-")
+    frames(visit.open(link))
 
 
 def test_camera_is_used_where_it_is_allowed(visit: Visit, server: ServerProcess, room: str) -> None:
