@@ -62,12 +62,12 @@ clean:
 
 $(VENV)/run.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install -qq --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev,fast]'
+	$(BIN)/pip install -qq --editable '.[dev,fast]'
 	@touch $@ $(VENV)/run.stamp
 
 # Without npm the call test page says what is missing; all else works.
