@@ -42,7 +42,7 @@ READ_BURST = 1024
 READ_PER_SECOND = 50
 """Signals that are read of a flood: 20 calls are negotiated by a burst, none by a flood."""
 ROOM_PENDING = 128
-PENDING_BYTES = 1_048_576
+PENDING_BYTES = 524_288
 LARGEST = 65536
 """Bytes of a signal that is read; of a larger one only its type counts."""
 MAX_PAIRS = 1024

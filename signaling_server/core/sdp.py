@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import islice
 from typing import NamedTuple
 
 MAX_TEXT = 65536
 """Characters of an SDP that are read; one with 20 tracks has about 30,000."""
+MAX_LINES = 1000
+"""Lines of interest that are read of it; one with 20 tracks has 500."""
 MAX_SECTIONS = 32
 MAX_CODECS = 16
 """Codecs of a section that are kept; Chrome has 6."""
@@ -90,7 +93,7 @@ class Description(NamedTuple):
 def parse_description(text: str) -> Description:
     """Read an SDP. Without a media section it is none."""
     reader = _Reader()
-    for found in _LINE.finditer(text[:MAX_TEXT]):
+    for found in islice(_LINE.finditer(text[:MAX_TEXT]), MAX_LINES):
         name = found[1] or found[2].rstrip(":")
         reader.read(name, found[3].strip())
     return reader.description()

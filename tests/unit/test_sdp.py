@@ -6,6 +6,7 @@ from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 from signaling_server.core.sdp import (
     MAX_CANDIDATES,
     MAX_CODECS,
+    MAX_LINES,
     MAX_SECTIONS,
     MAX_WORD,
     Candidate,
@@ -95,6 +96,11 @@ def test_what_is_kept_is_bounded() -> None:
     assert len(description.sections) == MAX_SECTIONS
     assert len(description.ufrags) <= MAX_SECTIONS
     assert len(description.sections[0].kind) == len(description.sections[0].mid) == MAX_WORD
+
+
+def test_so_many_lines_are_read() -> None:
+    text = "m=video 9 x 96\n" + "a=sendrecv\n" * (MAX_LINES - 2) + "a=sendonly\na=recvonly\n"
+    assert parse_description(text).sections[0].direction == "sendonly"
 
 
 def test_codecs_and_candidates_are_bounded() -> None:
