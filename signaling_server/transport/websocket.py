@@ -67,9 +67,9 @@ class WebSocket:
         )
         try:
             await self._socket.prepare(request)
-        except ConnectionError:  # the client is gone already
+        except (ConnectionError, ValueError):  # the client is gone already, or its key is no text
             await self._engine_socket.close(wait=False, abort=True)
-            return web.Response()
+            return web.Response(status=400)
         self._tcp = request.transport
         self._meter.watch(request.protocol)
         try:
