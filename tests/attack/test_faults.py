@@ -1,0 +1,138 @@
+"""What befalls the machine: no descriptors, no disk, dead links, a clock that jumps, dawdlers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from attack.crowd import PATIENCE, Pair, Usage, frame
+from attack.mutator import HEADS
+from integration.inside import running
+from integration.server import PYTHON, ROOT, ServerProcess, write_config
+
+
+async def talk(pair: Pair, count: int = 20) -> float:
+    """Exchange signals; returns the seconds of the slowest one."""
+    slowest = 0.0
+    for _ in range(count):
+        since = time.monotonic()
+        await pair.exchange()
+        slowest = max(slowest, time.monotonic() - since)
+    return slowest
+
+
+def test_out_of_descriptors_who_is_in_goes_on_and_who_comes_later_gets_in(tmp_path: Path) -> None:
+    async def scene(server: ServerProcess) -> None:
+        pair = await Pair.meet(server.port)
+        most = Usage(server).descriptors + 20
+        pid = server._process.pid
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
+        await server.line("no more connections, 1 callers turned away so far")
+        assert await talk(pair) < 1.0
+        for caller in crowd:
+            caller.close()
+        (await Pair.meet(server.port)).leave()
+        pair.leave()
+
+    with ServerProcess(tmp_path) as server:
+        asyncio.run(scene(server))
+        assert "Traceback" not in "\n".join(server.lines)
+
+
+@pytest.mark.parametrize("start", ["", "G", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"])
+def test_dawdlers_take_no_place_from_others(tmp_path: Path, start: str) -> None:
+    async def scene(server: ServerProcess) -> None:
+        dawdlers = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+        for dawdler in dawdlers:
+            dawdler.sendall(start.encode())
+        pair = await Pair.meet(server.port)
+        assert await talk(pair) < 1.0
+        deadline = time.monotonic() + PATIENCE
+        while start in ("", "G") and Usage(server).descriptors > 40:
+            assert time.monotonic() < deadline, "they are still there"
+            await asyncio.sleep(0.1)
+        for dawdler in dawdlers:
+            dawdler.close()
+        pair.leave()
+
+    with ServerProcess(tmp_path, {"limits": {"connect_deadline": 0.5}}) as server:
+        asyncio.run(scene(server))
+
+
+def test_half_open_peer_is_let_go_after_the_ping_timeout(tmp_path: Path) -> None:
+    """It reads and answers nothing, and its TCP connection does not end."""
+
+    async def scene(server: ServerProcess) -> None:
+        dead = socket.create_connection(("127.0.0.1", server.port))
+        dead.sendall(HEADS[3] + frame(b'40{"name":"dead"}'))
+        await server.line("dead joined")
+        await server.line(r"dead left room default \(ping-timeout\)")
+        dead.close()
+
+    config = {"socketio": {"ping_interval": 1, "ping_timeout": 1}}
+    with ServerProcess(tmp_path, config) as server:
+        asyncio.run(scene(server))
+
+
+@pytest.mark.parametrize("years", [56, -56])
+def test_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch, years: int) -> None:
+    async def scene() -> None:
+        quick = {"ping_interval": 1, "ping_timeout": 1}
+        config = {"socketio": quick, "hold": {"max_age": 3600}}
+        async with running(config) as server:
+            port = int(server.url.rpartition(":")[2])
+            pair = await Pair.meet(port)
+            real = time.time
+            with monkeypatch.context() as jump:
+                jump.setattr(time, "time", lambda: real() + years * 365 * 86400)
+                until = time.monotonic() + 3.5  # a few pings
+                while time.monotonic() < until:
+                    await pair.exchange()
+                    await asyncio.sleep(0.02)  # within limits.messages_per_second
+                (await Pair.meet(port)).leave()
+                unset = "the clock is not set: nothing is judged by its expiry"
+                assert (unset in server.app.warnings()) == (years < 0)
+            await pair.exchange()
+            pair.leave()
+
+    asyncio.run(scene())
+
+
+def test_full_disk_for_the_log_stops_nobody(tmp_path: Path) -> None:
+    async def scene(port: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+        pair = await Pair.meet(port)
+        assert await talk(pair) < 1.0
+        pair.leave()
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file = write_config(tmp_path, {"listen": {"port": port}})
+    full = os.open("/dev/full", os.O_WRONLY)
+    command = [PYTHON or sys.executable, "-m", "signaling_server", "serve", "--config", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=full)
+    try:
+        asyncio.run(scene(port))
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(full)

@@ -1,0 +1,121 @@
+"""Everything at once for a while: joins, leaves, bad clients, reloads. It ends where it began."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attack.crowd import Pair, Usage, join
+from attack.test_malformed import LIMITS, Attack
+from integration.server import PATIENCE, ServerProcess
+
+GROWTH_MEGABYTES = 16
+BATCH = 200
+"""Malformed inputs between two looks at the clock."""
+
+
+def health(server: ServerProcess) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{server.url}/healthz", timeout=PATIENCE) as answer:
+        return dict(json.loads(answer.read()))
+
+
+class Life:
+    """What goes on while the clock has not run out."""
+
+    def __init__(self, server: ServerProcess, seconds: float) -> None:
+        self._server = server
+        self._end = time.monotonic() + seconds
+        self.visits = self.reloads = self.inputs = self.rounds = 0
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() > self._end
+
+    async def visitors(self, seed: int) -> None:
+        """Somebody comes, talks or not, and goes in good order or not."""
+        dice = random.Random(seed)
+        while not self.over:
+            room = f"visit-{dice.randrange(20)}"
+            member = await join(self._server.port, room, f"v{dice.randrange(10_000)}")
+            for number in range(dice.randrange(5)):
+                member.signal({"n": number})
+            await asyncio.sleep(dice.random() / 5)  # a stay, as visitors have it
+            if dice.random() < 0.5 and not member.ended.done():
+                member.say("41")
+                await member.ended
+            member.transport.abort()
+            self.visits += 1
+
+    async def attackers(self) -> None:
+        while not self.over:
+            attack = Attack(self._server.port, self.inputs, BATCH)
+            await attack.run()
+            self.inputs += attack.sent
+
+    async def reloader(self) -> None:
+        while not self.over:
+            seen = len(self._server.lines)
+            self._server.send(signal.SIGHUP)
+            await self._server.line("configuration reloaded", seen)
+            self.reloads += 1
+            await asyncio.sleep(2)  # between two visits of an operator
+
+    async def pair(self) -> None:
+        pair = await Pair.meet(self._server.port, "the-good-pair")
+        while not self.over:
+            await pair.exchange()
+            await asyncio.sleep(0.02)
+        self.rounds = pair.rounds
+        assert not pair.one.ended.done()
+        assert not pair.other.ended.done()
+        pair.leave()
+
+    async def go_on(self) -> None:
+        await asyncio.gather(
+            self.pair(), self.attackers(), self.reloader(), *(self.visitors(n) for n in range(10))
+        )
+
+
+async def all_gone(server: ServerProcess, descriptors: int) -> None:
+    deadline = time.monotonic() + 60
+    while health(server)["rooms"] or Usage(server).descriptors > descriptors:
+        assert time.monotonic() < deadline, (health(server), Usage(server).descriptors)
+        await asyncio.sleep(0.2)
+
+
+async def live(server: ServerProcess, seconds: float) -> None:
+    (await Pair.meet(server.port)).leave()
+    await all_gone(server, 1000)
+    descriptors = Usage(server).descriptors
+    warm = Life(server, seconds / 4)
+    await warm.go_on()
+    await all_gone(server, descriptors)
+    before = Usage(server).megabytes
+    life = Life(server, seconds * 3 / 4)
+    await life.go_on()
+    await all_gone(server, descriptors)
+    grown = Usage(server).megabytes - before
+    print(
+        f"\n{seconds} s: {warm.visits + life.visits} visits, {warm.inputs + life.inputs} malformed"
+        f" inputs, {warm.reloads + life.reloads} reloads, {warm.rounds + life.rounds} rounds of the"
+        f" good pair, +{grown:.1f} MB after a warm-up to {before:.0f} MB, descriptors +0, peers 0"
+    )
+    assert grown < GROWTH_MEGABYTES
+
+
+@pytest.mark.parametrize(
+    "seconds", [20, pytest.param(1200, marks=pytest.mark.soak)], ids=["ci", "soak"]
+)
+def test_life_leaves_nothing_behind(tmp_path: Path, seconds: int) -> None:
+    config = {**LIMITS, "resume": {"window": 2}}  # an away peer is no leftover, but takes its time
+    with ServerProcess(tmp_path, config) as server:
+        asyncio.run(live(server, seconds))
+        assert "Traceback" not in "\n".join(server.lines)
