@@ -503,7 +503,10 @@ def test_over_plain_http_a_test_picture_will_do(visit: Visit, server: ServerProc
     expect(node.locator("#announcer")).to_have_text("Copied")
     link = node.get_by_role("textbox", name="The other side").input_value()
     assert link.startswith(f"http://{FAR}:{server.port}/call?role=gcom&room=probe-")
-    frames(visit.open(link))
+    with node.context.expect_page() as opened:
+        node.get_by_role("link", name="Open it here").click()
+    assert opened.value.url == link
+    frames(opened.value)
 
 
 def test_camera_is_used_where_it_is_allowed(visit: Visit, server: ServerProcess, room: str) -> None:

@@ -41,6 +41,10 @@ function setUp() {
   });
   part("stop").addEventListener("click", () => location.assign("call"));
   part("copy").addEventListener("click", copyLink);
+  part("open").addEventListener("click", (event) => {
+    event.preventDefault(); // a window beside this one: a new tab would hide it
+    window.open(part("open").href, "_blank", "popup,noopener,width=520,height=900");
+  });
   if (!globalThis.io) {
     part("no-client").hidden = false;
     part("setup").hidden = true;
