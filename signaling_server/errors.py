@@ -59,6 +59,11 @@ class Rejection(SignalingError):
         self.note = note
         self.details = details
 
+    @property
+    def noted(self) -> str:
+        """The message with the note: for our own log."""
+        return f"{self.message} ({self.note})" if self.note else self.message
+
     def payload(self) -> dict[str, Any]:
         """The body of an `error` event: {code, message, ...}."""
         return {"code": self.code, "message": self.message, **self.details}

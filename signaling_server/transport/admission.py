@@ -56,14 +56,15 @@ class Admission:
         if self._by_address[address] <= 0:
             del self._by_address[address]
 
-    def refusal(self, request: web.Request) -> Rejection | None:
-        """Why the client of a handshake has to wait, as far as its URL tells."""
+    def refusal(self, request: web.Request) -> tuple[Rejection, Hello] | None:
+        """Why the client of a handshake has to wait, and who it is, as far as its URL tells."""
+        hello = Hello("")
         try:
             self._refuse_if_full(address_of(request))
             hello, _ = self.identify(None, query_of(request))
             self._relay.admit_early(hello, time.monotonic())
         except Rejection as rejection:
-            return None if rejection.code in PERMANENT else rejection
+            return None if rejection.code in PERMANENT else (rejection, hello)
         return None
 
     def _refuse_if_full(self, address: str) -> None:

@@ -109,8 +109,7 @@ class Transport:
             # Well above the limit on a signal, which is answered: this one closes the connection.
             max_http_buffer_size=max(1_000_000, 4 * self._config.limits.message_bytes),
             cors_allowed_origins=origins if isinstance(origins, str) else list(origins),
-            # Any origin, and a browser that sends credentials by itself, would be no protection.
-            cors_credentials=not (with_tokens and origins == "*"),
+            cors_credentials=self._credentials(with_tokens),
             transports=list(options.transports),
             http_compression=options.compression,
         )
@@ -140,6 +139,10 @@ class Transport:
         sio.on("report", self._on_report)
         return sio
 
+    def _credentials(self, with_tokens: bool) -> bool:
+        """Whether a browser may send any by itself: with any origin that would be no protection."""
+        return not (with_tokens and self._config.socketio.cors_allowed_origins == "*")
+
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serve the Socket.IO path; who has to wait gets a 503, after which clients try again."""
         # As engine.io reads it: an empty sid, too, asks for a new connection.
@@ -148,10 +151,11 @@ class Transport:
             raise web.HTTPBadRequest  # engine.io would answer with what is no response
         engine_sid = query.get("sid", [""])[0]
         if not engine_sid:
-            rejection = self._admission.refusal(request)
-            if rejection:
-                address = address_of(request)
-                self._observe(Rejected("", "", "", address, rejection.code, rejection.message))
+            refusal = self._admission.refusal(request)
+            if refusal:
+                rejection, hello = refusal
+                name, address, text = hello.name or "", address_of(request), rejection.noted
+                self._observe(Rejected("", name, hello.room, address, rejection.code, text))
                 return web.json_response(
                     rejection.payload(), status=503, headers={"Retry-After": str(RETRY_AFTER)}
                 )
@@ -393,8 +397,7 @@ class Transport:
         return {"ok": False, "error": {"code": rejection.code, "message": rejection.message}}
 
     def _note(self, connection: Connection, rejection: Rejection) -> None:
-        text = f"{rejection.message} ({rejection.note})" if rejection.note else rejection.message
-        self._observe(connection.rejected(rejection.code, text))
+        self._observe(connection.rejected(rejection.code, rejection.noted))
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -494,6 +497,7 @@ class Transport:
         """Go on with a new configuration; who has no good token any more must go."""
         self._use(loaded)
         self._admission.reconfigure(loaded.config, loaded.tokens)
+        self._sio.eio.cors_credentials = self._credentials(loaded.tokens is not None)
         for connection in list(self._connections.values()):
             if not self._admission.may_stay(connection.grant):
                 rejection = Rejection("unauthorized", "the token was taken away")

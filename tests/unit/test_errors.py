@@ -35,3 +35,10 @@ def test_rejection_tells_the_client_all_but_the_note() -> None:
 @pytest.mark.parametrize("kind", [ConfigError, StartError, Rejection])
 def test_every_error_of_ours_is_a_signaling_error(kind: type) -> None:
     assert issubclass(kind, SignalingError)
+
+
+def test_note_is_for_the_log_and_not_for_the_client() -> None:
+    rejection = Rejection("name-in-use", "two machines use it", note="the other is at 10.0.0.2")
+    assert rejection.noted == "two machines use it (the other is at 10.0.0.2)"
+    assert rejection.payload() == {"code": "name-in-use", "message": "two machines use it"}
+    assert Rejection("too-large", "too large").noted == "too large"
