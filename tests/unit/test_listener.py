@@ -308,3 +308,98 @@ def test_reserve_that_cannot_be_refilled_says_so(
     reserve.spend()
     hoard.take_all()
     assert not reserve.refill()
+
+
+class Patient(asyncio.Protocol):
+    """Says nothing, and knows when it has ended."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ended.set()
+
+
+def test_caller_without_a_request_has_to_go_and_a_known_one_may_stay(
+    notifier: RecordingNotifier,
+) -> None:
+    async def scene() -> None:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        made: list[Patient] = []
+
+        def factory() -> Patient:
+            made.append(Patient())
+            return made[-1]
+
+        door = Door(listener, factory, Background().start, deadline=0.2)
+        door.open()
+        known, stranger = await call(listener), await call(listener)
+        while len(door._strangers) < 2 or not all(door._strangers.values()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        door.recognise(made[0])
+        door.recognise(made[0])
+        await asyncio.wait_for(made[1].ended.wait(), 5)
+        assert await heard(stranger) == b""
+        assert not made[0].ended.is_set()
+        assert not door._strangers
+        known.close()
+        await door.close()
+
+    asyncio.run(scene())
+
+
+def test_request_that_is_there_before_its_protocol_is_no_strangers(
+    notifier: RecordingNotifier,
+) -> None:
+    async def scene() -> None:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+
+        class Quick(Greeting):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                door.recognise(self)
+                super().connection_made(transport)
+
+        door = Door(listener, Quick, Background().start)
+        door.open()
+        assert await heard(await call(listener)) == b"hello"
+        assert not door._strangers
+        await door.close()
+
+    asyncio.run(scene())
+
+
+def test_server_with_as_many_callers_as_may_be_lets_only_the_expected_in(
+    notifier: RecordingNotifier,
+) -> None:
+    async def scene() -> tuple[list[bytes], int]:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        stranger, watchdog = await call(listener), await call(listener)
+        own_address = watchdog.getsockname()
+        door = Door(
+            listener,
+            Greeting,
+            Background().start,
+            is_full=lambda: True,
+            expects=lambda address: address == own_address,
+        )
+        door.open()
+        answers = [await heard(stranger), await heard(watchdog)]
+        await door.close()
+        return answers, door.turned_away
+
+    assert asyncio.run(scene()) == ([b"", b"hello"], 1)
+
+
+def test_callers_who_are_entering_are_counted(notifier: RecordingNotifier) -> None:
+    async def scene() -> list[int]:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        door = Door(listener, Greeting, Background().start)
+        callers = [await call(listener) for _ in range(3)]
+        door._accept_some()
+        counted = [door.entering]
+        for caller in callers:
+            await heard(caller)
+        await door.close()
+        return [*counted, door.entering]
+
+    assert asyncio.run(scene()) == [3, 0]

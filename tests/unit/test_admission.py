@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from yarl import URL
+
+from signaling_server.core import config
+from signaling_server.core.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.relay import Relay
+from signaling_server.errors import Rejection
+from signaling_server.transport.admission import Admission, address_of
+
+TOKEN, TOKEN_ID = new_token(bytes(37))
+TOKENS = Tokens([Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("drone-1",))], released=0.0)
+HOME = "127.0.0.1"
+
+
+class Door:
+    """An Admission with `count` connections; `refuses(query)` is the code of a refusal, or ""."""
+
+    def __init__(self, tokens: Tokens | None = None, **limits: Any) -> None:
+        self.count = 0
+        self.settings = replace(config.Config(), limits=config.Limits(**limits))
+        self.admission = Admission(self.settings, tokens, Relay(self.settings), lambda: self.count)
+
+    def refuses(self, query: str = "") -> str:
+        request: Any = SimpleNamespace(remote=HOME, rel_url=URL(f"/?{query}", encoded=True))
+        refused = self.admission.refusal(request)
+        return refused[0].code if refused else ""
+
+
+def test_who_finds_a_place_is_not_refused() -> None:
+    assert Door().refuses("room=drone-1&name=node") == ""
+
+
+def test_full_server_refuses_for_now() -> None:
+    door = Door(connections=2)
+    door.count = 1
+    assert door.refuses() == ""
+    door.count = 2
+    assert door.refuses() == "server-full"
+
+
+def test_address_has_so_many_places_and_gets_them_back() -> None:
+    door = Door(connections_per_address=2)
+    for _ in range(2):
+        assert door.refuses() == ""
+        door.admission.opened(HOME)
+    assert door.refuses() == "server-full"
+    door.admission.ended(HOME)
+    assert door.refuses() == ""
+    door.admission.ended(HOME)
+    assert not door.admission._by_address
+
+
+def test_server_that_stops_refuses_for_now() -> None:
+    door = Door()
+    door.admission.closing = True
+    assert door.refuses() == "shutting-down"
+
+
+@pytest.mark.parametrize("query", ["name=%0a", "room=a%20b", "token=x"])
+def test_permanent_refusals_wait_for_the_connect(query: str) -> None:
+    assert Door(tokens=TOKENS).refuses(query) == ""
+
+
+def test_token_of_the_query_is_who_a_client_is() -> None:
+    admission = Door(tokens=TOKENS).admission
+    hello, grant = admission.identify(None, f"token={TOKEN}&role=a%26b")
+    assert (hello.name, hello.room, hello.role) == ("node", "drone-1", "a&b")
+    assert admission.may_stay(grant)
+    assert not admission.may_stay(None)
+
+
+def test_without_a_token_nobody_is_anybody() -> None:
+    with pytest.raises(Rejection, match="wants a token"):
+        Door(tokens=TOKENS).admission.identify({"name": "node"}, "room=drone-1")
+
+
+def test_without_tokens_everybody_is_who_he_says() -> None:
+    admission = Door().admission
+    hello, grant = admission.identify({"name": "gcom"}, "name=node&room=a")
+    assert (hello.name, hello.room, grant) == ("gcom", "a", None)
+    assert admission.may_stay(None)
+
+
+def test_new_tokens_hold_at_once() -> None:
+    door = Door()
+    door.admission.reconfigure(door.settings, TOKENS)
+    assert not door.admission.may_stay(None)
+
+
+def test_second_failure_of_an_address_waits() -> None:
+    admission = Door().admission
+    assert admission.penalty(HOME) == 0
+    assert admission.penalty(HOME) > 0
+    assert admission.penalty("192.0.2.1") == 0
+
+
+def test_address_is_that_of_the_connection() -> None:
+    headers = {"X-Forwarded-For": "192.0.2.1", "Forwarded": "for=192.0.2.1"}
+    request = make_mocked_request("GET", "/", headers=headers)
+    assert address_of(request) == ""
+    request._cache["remote"] = HOME
+    assert address_of(request) == HOME
