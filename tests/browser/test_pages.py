@@ -522,13 +522,13 @@ def test_video_flows_on_through_a_restart_of_the_server(visit: Visit, tmp_path: 
         gcom = visit.open(f"{server.url}/call?role=gcom&room={next(_rooms)}")
         visit.open(gcom.get_by_role("textbox", name="The other side").input_value())
         counted = frames(gcom)
+        offered = gcom.locator("#stages li").filter(has_text="offer").inner_text()
     expect(gcom.locator("#verdict")).to_contain_text("the server does not answer")
     with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
         expect(gcom.locator("#verdict")).to_have_text("The video flows")
         frames(gcom, more_than=counted + FRAMES)
-        detail = gcom.locator("#stages li").filter(has_text="offer").inner_text()
         gcom.wait_for_timeout(1500)  # a second call would have begun by now
-        assert gcom.locator("#stages li").filter(has_text="offer").inner_text() == detail
+        assert gcom.locator("#stages li").filter(has_text="offer").inner_text() == offered
         visit.close()
     assert all("ERR_CONNECTION_REFUSED" in text for text in visit.said)
     visit.said.clear()
