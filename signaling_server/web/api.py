@@ -19,9 +19,7 @@ def routes(
 ) -> list[web.RouteDef]:
     """The routes; who may not see gets 401, and while not `enabled` nobody finds /api/status."""
 
-    def refuse(request: web.Request) -> web.Response | None:
-        if may_see(request):
-            return None
+    def refusal() -> web.Response:
         # RFC 6750, section 3
         error = {"error": "a token that may see the status is needed: Authorization: Bearer"}
         headers = {"WWW-Authenticate": "Bearer", **NO_STORE}
@@ -30,12 +28,13 @@ def routes(
     async def api_status(request: web.Request) -> web.Response:
         if not enabled():
             raise web.HTTPNotFound
-        return refuse(request) or web.json_response(status(), headers=NO_STORE)
+        if not may_see(request):
+            return refusal()
+        return web.json_response(status(), headers=NO_STORE)
 
     async def prometheus(request: web.Request) -> web.Response:
-        refusal = refuse(request)
-        if refusal:
-            return refusal
+        if not may_see(request):
+            return refusal()
         page = await metrics()
         return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE, **NO_STORE})
 
