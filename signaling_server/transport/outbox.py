@@ -31,6 +31,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
     def __init__(self, budget: Budget) -> None:
         super().__init__()
         self.bytes = 0
+        self.dropped = False
         self.poll: Any = None
         """The GET that is being answered with what was taken."""
         self._budget = budget
@@ -60,6 +61,16 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         item = super().get_nowait()
         self._batch += 1
         return item
+
+    def drop(self) -> None:
+        """The connection is aborted: let go of what waits now, and take no more.
+
+        Its end comes a turn of the loop later, and in one turn the memory of all can be used up.
+        """
+        self.dropped = True
+        self._queue.clear()  # type: ignore[attr-defined]
+        self._budget.give(self.bytes)
+        self.bytes = 0
 
     def abandon(self) -> None:
         """The connection has ended: what is left counts no more."""
@@ -104,6 +115,8 @@ class Outbox:
     def send(self, text: str) -> None:
         """Write a packet, or queue it."""
         socket = self._socket
+        if socket.queue.dropped:
+            return
         if self._corked is not None:
             self._corked.append(text)
         elif socket.upgraded and socket.websocket.has_room_for(len(text)):

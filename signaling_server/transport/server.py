@@ -446,6 +446,7 @@ class Transport:
         connection = self._by_engine.get(socket.sid)
         if connection is not None:
             connection.closed_for = connection.closed_for or reason
+        socket.queue.drop()
         websocket = getattr(socket, "websocket", None)
         if websocket is not None:
             websocket.abort()

@@ -203,6 +203,7 @@ class Meter:
         self._budget.charge(self._last)
         if self._budget.exceeded_by(self._unread):
             self._abort()
+            return True, b""  # the parser has ended
         return self._parser.feed_data(data)
 
     def feed_eof(self) -> None:

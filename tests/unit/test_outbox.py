@@ -100,6 +100,23 @@ def test_one_wide_character_makes_a_text_count_four_times_as_much() -> None:
     act(scene)
 
 
+def test_aborted_connection_lets_go_of_what_waits_at_once_and_takes_no_more() -> None:
+    async def scene(socket: Socket) -> None:
+        outbox = Outbox(socket)
+        outbox.uncork()
+        outbox.send("waits")
+        socket.queue.drop()
+        outbox.send("late")
+        assert socket.queue.empty()
+        assert socket.budget.used == 0
+        socket.queue.put_nowait(None)
+        assert await socket.queue.get() is None, "engine.io still ends its writer with this"
+        socket.queue.abandon()
+        assert socket.budget.used == 0
+
+    act(scene)
+
+
 def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
