@@ -24,6 +24,8 @@ SIGNAL = '42["signal",'
 """How an ordinary signal begins: Engine.IO MESSAGE, Socket.IO EVENT, the event's name."""
 MASK_BYTES = 4
 """What a client's frames have beside the header that ours have (RFC 6455, section 5.3)."""
+WIDEST = 4
+"""Bytes that one byte from the network may take as text, if a wide character is among them."""
 ROOM_TO_WRITE = 32768
 """Unwritten bytes above which frames go through the queue, which waits for a slow client."""
 
@@ -200,8 +202,8 @@ class Meter:
         """Bytes have come from the network."""
         self._last = len(data)
         self._unread += self._last
-        self._budget.charge(self._last)
-        if self._budget.exceeded_by(self._unread):
+        self._budget.charge(WIDEST * self._last)
+        if self._budget.exceeded_by(WIDEST * self._unread):
             self._abort()
             return True, b""  # the parser has ended
         return self._parser.feed_data(data)
@@ -214,12 +216,12 @@ class Meter:
         """A message was read. What is left of the last bytes may be the beginning of another."""
         size = len(data) if isinstance(data, bytes) or data.isascii() else len(_encoded(data))
         left = max(0, min(self._unread - size - len(_header(size)) - MASK_BYTES, self._last))
-        self._budget.give(self._unread - left)
+        self._budget.give(WIDEST * (self._unread - left))
         self._unread = left
 
     def close(self) -> None:
         """The connection has ended."""
-        self._budget.give(self._unread)
+        self._budget.give(WIDEST * self._unread)
         self._unread = 0
 
 

@@ -324,9 +324,10 @@ async def test_who_fills_the_memory_harms_only_who_wants_more_than_a_share(
     with ServerProcess(tmp_path, config) as server:
         async with pair(server.url) as (node, gcom), RawClient(server.url, room="greedy") as greedy:
             await greedy.hello()
+            answers = []
             for _ in range(12):
                 await greedy.send(signal)
-            answers = [await greedy.next_ack() for _ in range(12)]
+                answers.append(await greedy.next_ack())
             assert "the server keeps as many signals as it may" in answers[-1]
             assert '"ok":true' in answers[0]
             assert await exchange(node, gcom) < UNNOTICED
