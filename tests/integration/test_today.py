@@ -52,8 +52,9 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():  # before 3.12, a wait_for that ends just then swallows a cancel
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
 
 
 async def _connected(node: StreamingNode, gcom: Gcom) -> None:
