@@ -19,7 +19,7 @@ from signaling_server.app import App
 from signaling_server.core.config import Config, Limits, Listen, Loaded
 from signaling_server.logs import LogPipe
 
-CALLS = 26.0
+CALLS = 35.0
 """Calls of functions of ours for one signal of one peer to one other, on the short way."""
 PEAK_BYTES = 4600
 """Memory above the level before, at the most, while one signal of 300 bytes is relayed."""
