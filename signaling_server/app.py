@@ -300,13 +300,14 @@ async def end_all_tasks() -> None:
 async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:
     stopping = asyncio.Event()
     app = App(loaded, logs)
+    # Before the port is open: a signal for which there is no handler yet would end the process.
+    _on_signals(stopping.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload, load)
     try:
         await app.start()
     except StartError as error:
         app.notifier.status(f"not serving: {error}")
         raise
-    _on_signals(stopping.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload, load)
     await stopping.wait()
     await app.stop()
     return 0
