@@ -22,8 +22,6 @@ from signaling_server.transport.polling import ENGINE_PACKET
 
 SIGNAL = '42["signal",'
 """How an ordinary signal begins: Engine.IO MESSAGE, Socket.IO EVENT, the event's name."""
-MASK_BYTES = 4
-"""What a client's frames have beside the header that ours have (RFC 6455, section 5.3)."""
 WIDEST = 4
 """Bytes that one byte from the network may take as text, if a wide character is among them."""
 ROOM_TO_WRITE = 32768
@@ -213,9 +211,13 @@ class Meter:
         self._parser.feed_eof()
 
     def taken(self, data: str | bytes) -> None:
-        """A message was read. What is left of the last bytes may be the beginning of another."""
+        """A message was read. What is left of the last bytes may be the beginning of another.
+
+        6, 8 or 14 bytes of header and mask came before it (RFC 6455, section 5.2).
+        """
         size = len(data) if isinstance(data, bytes) or data.isascii() else len(_encoded(data))
-        left = max(0, min(self._unread - size - len(_header(size)) - MASK_BYTES, self._last))
+        left = self._unread - size - (6 if size < 126 else 8 if size < 65536 else 14)
+        left = 0 if left <= 0 else left if left < self._last else self._last
         self._budget.give(WIDEST * (self._unread - left))
         self._unread = left
 
