@@ -7,10 +7,8 @@ import functools
 import logging
 import time
 from typing import Any, Callable, Iterable
-from urllib.parse import parse_qs
 
 import socketio
-from aiohttp import web
 
 from signaling_server.background import Background
 from signaling_server.core import config
@@ -24,7 +22,6 @@ from signaling_server.core.events import (
     Left,
     Output,
     Reconfigured,
-    Rejected,
     Send,
     Signalled,
     Ticked,
@@ -38,19 +35,17 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
+from signaling_server.transport.ending import FAREWELL, Ending
+from signaling_server.transport.handshake import Handshake
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
-from signaling_server.transport.polling import query_of, read_body, translate_request, upgrades
+from signaling_server.transport.polling import translate_request
 from signaling_server.transport.websocket import WebSocket, missing_of
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER = 2
-"""Seconds that an HTTP 503 asks a client to wait."""
 SWEEP_SECONDS = 60
 REPORT_BYTES = 4096
-FAREWELL = 1.0
-"""Seconds that a client which was told to go has for going by itself."""
 _REASONS = {
     "transport close": "connection-lost",
     "transport error": "connection-lost",
@@ -88,7 +83,10 @@ class Transport:
         self._sio = self._socketio(with_tokens=loaded.tokens is not None)
         self._sockets: dict[str, Any] = self._sio.eio.sockets
         """engine.io's sockets by sid: connections, and who has not said hello yet."""
+        self._ending = Ending(self._sio, self._by_engine, self._background)
         self._admission = Admission(loaded.config, loaded.tokens, relay, lambda: len(self._sockets))
+        handshake = Handshake(self._sio, self._admission, self._ending, relay.budget, observe)
+        self.handle_request = handshake.handle
 
     def _use(self, loaded: config.Loaded) -> None:
         self._config = loaded.config
@@ -143,63 +141,6 @@ class Transport:
         """Whether a browser may send any by itself: with any origin that would be no protection."""
         return not (with_tokens and self._config.socketio.cors_allowed_origins == "*")
 
-    async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Serve the Socket.IO path; who has to wait gets a 503, after which clients try again."""
-        # As engine.io reads it: an empty sid, too, asks for a new connection.
-        query = parse_qs(query_of(request))
-        if query.get("transport", [""])[0] == "websocket" and not upgrades(request):
-            raise web.HTTPBadRequest  # engine.io would answer with what is no response
-        engine_sid = query.get("sid", [""])[0]
-        if not engine_sid:
-            refusal = self._admission.refusal(request)
-            if refusal:
-                rejection, hello = refusal
-                name, address, text = hello.name or "", address_of(request), rejection.noted
-                self._observe(Rejected("", name, hello.room, address, rejection.code, text))
-                return web.json_response(
-                    rejection.payload(), status=503, headers={"Retry-After": str(RETRY_AFTER)}
-                )
-        socket = self._sockets.get(engine_sid)
-        if socket is not None and request.method == "POST":
-            await self._read(request, socket)
-            if socket.closed:  # engine.io looks for it, and raises a KeyError
-                self._sockets.pop(engine_sid, None)
-        elif socket is not None and request.method == "GET" and not upgrades(request):
-            return await self._poll(request, socket)
-        response: web.StreamResponse = await self._sio.handle_request(request)
-        return response
-
-    @property
-    def _patience(self) -> float:
-        """Seconds that a living client takes for anything at the most."""
-        return float(self._config.socketio.ping_interval + self._config.socketio.ping_timeout)
-
-    async def _read(self, request: web.Request, socket: Any) -> None:
-        """Read a POST; a body that comes a byte a minute must not take a place."""
-        most, budget = self._sio.eio.max_http_buffer_size, self._relay.budget
-        try:
-            request["body"] = await read_body(request, most, budget, self._patience)
-        except ValueError:
-            self._abort(socket)
-            raise web.HTTPBadRequest from None
-
-    async def _poll(self, request: web.Request, socket: Any) -> web.StreamResponse:
-        """Answer a poll. A client has one at a time, and has to read the answer in time."""
-        if socket.queue.poll is not None:
-            self._abort(socket)
-            raise web.HTTPBadRequest
-        socket.queue.poll = request
-        try:
-            response: web.StreamResponse = await self._sio.handle_request(request)
-            await response.prepare(request)
-            await asyncio.wait_for(response.write_eof(), self._patience)
-        except (asyncio.TimeoutError, ConnectionError):
-            if request.transport is not None:
-                request.transport.abort()
-        finally:
-            socket.queue.poll = None
-        return response
-
     # --- engine.io: connections before they say hello, and their packets --------------------------
 
     async def _on_open(self, engine_sid: str, environ: dict[str, Any]) -> Any:
@@ -225,7 +166,7 @@ class Transport:
     def _check_hello(self, engine_sid: str) -> None:
         socket = self._sockets.get(engine_sid)
         if socket is not None and engine_sid not in self._greeted:
-            self._abort(socket)
+            self._ending.abort(socket)
 
     async def _on_message(self, engine_sid: str, data: Any) -> None:
         """Every Socket.IO packet passes here; nothing it does ends in a traceback."""
@@ -259,19 +200,19 @@ class Transport:
         connection = self._by_engine.get(engine_sid)
         if connection is None:
             if socket is not None:
-                self._background.start(self._finish(socket, after=FAREWELL))
+                self._ending.finish_soon(socket, after=FAREWELL)
         elif before is None:
             connection.outbox.uncork()
             if socket is None or socket.closed:  # it ended while it was let in
                 self._let_go(connection)
-                self._abort(connection.socket)
+                self._ending.abort(connection.socket)
 
     def _crashed(self, engine_sid: str) -> None:
         """A mistake of ours costs one connection, and never the server."""
         log.exception("a packet could not be handled; its connection is closed")
         socket = self._sockets.get(engine_sid)
         if socket is not None:
-            self._abort(socket)
+            self._ending.abort(socket)
 
     def _count_bad_packet(self, engine_sid: str) -> None:
         connection = self._by_engine.get(engine_sid)
@@ -281,7 +222,7 @@ class Transport:
             if connection.bad_packets <= self._config.limits.bad_packets:
                 return
         if engine_sid in self._sockets:
-            self._abort(self._sockets[engine_sid])
+            self._ending.abort(self._sockets[engine_sid])
 
     # --- Socket.IO events -------------------------------------------------------------------------
 
@@ -310,7 +251,7 @@ class Transport:
                 ) from None
             # After a connect error a client never comes back, after a lost connection it does.
             outputs = [Send(sid, "error", rejection.payload())]
-            self._background.start(self._finish(socket))
+            self._ending.finish_soon(socket)
         except Exception:
             # Any other exception, and python-socketio would keep the sid for ever.
             log.exception("a client could not be entered")
@@ -418,10 +359,10 @@ class Transport:
         elif isinstance(command, Send):
             connection.emit(command.event, command.payload)
         else:
-            self._dismiss(connection, command.code)
+            self._ending.dismiss(connection, command.code)
             return
         if connection.outbox.over(self._config.limits, self._relay.budget):
-            self._abort(connection.socket, "slow-consumer")
+            self._ending.abort(connection.socket, "slow-consumer")
 
     def _set_timer(self) -> None:
         deadline = self._relay.next_deadline()
@@ -439,54 +380,11 @@ class Transport:
         self._timer = None
         self._perform(self._relay.handle(Ticked(), self._clock()))
 
-    # --- closing ----------------------------------------------------------------------------------
-
-    def _abort(self, socket: Any, reason: str = "connection-lost") -> None:
-        """End a connection at once, in the way that lets its client come back."""
-        connection = self._by_engine.get(socket.sid)
-        if connection is not None:
-            connection.closed_for = connection.closed_for or reason
-        socket.queue.drop()
-        websocket = getattr(socket, "websocket", None)
-        if websocket is not None:
-            websocket.abort()
-        if not socket.upgraded:
-            self._background.start(self._close(socket))
-
-    async def _close(self, socket: Any) -> None:
-        """End a polling connection: engine.io would keep it until it looks again."""
-        await socket.close(wait=False, abort=True)
-        self._sockets.pop(socket.sid, None)
-
-    async def _finish(self, socket: Any, after: float = 0.0, within: float = FAREWELL) -> None:
-        """End a connection when all that waits for it is written, or after `within` seconds."""
-        await asyncio.sleep(after)
-        try:
-            await asyncio.wait_for(socket.queue.join(), within)
-        except asyncio.TimeoutError:  # it does not read, so what is buffered will never be written
-            self._abort(socket)
-            return
-        websocket = getattr(socket, "websocket", None)
-        if websocket is not None:
-            websocket.hang_up()
-        if not socket.upgraded:
-            self._abort(socket)
-
-    def _dismiss(self, connection: Connection, code: str) -> None:
-        """Tell a client to go and stay away; end its connection if it does not go."""
-
-        async def dismiss() -> None:
-            await self._sio.disconnect(connection.sid)
-            await self._finish(connection.socket, after=FAREWELL)
-
-        connection.closed_for = code
-        self._background.start(dismiss())
-
     async def close(self, drain: float) -> None:
         """End all connections within `drain` seconds so that clients come back; refuse new ones."""
         self._admission.closing = True
         sockets = list(self._sockets.values())
-        await asyncio.gather(*(self._finish(socket, within=drain) for socket in sockets))
+        await asyncio.gather(*(self._ending.finish(socket, within=drain) for socket in sockets))
         await self._sio.shutdown()
         if self._timer is not None:
             self._timer.cancel()
@@ -503,7 +401,7 @@ class Transport:
             if not self._admission.may_stay(connection.grant):
                 rejection = Rejection("unauthorized", "the token was taken away")
                 self._reject(connection, rejection)
-                self._dismiss(connection, rejection.code)
+                self._ending.dismiss(connection, rejection.code)
         self._perform(self._relay.handle(Reconfigured(loaded.config), self._clock()))
 
     @property
