@@ -9,7 +9,15 @@ from collections import Counter
 from typing import Counter as CounterOf
 from typing import Iterable, Mapping, NamedTuple, Sequence
 
-from signaling_server.core.events import Delivered, Expired, Fact, Rejected, Replaced, Resumed
+from signaling_server.core.events import (
+    Delivered,
+    Disconnected,
+    Expired,
+    Fact,
+    Rejected,
+    Replaced,
+    Resumed,
+)
 from signaling_server.core.messages import VALID_TYPES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,6 +31,8 @@ class Metrics:
         """Accepted signals by type."""
         self.rejections: CounterOf[str] = Counter()
         """Refusals by error code."""
+        self.disconnections: CounterOf[str] = Counter()
+        """Ends of connections by reason."""
         self.delivered = 0
         self.held = 0
         self.bytes = 0
@@ -44,6 +54,8 @@ class Metrics:
         elif isinstance(fact, Rejected):
             self.rejections[fact.code] += 1
             self.last_error = f"{fact.code}: {fact.message}"
+        elif isinstance(fact, Disconnected):
+            self.disconnections[fact.reason] += 1
         elif isinstance(fact, Expired):
             self.expired += fact.signals
         elif isinstance(fact, Replaced):
@@ -98,6 +110,12 @@ def render(metrics: Metrics, handshakes: Histogram, readings: Readings) -> str:
         *_count("held", "Copies of signals that had to wait.", metrics.held),
         *_count("expired", "Held signals dropped: nobody joined in time.", metrics.expired),
         *_by("hawkeye_rejected_total", "code", "Refusals by error code.", metrics.rejections),
+        *_by(
+            "hawkeye_disconnected_total",
+            "reason",
+            "Ends of connections by reason.",
+            metrics.disconnections,
+        ),
         *_count("signal_bytes", "Bytes of accepted signals.", metrics.bytes),
         *_count("takeovers", "Connections replaced by a newer one.", metrics.replaced),
         *_count("resumes", "Sessions that came back in time.", metrics.resumed),

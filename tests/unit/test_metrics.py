@@ -5,6 +5,7 @@ from typing import Any
 from signaling_server.core.events import (
     Crowded,
     Delivered,
+    Disconnected,
     Expired,
     Fact,
     Rejected,
@@ -97,6 +98,13 @@ def test_refusals_are_shown_by_code_and_other_facts_by_name() -> None:
     assert found["hawkeye_resumes_total"] == "1"
 
 
+def test_ends_of_connections_are_shown_by_reason() -> None:
+    end = Disconnected("sid", "node", "default", "10.0.0.2", "slow-consumer", 3.0, 1, 2)
+    found = values(end, end, end._replace(reason="goodbye"))
+    assert found['hawkeye_disconnected_total{reason="slow-consumer"}'] == "2"
+    assert found['hawkeye_disconnected_total{reason="goodbye"}'] == "1"
+
+
 def test_what_is_measured_now_is_shown_as_it_was_handed_in() -> None:
     found = values()
     assert found["hawkeye_peers"] == "2"
@@ -138,7 +146,7 @@ def test_every_metric_has_its_help_and_type_once_before_its_values() -> None:
             assert words[3] in ("counter", "gauge", "histogram")
         else:
             assert row.startswith(seen[-1])
-    assert len(seen) == 16
+    assert len(seen) == 17
 
 
 def test_labels_are_escaped() -> None:
