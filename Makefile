@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 CLIENT := signaling_server/web/static/vendor/socket.io.js
 
+# What waits for limits, penalties and certificates takes longer than all the rest: test-all only.
+SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
+
 .PHONY: help run test test-all lint bench soak recovery-tables deb clean needs
 
 help:
@@ -25,7 +28,7 @@ run: $(VENV)/run.stamp $(CLIENT)
 	@$(BIN)/hawkeye-signaling
 
 test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
-	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration
+	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
 test-all: needs
 	.ci/stages
