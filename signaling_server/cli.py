@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EX_CONFIG
     except (StartError, NoAnswerError) as error:
-        print(f"hawkeye-signaling: {error}", file=sys.stderr)
+        advice = f"; {error.advice}" if isinstance(error, StartError) and error.advice else ""
+        print(f"hawkeye-signaling: {error}{advice}", file=sys.stderr)
         return 1
     return code
 

@@ -38,7 +38,11 @@ class ConfigError(SignalingError):
 
 
 class StartError(SignalingError):
-    """The server cannot start (port in use, bad address, no permission)."""
+    """The server cannot start (port in use, bad address, no permission); `advice` may be empty."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class NoAnswerError(SignalingError):

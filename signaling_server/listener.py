@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -22,6 +23,13 @@ log = logging.getLogger(__name__)
 
 Address = Tuple[Any, ...]  # as getpeername() gives it: host, port, and two more for IPv6
 
+ADVICE = {
+    errno.EADDRINUSE: "stop the program that has the port (ss -ltnp), or set listen.port",
+    errno.EACCES: "choose a port from 1024 on, or have systemd open it (docs/operations.md)",
+    errno.EADDRNOTAVAIL: "this machine has no such address: see ip address, or set listen.host",
+    socket.EAI_NONAME: "no such address or name: set listen.host",
+}
+"""What to do about the reasons for which a port cannot be opened."""
 ACCEPTS_PER_TURN = 64  # a storm of callers leaves the loop some time for the others
 CLOSE_SECONDS = 1
 PAUSE_SECONDS = 0.1  # before accepting again when not even the reserve is left
@@ -44,7 +52,8 @@ def open_listener(host: str, port: int, backlog: int, notifier: Notifier) -> soc
         listener = ours.socket if ours else _bind(family, address)
         listener.listen(backlog)
     except OSError as error:
-        raise StartError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+        reason = f"cannot listen on {host}, port {port}: {error.strerror}"
+        raise StartError(reason, ADVICE.get(error.errno or 0, "")) from error
     listener.setblocking(False)
     if ours is None or (others and ours.name == STORED_NAME):
         notifier.store_listener(listener)

@@ -40,7 +40,7 @@ def test_port_in_use_is_one_clear_sentence(config: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         sentence = _refusal("--config", config, "--port", str(port))
-    assert re.search(rf"cannot listen on 127.0.0.1, port {port}: .*in use", sentence)
+    assert re.search(rf"cannot listen on 127.0.0.1, port {port}: .*in use; .*listen.port", sentence)
 
 
 def test_privileged_port_is_one_clear_sentence(config: str) -> None:
@@ -48,7 +48,7 @@ def test_privileged_port_is_one_clear_sentence(config: str) -> None:
     if lowest <= 1:
         pytest.skip("on this machine no port is privileged (ip_unprivileged_port_start)")
     sentence = _refusal("--config", config, "--port", "1", privileged=False)
-    assert re.search(r"cannot listen on 127.0.0.1, port 1: .*ermi", sentence)
+    assert re.search(r"cannot listen on 127.0.0.1, port 1: .*ermi.*; .*have systemd", sentence)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_privileged_port_is_one_clear_sentence(config: str) -> None:
 )
 def test_address_that_is_not_ours_is_one_clear_sentence(config: str, host: str, why: str) -> None:
     sentence = _refusal("--config", config, "--host", host)
-    assert re.search(rf"cannot listen on {host}, port 0: .*({why})", sentence)
+    assert re.search(rf"cannot listen on {host}, port 0: .*({why}).*set listen.host", sentence)
 
 
 def test_bad_config_names_every_place_and_exits_78(tmp_path: Path) -> None:
