@@ -26,6 +26,12 @@ def test_config_error_tells_all_complaints() -> None:
     assert error.complaints == tuple(complaints)
 
 
+def test_start_error_keeps_the_advice_apart_from_what_is_wrong() -> None:
+    error = StartError("port 8080 is in use", "stop the other program")
+    assert (str(error), error.advice) == ("port 8080 is in use", "stop the other program")
+    assert StartError("no such address").advice == ""
+
+
 def test_rejection_tells_the_client_all_but_the_note() -> None:
     rejection = Rejection("too-large", "too long", note="from 10.0.0.2", limit=5)
     assert rejection.payload() == {"code": "too-large", "message": "too long", "limit": 5}
