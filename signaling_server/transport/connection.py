@@ -91,17 +91,20 @@ class Connection:
         name = self.peer_id if self.hello.room else ""
         return Rejected(self.sid, name, self.hello.room, self.address, code, message)
 
-    def emit(self, event: str, payload: dict[str, Any]) -> None:
-        """Send an event of our own."""
-        self.outbox.send(f'2["{event}",{dumps(payload)}]')
+    def emit(self, event: str, payload: dict[str, Any]) -> bool:
+        """Send an event of our own; True if it has to wait."""
+        return self.outbox.send(f'2["{event}",{dumps(payload)}]')
 
     def answer(self, ack_id: str, payload: dict[str, Any]) -> None:
         """Answer an event that asked for it."""
         self.outbox.send(f"3{ack_id}[{dumps(payload)}]")
 
-    def forward(self, signal: Signal, sender: str, seq: int) -> None:
-        """Send a signal: its own text, with `from` and `seq` put in last so that ours count."""
+    def forward(self, signal: Signal, sender: str, seq: int) -> bool:
+        """Send a signal: its own text, with `from` and `seq` put in last so that ours count.
+
+        True if it has to wait.
+        """
         self.sent += 1
         number = f',"seq":{seq}' if seq else ""
         # A peer_id is of characters that JSON need not escape.
-        self.outbox.send(f'2["signal",{signal.body},"from":"{sender}"{number}}}]')
+        return self.outbox.send(f'2["signal",{signal.body},"from":"{sender}"{number}}}]')

@@ -112,17 +112,17 @@ class Outbox:
         self._socket = socket
         self._corked: list[str] | None = []
 
-    def send(self, text: str) -> None:
-        """Write a packet, or queue it."""
+    def send(self, text: str) -> bool:
+        """Write a packet, or queue it; True if it has to wait."""
         socket = self._socket
-        if socket.queue.dropped:
-            return
         if self._corked is not None:
             self._corked.append(text)
-        elif socket.upgraded and socket.websocket.has_room_for(len(text)):
-            socket.websocket.write(f"{packet.MESSAGE}{text}")
-        elif not socket.closed:
+            return True
+        if socket.upgraded and socket.websocket.write(text):
+            return False
+        if not (socket.closed or socket.queue.dropped):
             socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
+        return True
 
     def uncork(self) -> None:
         """The CONNECT answer is queued: let everything else follow."""

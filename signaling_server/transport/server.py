@@ -6,28 +6,24 @@ import asyncio
 import functools
 import logging
 import time
-from typing import Any, Callable, Iterable
+from typing import Any, Callable
 
 import socketio
 
 from signaling_server.background import Background
 from signaling_server.core import config
 from signaling_server.core.events import (
-    Close,
-    Command,
     Delivered,
     Fact,
-    Forward,
     Joined,
     Left,
     Output,
     Reconfigured,
     Send,
-    Signalled,
     Ticked,
 )
 from signaling_server.core.limits import TokenBucket
-from signaling_server.core.messages import parse_argument, parse_signal
+from signaling_server.core.messages import parse_argument
 from signaling_server.core.relay import Relay
 from signaling_server.core.reports import Report, parse_report
 from signaling_server.core.turn import ice_servers
@@ -36,10 +32,12 @@ from signaling_server.transport.admission import PERMANENT, Admission, address_o
 from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.ending import FAREWELL, Ending
+from signaling_server.transport.frames import Turn
 from signaling_server.transport.handshake import Handshake
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
 from signaling_server.transport.polling import translate_request
+from signaling_server.transport.switchboard import Switchboard
 from signaling_server.transport.websocket import WebSocket, missing_of
 
 log = logging.getLogger(__name__)
@@ -69,14 +67,9 @@ class Transport:
         self._relay = relay
         self._observe = observe
         self._report = report
-        self._clock = time.monotonic
         self._background = Background()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._connections: dict[str, Connection] = {}
-        """By Socket.IO sid."""
         self._by_engine: dict[str, Connection] = {}
-        """The same by engine.io sid."""
+        """The connections by engine.io sid."""
         self._greeted: set[str] = set()
         """The engine.io sids whose CONNECT has come."""
         self._use(loaded)
@@ -84,6 +77,9 @@ class Transport:
         self._sockets: dict[str, Any] = self._sio.eio.sockets
         """engine.io's sockets by sid: connections, and who has not said hello yet."""
         self._ending = Ending(self._sio, self._by_engine, self._background)
+        self._switchboard = Switchboard(relay, loaded.config.limits, self._ending, observe)
+        self._connections = self._switchboard.connections
+        """The same by Socket.IO sid."""
         self._admission = Admission(loaded.config, loaded.tokens, relay, lambda: len(self._sockets))
         handshake = Handshake(self._sio, self._admission, self._ending, relay.budget, observe)
         self.handle_request = handshake.handle
@@ -121,6 +117,7 @@ class Transport:
             on_signal=self._on_signal_frame if options.fast_path and not missing else None,
             on_bad_frame=self._count_bad_packet,
             budget=self._relay.budget,
+            turn=Turn(),
         )
         ours = {"websocket": websocket, "translate_request": translate_request}
         sio.eio._async = {**sio.eio._async, **ours}
@@ -230,15 +227,15 @@ class Transport:
         engine_sid = self._sio.manager.eio_sid_from_sid(sid, "/")
         socket = self._sockets[engine_sid]
         limits = self._config.limits
-        bucket = TokenBucket(limits.messages_per_second, limits.burst, self._clock())
+        bucket = TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
         connection = Connection(sid, socket, address_of(environ["aiohttp.request"]), bucket)
-        outputs: Iterable[Output]
+        outputs: list[Output]
         try:
             hello, grant = self._admission.identify(auth, environ["QUERY_STRING"])
             connection.hello, connection.grant = hello, grant
             servers, _ = self._ice_servers(connection)
             joined = Joined(sid, hello, connection.address, connection.transport, servers)
-            outputs = self._relay.handle(joined, self._clock())
+            outputs = self._relay.handle(joined, time.monotonic())
         except Rejection as rejection:
             self._note(connection, rejection)
             if rejection.code in PERMANENT:
@@ -257,7 +254,7 @@ class Transport:
             log.exception("a client could not be entered")
             raise socketio.exceptions.ConnectionRefusedError("internal error") from None
         self._connections[sid] = self._by_engine[engine_sid] = connection
-        self._perform(outputs)
+        self._switchboard.perform(outputs)
 
     def _on_disconnect(self, sid: str, reason: str) -> None:
         connection = self._connections.pop(sid, None)
@@ -267,14 +264,23 @@ class Transport:
         goodbye = reason == "client disconnect" or connection.said_goodbye
         reason = connection.closed_for or ("goodbye" if goodbye else _REASONS.get(reason, reason))
         try:
-            self._perform(self._relay.handle(Left(sid, reason, goodbye), self._clock()))
+            self._switchboard.handle(Left(sid, reason, goodbye))
             self._observe(connection.disconnected(reason))
         except Exception:
             # With an exception, python-socketio would keep the sid; the sweeper finds the peer.
             log.exception("a client could not be let go")
 
     def _on_signal(self, sid: str, text: str) -> dict[str, Any]:
-        return self._relay_signal(self._connections[sid], text)
+        connection = self._connections[sid]
+        try:
+            outputs = self._switchboard.signal(connection, text)
+        except Rejection as rejection:
+            return self._reject(connection, rejection)
+        for output in outputs:
+            if isinstance(output, Delivered):
+                return {"ok": True, "delivered": output.delivered, "held": output.held > 0}
+        message = "a newer connection is there"
+        return {"ok": False, "error": {"code": "replaced", "message": message}}
 
     def _on_signal_frame(self, engine_sid: str, text: str) -> bool:
         """The short way of an ordinary signal; False if it has to go the long way."""
@@ -282,34 +288,19 @@ class Transport:
         if connection is None:
             return False
         try:
-            self._relay_signal(connection, text)
+            self._switchboard.signal(connection, text)
+        except Rejection as rejection:
+            self._reject(connection, rejection)
         except Exception:
             self._crashed(engine_sid)
         return True
 
-    def _relay_signal(self, connection: Connection, text: str) -> dict[str, Any]:
-        """Relay a signal; returns the answer for a client that asked for one."""
-        connection.received += 1
-        limits = self._config.limits
-        now = self._clock()
-        try:
-            if not connection.bucket.take(now):
-                raise self._flood()
-            signal = parse_signal(text, limits.message_bytes, limits.json_depth)
-            outputs = self._relay.handle(Signalled(connection.sid, signal), now)
-        except Rejection as rejection:
-            return self._reject(connection, rejection)
-        self._perform(outputs)
-        for output in outputs:
-            if type(output) is Delivered:
-                return {"ok": True, "delivered": output.delivered, "held": output.held > 0}
-        message = "a newer connection is there"
-        return {"ok": False, "error": {"code": "replaced", "message": message}}
-
     def _on_ice_servers(self, sid: str, text: str) -> dict[str, Any]:
         connection = self._connections[sid]
-        if not connection.bucket.take(self._clock()):
-            return self._reject(connection, self._flood())
+        try:
+            self._switchboard.count(connection)
+        except Rejection as rejection:
+            return self._reject(connection, rejection)
         servers, ttl = self._ice_servers(connection)
         return {"ice_servers": servers, "ttl": ttl}
 
@@ -319,17 +310,12 @@ class Transport:
     def _on_report(self, sid: str, text: str) -> dict[str, Any]:
         connection = self._connections[sid]
         try:
-            if not connection.bucket.take(self._clock()):
-                raise self._flood()
+            self._switchboard.count(connection)
             report = parse_report(parse_argument(text, REPORT_BYTES))
         except Rejection as rejection:
             return self._reject(connection, rejection)
         self._report(connection.hello.room, connection.peer_id, report)
         return {"ok": True}
-
-    def _flood(self) -> Rejection:
-        most = f"{self._config.limits.messages_per_second:g} events a second"
-        return Rejection("rate-limited", f"more than {most}")
 
     def _reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
         """Tell a client what it did wrong; returns the answer for a client that asked for one."""
@@ -340,54 +326,13 @@ class Transport:
     def _note(self, connection: Connection, rejection: Rejection) -> None:
         self._observe(connection.rejected(rejection.code, rejection.noted))
 
-    # --- commands ---------------------------------------------------------------------------------
-
-    def _perform(self, outputs: Iterable[Output]) -> None:
-        """Carry out the relay's commands and pass its facts on, in order."""
-        for output in outputs:
-            if isinstance(output, (Forward, Send, Close)):
-                connection = self._connections.get(output.sid)
-                if connection is not None:
-                    self._carry_out(output, connection)
-            else:
-                self._observe(output)
-        self._set_timer()
-
-    def _carry_out(self, command: Command, connection: Connection) -> None:
-        if isinstance(command, Forward):
-            connection.forward(command.signal, command.sender, command.seq)
-        elif isinstance(command, Send):
-            connection.emit(command.event, command.payload)
-        else:
-            self._ending.dismiss(connection, command.code)
-            return
-        if connection.outbox.over(self._config.limits, self._relay.budget):
-            self._ending.abort(connection.socket, "slow-consumer")
-
-    def _set_timer(self) -> None:
-        deadline = self._relay.next_deadline()
-        if self._timer is not None:
-            if deadline == self._timer_at:
-                return
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer_at = deadline
-            wait = max(0.0, deadline - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._perform(self._relay.handle(Ticked(), self._clock()))
-
     async def close(self, drain: float) -> None:
         """End all connections within `drain` seconds so that clients come back; refuse new ones."""
         self._admission.closing = True
         sockets = list(self._sockets.values())
         await asyncio.gather(*(self._ending.finish(socket, within=drain) for socket in sockets))
         await self._sio.shutdown()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._switchboard.cancel()
         await self._background.cancel()
 
     # --- for others -------------------------------------------------------------------------------
@@ -395,6 +340,7 @@ class Transport:
     def reconfigure(self, loaded: config.Loaded) -> None:
         """Go on with a new configuration; who has no good token any more must go."""
         self._use(loaded)
+        self._switchboard.limits = loaded.config.limits
         self._admission.reconfigure(loaded.config, loaded.tokens)
         self._sio.eio.cors_credentials = self._credentials(loaded.tokens is not None)
         for connection in list(self._connections.values()):
@@ -402,7 +348,7 @@ class Transport:
                 rejection = Rejection("unauthorized", "the token was taken away")
                 self._reject(connection, rejection)
                 self._ending.dismiss(connection, rejection.code)
-        self._perform(self._relay.handle(Reconfigured(loaded.config), self._clock()))
+        self._switchboard.handle(Reconfigured(loaded.config))
 
     @property
     def queue_high_water(self) -> int:
@@ -414,7 +360,7 @@ class Transport:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.sweep()
-            self._perform(self._relay.handle(Ticked(), self._clock()))
+            self._switchboard.handle(Ticked())
 
     def sweep(self) -> int:
         """One round of it; returns how many there were."""
@@ -429,7 +375,7 @@ class Transport:
         ghosts = [sid for sid in self._relay.peers if sid not in self._connections]
         for sid in ghosts:
             log.warning("%s has no connection any more and is let go", sid)
-            self._perform(self._relay.handle(Left(sid, "connection-lost", False), self._clock()))
+            self._switchboard.handle(Left(sid, "connection-lost", False))
         return len(lost) + len(ghosts)
 
     def _let_go(self, connection: Connection) -> None:

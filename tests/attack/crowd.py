@@ -6,30 +6,18 @@ import asyncio
 import collections
 import itertools
 import json
-import struct
 from pathlib import Path
 from typing import Any, Callable
 
+from framing import frame
 from integration.server import ServerProcess
 
 PATIENCE = 120.0
-MASK = b"\0\0\0\0"
-"""A mask that changes nothing is a mask (RFC 6455, section 5.3)."""
 _HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport=websocket&room={}&name={} HTTP/1.1\r\nHost: localhost\r\n"
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-
-
-def frame(payload: bytes, opcode: int = 1, final: bool = True) -> bytes:
-    """A client's frame (RFC 6455, section 5.2)."""
-    first, size = opcode | (0x80 if final else 0), len(payload)
-    if size < 126:
-        return struct.pack("!BB", first, 0x80 | size) + MASK + payload
-    if size < 65536:
-        return struct.pack("!BBH", first, 0xFE, size) + MASK + payload
-    return struct.pack("!BBQ", first, 0xFF, size) + MASK + payload
 
 
 class Member(asyncio.Protocol):

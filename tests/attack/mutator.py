@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Sequence
 
-from attack.crowd import frame
+from framing import frame
 
 OFFER = '{"type":"offer","data":{"sdp":"v=0\\r\\n","type":"offer"},"to":"node"}'
 PACKETS = [

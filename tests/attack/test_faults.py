@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from attack.crowd import PATIENCE, Pair, Usage, frame
+from attack.crowd import PATIENCE, Pair, Usage
 from attack.mutator import HEADS
+from framing import frame
 from integration.inside import running
 from integration.server import PYTHON, ROOT, ServerProcess, write_config
 

@@ -10,8 +10,9 @@ from typing import Awaitable, Callable
 
 import pytest
 
-from attack.crowd import Pair, Usage, frame
+from attack.crowd import Pair, Usage
 from attack.mutator import HEADS, Mutator
+from framing import frame
 from integration.server import ServerProcess
 
 ATTACKERS = 6

@@ -9,7 +9,8 @@ from typing import Awaitable, Callable, Sequence
 
 import pytest
 
-from attack.crowd import MASK, Member, Usage, join
+from attack.crowd import Member, Usage, join
+from framing import NO_MASK
 from integration.server import ServerProcess
 
 BOUND_MEGABYTES = 400
@@ -18,7 +19,7 @@ SECONDS = 10
 NO_RATE = {"limits": {"messages_per_second": 1000000, "burst": 1000000}}
 WIDE = '{"type":"ice-candidate","data":{"a":"\N{HELICOPTER}' + "x" * 60_000 + '"}}'
 """60 KB on the wire, 240 KB as text."""
-HALF = b"\x01\xff" + (900_000).to_bytes(8, "big") + MASK + b"4" * 800_000
+HALF = b"\x01\xff" + (900_000).to_bytes(8, "big") + NO_MASK + b"4" * 800_000
 
 Attack = Callable[[Sequence[Member]], Awaitable[None]]
 

@@ -275,7 +275,8 @@ async def test_crash_of_who_only_watches_is_logged_and_survived(
     caplog.set_level(logging.ERROR)
     async with running() as server:
         with monkeypatch.context() as broken:
-            broken.setattr(server.transport, "_observe", fail)
+            for part in (server.transport, server.transport._switchboard):
+                broken.setattr(part, "_observe", fail)
             async with RawClient(server.url, name="node") as node:
                 await node.send("40")
                 await hung_up(node)

@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from itertools import count
+from itertools import chain, count, repeat
 from typing import Any, Iterator
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -15,12 +16,18 @@ from engineio import async_socket
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from framing import frame
 from signaling_server.app import App, end_all_tasks
 from signaling_server.core.config import Config, Limits, Listen, Loaded, SocketIO
 from signaling_server.logs import LogPipe
 
 CLIENTS = ("a", "b", "c")
 LIMITS = Limits(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)
+FORMS = ("ordinary", "ordinary", "ordinary", "acked", "pieces", "behind a ping", "wide")
+HANDSHAKE = (
+    "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 rooms = count()
 
 to = st.sampled_from([None, "a", "b", "c", "nobody", "", 7])
@@ -73,13 +80,19 @@ class Client:
         await self._socket.send_str('4299["ice_servers"]')
         await self.read_until("4399[")
 
-    async def read_until(self, start: str) -> None:
-        """Note what comes, up to a packet that begins so."""
+    async def enter(self, **auth: str) -> None:
+        """Say hello, and wait for the welcome."""
+        await self._socket.send_str("40" + json.dumps(auth))
+        await self.read_until('42["welcome"')
+
+    async def read_until(self, start: str) -> str:
+        """Note what comes, up to a packet that begins so; returns that one."""
         while not (text := await self._socket.receive_str()).startswith(start):
             if text == "2":
                 await self._socket.send_str("3")
             elif not text.startswith(("0{", "40{")):
                 self.heard.append(text)
+        return text
 
     async def close(self) -> None:
         """Hang up."""
@@ -118,9 +131,7 @@ async def heard_at(url: str, script: list[tuple[str, str]]) -> dict[str, list[st
             query = f"EIO=4&transport=websocket&room={room}&name={name}"
             socket = await session.ws_connect(f"{url}/socket.io/?{query}", autoping=True)
             client = clients[name] = Client(socket)
-            auth = {"session": "key"} if name == "c" else {}
-            await socket.send_str("40" + json.dumps(auth))
-            await client.read_until('42["welcome"')
+            await client.enter(**({"session": "key"} if name == "c" else {}))
         for name, packet in script:
             await clients[name].send(packet)
         for client in clients.values():
@@ -143,6 +154,65 @@ def test_every_client_hears_the_same_on_both_paths(
     loop, urls = world
     short, ordinary = (loop.run_until_complete(heard_at(url, script)) for url in urls)
     assert short == ordinary
+
+
+def signal_frames(number: int, form: str, mask: bytes) -> bytes:
+    """A numbered signal: as an ordinary one frame, and in the ways that take the ordinary path."""
+    body = json.dumps({"type": "offer", "data": {"n": number, "sdp": "ü" * 40}})
+    text = f'4{"27" if form == "acked" else "2"}["signal",{body}]'.encode()
+    if form == "pieces":
+        first, rest = frame(text[:20], final=False, mask=mask), frame(text[20:], 0, mask=mask)
+        return first + frame(b"", opcode=9, mask=mask) + rest
+    before = frame(b"a ping", opcode=9, mask=mask) if form == "behind a ping" else b""
+    return before + frame(text, mask=mask, wide=form == "wide")
+
+
+async def numbers_heard(url: str, sent: list[tuple[bytes, int]], count: int) -> list[int]:
+    """Send these bytes, each with so many turns of the loop after it; the numbers of `count`
+    signals as the other side hears them."""
+    path = f"/socket.io/?EIO=4&transport=websocket&room=room-{next(rooms)}"
+    address = urlsplit(url)
+    async with aiohttp.ClientSession() as session:
+        gcom = Client(await session.ws_connect(url + path))
+        await gcom.enter()
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(HANDSHAKE.format(path).encode() + frame(b"40"))
+        await reader.readuntil(b'42["welcome"')
+        for part, turns in sent:
+            writer.write(part)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        texts = [await gcom.read_until('42["signal"') for _ in range(count)]
+        writer.close()
+        await gcom.close()
+    return [json.loads(text[2:])[1]["data"]["n"] for text in texts]
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    forms=st.lists(st.sampled_from(FORMS), min_size=2, max_size=20),
+    mask=st.binary(min_size=4, max_size=4),
+    cuts=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6)), max_size=20),
+)
+def test_signals_arrive_in_order_however_their_frames_come(
+    world: tuple[asyncio.AbstractEventLoop, list[str]],
+    forms: list[str],
+    mask: bytes,
+    cuts: list[tuple[float, int]],
+) -> None:
+    loop, urls = world
+    sent = []
+    for (number, form), (cut, turns) in zip(enumerate(forms), chain(cuts, repeat((1.0, 1)))):
+        whole = signal_frames(number, form, mask)
+        place = int(cut * len(whole))
+        sent += [(whole[:place], turns), (whole[place:], turns)]
+    heard = loop.run_until_complete(numbers_heard(urls[0], sent, len(forms)))
+    assert heard == list(range(len(forms)))
 
 
 def test_engine_io_that_has_changed_means_the_ordinary_path(
