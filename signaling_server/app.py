@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import importlib
 import logging
 import os
@@ -308,9 +309,16 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> i
     except StartError as error:
         app.notifier.status(f"not serving: {error}")
         raise
+    _collect_rarely()
     await stopping.wait()
     await app.stop()
     return 0
+
+
+def _collect_rarely() -> None:
+    """Cycles are few here, and looking for them among all connections takes long."""
+    gc.freeze()  # what is there now stays
+    gc.set_threshold(5000, 20, 50)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

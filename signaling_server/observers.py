@@ -7,7 +7,7 @@ import time
 from typing import Callable
 
 from signaling_server.core.events import Fact
-from signaling_server.core.insight import DIGEST_SECONDS, Insight
+from signaling_server.core.insight import BREATH_SECONDS, DIGEST_SECONDS, Insight
 from signaling_server.core.metrics import Metrics
 from signaling_server.core.reports import Report
 from signaling_server.narrator import Narrator
@@ -53,9 +53,8 @@ class Observers:
         self._set_sums(now)
 
     def _do_digest(self) -> None:
-        self.insight.digest(time.monotonic())
-        more = self.insight.pending
-        self._digest = _later(DIGEST_SECONDS, self._do_digest) if more else None
+        wait = BREATH_SECONDS if self.insight.digest(time.monotonic()) else DIGEST_SECONDS
+        self._digest = _later(wait, self._do_digest) if self.insight.pending else None
 
 
 def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:

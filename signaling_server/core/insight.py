@@ -35,8 +35,10 @@ from signaling_server.core.sdp import Candidate, Description, parse_candidate, p
 
 DIGEST_SECONDS = 0.25
 """How long a noted signal may wait for `digest`."""
-DIGEST_BYTES = 262_144
-"""How much one `digest` reads, a signal counting READING bytes beside its own."""
+BREATH_SECONDS = 0.01
+"""After how long `digest` may go on that stopped in the middle: signals pass in between."""
+DIGEST_BYTES = 16_384
+"""How much one `digest` reads, a signal counting READING bytes beside its own: 0.1 ms."""
 READING = 4096
 READ_BURST = 1024
 READ_PER_SECOND = 50
@@ -112,14 +114,18 @@ class Insight:
         pending.append((now, fact))
         self._bytes += size
 
-    def digest(self, now: float) -> None:
-        """Read noted signals, of each room one in turn, as many as may be at a time."""
+    def digest(self, now: float) -> bool:
+        """Read noted signals, of each room one in turn, as many as may be at a time.
+
+        True: there are more, and no reason to wait but that others want to work too.
+        """
         left = DIGEST_BYTES
         while self._waiting and left > 0 and self._pace.take(now):
             room = self._waiting.popleft()
             left -= READING + self._read(room)
             if room.pending:
                 self._waiting.append(room)
+        return self.pending and left <= 0
 
     def report(self, room_name: str, peer_id: str, report: Report, now: float) -> None:
         """Observe what a peer says of its RTCPeerConnection: of the one it negotiated last."""

@@ -3,11 +3,15 @@
 Lines are counted for a key (a peer, the address of a refused client) in windows of one second.
 The first `LIMIT` lines of a window are to be written; what comes above is summed. While a key stays
 above the limit its next windows are summed from their first line on: one line a second, no more.
+
+Of all keys together no more lines are written than journald takes in: what it drops, nobody counts.
 """
 
 from __future__ import annotations
 
 from typing import Hashable, NamedTuple
+
+from signaling_server.core.limits import TokenBucket
 
 WINDOW = 1.0
 """Seconds that one sum spans."""
@@ -17,6 +21,14 @@ LIMIT = 20
 
 KEYS = 1024
 """Keys told apart in one window; further ones share `OTHERS`."""
+
+LINES_PER_SECOND = 100
+LINES_BURST = 2000
+"""With the sums less than journald's 10,000 in 30 s (RateLimitBurst in journald.conf(5)), and
+enough for 80 negotiations at once."""
+
+SUMS = 50
+"""Keys that have a sum of their own in one window; further ones share `OTHERS`."""
 
 OTHERS = "others"
 
@@ -52,6 +64,7 @@ class Summing:
         self._sums: dict[Hashable, dict[str, int]] = {}
         self._sizes: dict[Hashable, int] = {}
         self._ready: list[Summary] = []
+        self._pace = TokenBucket(LINES_PER_SECOND, LINES_BURST, 0.0)
 
     def admit(self, key: Hashable, kind: str, now: float, size: int = 0) -> bool:
         """True: write the line. False: it is counted under its `kind`, one of a few."""
@@ -62,8 +75,10 @@ class Summing:
             key = OTHERS
             lines = self._lines.get(key, 0) + 1
         self._lines[key] = lines
-        if lines <= LIMIT and key not in self._loud:
+        if lines <= LIMIT and key not in self._loud and self._pace.take(now):
             return True
+        if key not in self._sums and len(self._sums) >= SUMS:
+            key = OTHERS
         counts = self._sums.setdefault(key, {})
         counts[kind] = counts.get(kind, 0) + 1
         self._sizes[key] = self._sizes.get(key, 0) + size
@@ -87,7 +102,7 @@ class Summing:
         seconds = now - self._since
         for key, counts in self._sums.items():
             self._ready.append(Summary(key, counts, self._sizes[key], seconds))
-        self._loud = {key for key in self._sums if self._lines[key] > LIMIT}
+        self._loud = {key for key in self._sums if self._lines.get(key, 0) > LIMIT}
         self._sums.clear()
         self._sizes.clear()
         self._lines.clear()

@@ -86,6 +86,7 @@ class FrameReader:
         self._unread = 0
         """Bytes that aiohttp has and nobody has taken."""
         self._last = 0
+        """Bytes that came last."""
         self.idle = False
         """Whether engine.io is through with all that was taken."""
 

@@ -1,6 +1,15 @@
 from __future__ import annotations
 
-from signaling_server.core.summing import KEYS, LIMIT, OTHERS, Summary, Summing
+from signaling_server.core.summing import (
+    KEYS,
+    LIMIT,
+    LINES_BURST,
+    LINES_PER_SECOND,
+    OTHERS,
+    SUMS,
+    Summary,
+    Summing,
+)
 
 NODE = "streaming-node"
 
@@ -87,6 +96,30 @@ def test_keys_beyond_the_bound_share_one():
     (summary,) = summing.due(1.0)
     assert summary.key == OTHERS
     assert summary.counts == {"join": KEYS - LIMIT}
+
+
+def test_all_keys_together_get_no_more_lines_than_journald_takes():
+    summing = Summing()
+    peers = [f"peer-{number}" for number in range(300)]
+
+    def second(now: float) -> int:
+        return sum(flood(summing, 10, now, peer) for peer in peers)
+
+    assert second(0.0) == LINES_BURST
+    sums = summing.due(1.0)
+    assert len(sums) == SUMS + 1
+    assert sum(sum(one.counts.values()) for one in sums) == 3000 - LINES_BURST
+    assert second(1.0) == LINES_PER_SECOND
+    assert second(2.0) == LINES_PER_SECOND
+
+
+def test_more_loud_keys_than_may_have_a_sum_share_one():
+    summing = Summing()
+    for number in range(SUMS + 2):
+        flood(summing, LIMIT + 1, 0.0, f"peer-{number}")
+    sums = {summary.key: summary.counts for summary in summing.due(1.0)}
+    assert len(sums) == SUMS + 1
+    assert sums[OTHERS] == {"ice-candidate": 2}
 
 
 def test_idle_keys_vanish():
