@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import closing
 from typing import Callable
 
 from signaling_server.core.config import Loaded
@@ -32,21 +33,21 @@ def read_patiently(
 
     `fingerprint` differs when the files differ.
     """
-    notifier = Notifier()
     give_up_at = clock() + PATIENCE_SECONDS
-    while True:
-        seen = fingerprint()
-        try:
-            return read()
-        except ConfigError as error:
-            if not notifier.active:
-                raise
-            _say(error, notifier)
-        refuse_callers(notifier)
-        while fingerprint() == seen:
-            if clock() >= give_up_at:
-                raise SystemExit(os.EX_CONFIG)
-            sleep(LOOK_SECONDS)
+    with closing(Notifier()) as notifier:
+        while True:
+            seen = fingerprint()
+            try:
+                return read()
+            except ConfigError as error:
+                if not notifier.active:
+                    raise
+                _say(error, notifier)
+            refuse_callers(notifier)
+            while fingerprint() == seen:
+                if clock() >= give_up_at:
+                    raise SystemExit(os.EX_CONFIG)
+                sleep(LOOK_SECONDS)
 
 
 def _say(error: ConfigError, notifier: Notifier) -> None:

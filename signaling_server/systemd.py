@@ -29,6 +29,11 @@ class Notifier:
         self._systemd = sdnotify.SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
         self._status = ""
 
+    def close(self) -> None:
+        """Say no more."""
+        if self._systemd and self._systemd.socket:
+            self._systemd.socket.close()
+
     @property
     def active(self) -> bool:
         """Whether a service manager listens."""

@@ -32,7 +32,7 @@ from signaling_server.transport.admission import PERMANENT, Admission, address_o
 from signaling_server.transport.clock import use_monotonic_clock
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.ending import FAREWELL, Ending
-from signaling_server.transport.frames import Turn
+from signaling_server.transport.frames import SIGNAL, Turn
 from signaling_server.transport.handshake import Handshake
 from signaling_server.transport.outbox import SendQueue
 from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
@@ -288,7 +288,7 @@ class Transport:
         if connection is None:
             return False
         try:
-            self._switchboard.signal(connection, text)
+            self._switchboard.signal(connection, text[len(SIGNAL) : -1])
         except Rejection as rejection:
             self._reject(connection, rejection)
         except Exception:

@@ -8,6 +8,7 @@ step. Everything else, and everything while something waits in the queue, goes t
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any, Callable
 
@@ -16,7 +17,6 @@ from engineio import async_socket
 
 from signaling_server.core.limits import Budget
 from signaling_server.transport.frames import (
-    SIGNAL,
     FrameReader,
     Turn,
     encoded,
@@ -34,8 +34,8 @@ ROOM_TO_WRITE = 32768
 class WebSocket:
     """One WebSocket, as engine.io wants it: made with (handler, server), called with an environ.
 
-    It is known to its engine.io socket as `websocket`. `on_signal(engine_sid, text)` takes the
-    arguments of an ordinary signal, or says False; None: every frame goes the long way.
+    It is known to its engine.io socket as `websocket`. `on_signal(engine_sid, text)` takes an
+    ordinary signal, or says False; None: every frame goes the long way.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class WebSocket:
         self._server = server
         self._compression = compression
         self._direct = on_signal is not None and not compression
-        self._on_signal = on_signal
+        self._relay = on_signal and functools.partial(on_signal, self._engine_socket.sid)
         self._on_bad_frame = on_bad_frame
         self._socket: web.WebSocketResponse
         self._tcp: Any = None
         self._turn = turn
-        self._reader = FrameReader(budget, turn, self.abort, on_signal and self._relay)
+        self._reader = FrameReader(budget, turn, self.abort, self._relay)
         self._frames: list[bytes] = []
         self._size = 0
         self.goodbye = False
@@ -95,7 +95,7 @@ class WebSocket:
             if isinstance(data, (str, bytes)):
                 self._reader.taken(data)
             if kind is WSMsgType.TEXT:
-                if self._on_signal is not None and is_signal(data) and self._relay(data):
+                if self._relay is not None and is_signal(data) and self._relay(data):
                     continue
                 if ENGINE_PACKET.match(data):
                     return str(data)
@@ -106,10 +106,6 @@ class WebSocket:
                 self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
                 raise OSError("the WebSocket has ended")
             # The event of a binary attachment was refused already.
-
-    def _relay(self, text: str) -> bool:
-        assert self._on_signal is not None
-        return self._on_signal(self._engine_socket.sid, text[len(SIGNAL) : -1])
 
     def _starved(self) -> bool:
         """Whether our PING has been on its way for long: then a Close frame is no goodbye.

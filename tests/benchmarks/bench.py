@@ -29,6 +29,8 @@ listen: {host: "127.0.0.1"}
 limits: {messages_per_second: 1000000, burst: 1000000, connections: 12000}
 rooms: {max_rooms: 6000}
 """
+GROWING = ("node socket.io", "ours", "raw aiohttp")
+"""Those whose cost by number of pairs is measured."""
 WITHOUT = (
     "import sys; sys.modules.update(dict.fromkeys({names!r})); "
     "from signaling_server.cli import main; sys.exit(main({args!r}))"
@@ -142,12 +144,19 @@ def measure(server: Server, quick: bool) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items()}
 
 
-def growth(server: Server, quick: bool) -> dict[int, float]:
-    """CPU microseconds a signal, by number of pairs."""
-    return {
-        pairs: load(server, 2 * pairs, "sat:32:1", "sat:32:2", rooms=True)["sat"]["cpu_us_per_msg"]
-        for pairs in ((1, 100) if quick else (1, 100, 1000, 5000))
-    }
+def growth(server: Server, quick: bool) -> dict[str, float]:
+    """CPU microseconds a signal, by number of pairs; 32 signals are under way in all.
+
+    With one pair many of the 32 come in one read and leave in one write. With many pairs each comes
+    alone, as it does with one pair when only one is under way.
+    """
+
+    def cpu(pairs: int, under_way: int = 32) -> float:
+        phases = f"sat:{under_way}:1", f"sat:{under_way}:2"
+        return float(load(server, 2 * pairs, *phases, rooms=True)["sat"]["cpu_us_per_msg"])
+
+    found = {"1": cpu(1), "1, one at a time": cpu(1, under_way=1), "100": cpu(100)}
+    return found if quick else {**found, "1000": cpu(1000), "5000": cpu(5000)}
 
 
 def idle(server: Server, quick: bool) -> tuple[float, float]:
@@ -225,8 +234,10 @@ def main() -> None:
         for name, server in found.items():
             rounds[name].append(measure(server, options.quick))
     print(CONFIG + table(rounds))
-    grown = growth(found["ours"], options.quick)
-    print("\nours: cpu us a signal by pairs:", {p: round(us, 1) for p, us in grown.items()})
+    print("\ncpu us a signal by pairs\n" + "-" * 24)
+    grown = {n: growth(found[n], options.quick) for n in GROWING if n in found}
+    for name, by_pairs in grown.items():
+        print(f"{name:26}", "  ".join(f"{pairs}: {us:.1f}" for pairs, us in by_pairs.items()))
     percent, wakeups = idle(found["ours"], options.quick)
     print(f"ours, idle with 2 clients: {percent:.3f} % of a core, {wakeups:.1f} wake-ups a second")
     results = {"rounds": rounds, "growth": grown, "idle": [percent, wakeups]}

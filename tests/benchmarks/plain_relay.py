@@ -24,4 +24,4 @@ async def signal(sid, message):
 
 app = web.Application()
 sio.attach(app)
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), backlog=4096, print=None, access_log=None)

@@ -27,4 +27,4 @@ async def relay(request):
 uvloop.install()
 app = web.Application()
 app.router.add_get("/", relay)
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), backlog=4096, print=None, access_log=None)
