@@ -227,6 +227,7 @@ class App:
             peers=len(self.relay.peers),
             rooms=len(self.relay.rooms),
             queue_high_water=self.transport.queue_high_water,
+            tasks=len(asyncio.all_tasks()),
             loop_lag=time.monotonic() - asked_at,
             memory=_resident_bytes(),
             cpu=time.process_time(),

@@ -89,6 +89,8 @@ class Readings(NamedTuple):
     rooms: int
     queue_high_water: int
     """Most packets that ever waited for one client."""
+    tasks: int
+    """Tasks of the event loop."""
     loop_lag: float
     """Seconds that the event loop was late."""
     memory: int
@@ -128,6 +130,7 @@ def render(metrics: Metrics, handshakes: Histogram, readings: Readings) -> str:
         *_histogram(
             "hawkeye_handshake_seconds", "From both being here to the first answer.", handshakes
         ),
+        *_single("hawkeye_tasks", "gauge", "Tasks of the event loop.", readings.tasks),
         *_single(
             "hawkeye_event_loop_lag_seconds",
             "gauge",

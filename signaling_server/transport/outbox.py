@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from engineio import packet
@@ -14,6 +15,8 @@ BATCH = 16
 """Packets in one answer to a poll: the Python client drops its connection on more."""
 BATCH_BYTES = 262144
 """Bytes in a batch after which no more packet is taken."""
+LAST_WORDS = 1.0
+"""Seconds that a client which polls has to fetch what was said to it last."""
 OVERHEAD = 256
 """Bytes that a packet costs beside its text."""
 
@@ -38,6 +41,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self._batch = 0
         self._in_batch = 0
         self._waited_for = False
+        self._ended = False
 
     @property
     def idle(self) -> bool:
@@ -62,6 +66,14 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self._batch += 1
         return item
 
+    async def join(self) -> None:
+        """Wait until all is written; when the connection has ended, for a while only.
+
+        What nobody fetches any more would keep a task of engine.io for ever.
+        """
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(super().join(), LAST_WORDS if self._ended else None)
+
     def drop(self) -> None:
         """The connection is aborted: let go of what waits now, and take no more.
 
@@ -74,6 +86,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
     def abandon(self) -> None:
         """The connection has ended: what is left counts no more."""
+        self._ended = True
         self._budget.give(self.bytes + self._in_batch)
         self._budget = Budget(0)
 

@@ -19,6 +19,7 @@ READINGS = Readings(
     peers=2,
     rooms=1,
     queue_high_water=7,
+    tasks=7,
     loop_lag=0.0015,
     memory=30_000_000,
     cpu=1.25,
@@ -110,6 +111,7 @@ def test_what_is_measured_now_is_shown_as_it_was_handed_in() -> None:
     assert found["hawkeye_peers"] == "2"
     assert found["hawkeye_rooms"] == "1"
     assert found["hawkeye_queue_high_water"] == "7"
+    assert found["hawkeye_tasks"] == "7"
     assert found["hawkeye_event_loop_lag_seconds"] == "0.0015"
     assert found["process_resident_memory_bytes"] == "30000000"
     assert found["process_cpu_seconds_total"] == "1.25"

@@ -6,8 +6,10 @@ from typing import Awaitable, Callable
 import pytest
 from engineio import packet
 
+from signaling_server.background import Background
 from signaling_server.core import config
 from signaling_server.core.limits import Budget
+from signaling_server.transport import outbox as outbox_module
 from signaling_server.transport.outbox import BATCH, BATCH_BYTES, OVERHEAD, Outbox, SendQueue
 
 
@@ -122,6 +124,31 @@ def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
         await socket.queue.get()
         socket.queue.abandon()
         assert socket.budget.used == 0
+
+    act(scene)
+
+
+def test_all_that_waits_is_written_before_a_join_ends() -> None:
+    async def scene(socket: Socket) -> None:
+        socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
+        joining = Background().start(socket.queue.join())
+        await socket.queue.get()
+        assert not joining.done()
+        socket.queue.task_done()
+        await joining
+
+    act(scene)
+
+
+def test_what_nobody_fetches_after_the_end_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_module, "LAST_WORDS", 0.01)
+
+    async def scene(socket: Socket) -> None:
+        socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
+        socket.queue.abandon()
+        await asyncio.wait_for(socket.queue.join(), 10)
 
     act(scene)
 
