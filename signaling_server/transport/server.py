@@ -19,6 +19,7 @@ from signaling_server.core.events import (
     Left,
     Output,
     Reconfigured,
+    Rejected,
     Send,
     Ticked,
 )
@@ -141,9 +142,12 @@ class Transport:
     # --- engine.io: connections before they say hello, and their packets --------------------------
 
     async def _on_open(self, engine_sid: str, environ: dict[str, Any]) -> Any:
-        self._admission.opened(address_of(environ["aiohttp.request"]))
+        address = address_of(environ["aiohttp.request"])
+        self._admission.opened(address)
         deadline = self._config.limits.connect_deadline
-        asyncio.get_running_loop().call_later(deadline, self._check_hello, engine_sid)
+        asyncio.get_running_loop().call_later(
+            deadline, self._check_hello, engine_sid, address, deadline
+        )
         return await self._open(engine_sid, environ)
 
     async def _on_end(self, engine_sid: str, reason: str) -> None:
@@ -160,9 +164,11 @@ class Transport:
                 # Answers the GET that waits: engine.io would let it wait for the ping timeout.
                 socket.queue.put_nowait(None)
 
-    def _check_hello(self, engine_sid: str) -> None:
+    def _check_hello(self, engine_sid: str, address: str, deadline: float) -> None:
         socket = self._sockets.get(engine_sid)
         if socket is not None and engine_sid not in self._greeted:
+            message = f"no CONNECT in {deadline:g} s"
+            self._observe(Rejected("", "", "", address, "invalid-format", message))
             self._ending.abort(socket)
 
     async def _on_message(self, engine_sid: str, data: Any) -> None:

@@ -158,6 +158,10 @@ async def test_client_that_does_not_say_hello_is_closed(tmp_path: Path) -> None:
                 await silent.receive()
             await node.send('421["signal",{"type":"offer","data":{}}]')
             assert (await node.receive()).startswith('431[{"ok":true')
+        await server.line("refused a client from 127.0.0.1: invalid-format: no CONNECT in 0.2 s")
+        async with aiohttp.ClientSession() as session:
+            page = await (await session.get(f"{server.url}/metrics")).text()
+        assert 'hawkeye_rejected_total{code="invalid-format"} 1\n' in page
 
 
 async def _polling_session(url: str, room: str) -> str:
@@ -195,6 +199,16 @@ async def test_body_that_comes_in_pieces_is_read_whole(server: ServerProcess, ro
         writer.close()
         signal = await gcom.next("signal")
         assert signal == f'{body[:-2].decode()},"from":"node"}}]'
+
+
+async def test_bad_body_is_answered_though_something_waits_to_be_fetched(
+    server: ServerProcess, room: str
+) -> None:
+    endpoint = await _polling_session(server.url, room)
+    async with aiohttp.ClientSession(server.url) as session:
+        await session.post(endpoint, data='421["report",{}]')  # its answer waits for a GET
+        answer = await asyncio.wait_for(session.post(endpoint, data="6"), PATIENCE)
+        assert answer.status == 400
 
 
 async def test_body_that_breaks_off_ends_the_connection_quietly(
