@@ -50,9 +50,11 @@ class Turn:
             asyncio.get_running_loop().call_soon(self.end)
         self._flushes.append(flush)
 
-    def begin(self) -> None:
-        """Something is being read: `end` will follow."""
+    def __enter__(self) -> None:
         self._reading = True
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """Write all that was held back."""
@@ -99,9 +101,8 @@ class FrameReader:
     def feed_data(self, data: bytes) -> Any:
         """Bytes have come from the network."""
         if self.idle and not self._unread and self._relay is not None:
-            self._turn.begin()
-            read = self._relay_signals(data, self._relay)
-            self._turn.end()
+            with self._turn:
+                read = self._relay_signals(data, self._relay)
             if read == len(data):
                 return False, b""
             data = data[read:]

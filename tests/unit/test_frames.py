@@ -200,11 +200,10 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
 def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
     turn = Turn()
     done: list[str] = []
-    turn.begin()
-    turn.flush_later(lambda: done.append("first"))
-    turn.flush_later(lambda: done.append("second"))
-    assert done == []
-    turn.end()
+    with turn:
+        turn.flush_later(lambda: done.append("first"))
+        turn.flush_later(lambda: done.append("second"))
+        assert done == []
     assert done == ["first", "second"]
 
 
