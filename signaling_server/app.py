@@ -319,7 +319,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> i
 def _collect_rarely() -> None:
     """Cycles are few here, and looking for them among all connections takes long."""
     gc.freeze()  # what is there now stays
-    gc.set_threshold(5000, 20, 50)
+    gc.set_threshold(5000, 10, 10)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

@@ -85,9 +85,10 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self.bytes = 0
 
     def abandon(self) -> None:
-        """The connection has ended: what is left counts no more."""
+        """The connection has ended: what engine.io still says to it counts no more."""
+        self.drop()
         self._ended = True
-        self._budget.give(self.bytes + self._in_batch)
+        self._budget.give(self._in_batch)
         self._budget = Budget(0)
 
     def _put(self, item: Any) -> None:
@@ -131,7 +132,7 @@ class Outbox:
         if self._corked is not None:
             self._corked.append(text)
             return True
-        if socket.upgraded and socket.websocket.write(text):
+        if socket.upgraded and socket.websocket and socket.websocket.write(text):
             return False
         if not (socket.closed or socket.queue.dropped):
             socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))

@@ -67,7 +67,7 @@ class WebSocket:
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
-        self._socket = web.WebSocketResponse(
+        self._socket = response = web.WebSocketResponse(
             max_msg_size=self._server.max_http_buffer_size,
             compress=self._compression,
             autoping=False,
@@ -82,10 +82,19 @@ class WebSocket:
         try:
             await self._handler(self)
         finally:
-            self._reader.close()
-        return self._socket
+            self._let_go()
+        return response
 
-    async def wait(self) -> str:
+    def _let_go(self) -> None:
+        """The connection has ended: leave nothing that only the garbage collector could free."""
+        self._reader.close()
+        self._engine_socket.websocket = None
+        error = self._socket.exception()
+        if error is not None:
+            error.__traceback__ = error.__context__ = None
+        del self._reader  # nobody waits any more
+
+    async def wait(self) -> str | None:
         """The next frame for engine.io; raises OSError when there will be none."""
         while True:
             self._reader.idle = True
@@ -104,6 +113,8 @@ class WebSocket:
                 await self._socket.pong(data)
             elif kind not in (WSMsgType.PONG, WSMsgType.BINARY):
                 self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
+                if self._engine_socket.upgraded:
+                    return None
                 raise OSError("the WebSocket has ended")
             # The event of a binary attachment was refused already.
 

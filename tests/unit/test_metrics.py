@@ -148,7 +148,7 @@ def test_every_metric_has_its_help_and_type_once_before_its_values() -> None:
             assert words[3] in ("counter", "gauge", "histogram")
         else:
             assert row.startswith(seen[-1])
-    assert len(seen) == 17
+    assert len(seen) == 18
 
 
 def test_labels_are_escaped() -> None:

@@ -217,7 +217,8 @@ def test_bytes_of_an_abandoned_queue_are_given_back_once() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         socket.queue.abandon()
-        assert socket.budget.used == 0
+        assert (socket.queue.qsize(), socket.budget.used) == (0, 0)
+        socket.queue.put_nowait(packet.Packet(packet.CLOSE))
         await socket.queue.get()
         assert socket.budget.used == 0
 
