@@ -7,8 +7,6 @@ and say why in the commit.
 from __future__ import annotations
 
 import asyncio
-import gc
-import socket
 import sys
 import tracemalloc
 from collections import Counter
@@ -17,9 +15,8 @@ from typing import Any
 
 import aiohttp
 
-from framing import frame
 from signaling_server.app import App
-from signaling_server.core.config import Config, Limits, Listen, Loaded, SocketIO
+from signaling_server.core.config import Config, Limits, Listen, Loaded
 from signaling_server.logs import LogPipe
 
 CALLS = 31.0
@@ -30,14 +27,6 @@ ALLOWED = 1.15
 SIGNALS = 200
 ARGUMENT = '{"type":"ice-candidate","data":{"candidate":"' + "x" * 240 + '"}}'
 SIGNAL = f'42["signal",{ARGUMENT}]'
-CONNECTIONS = 20
-OBJECTS = 8
-"""Of a connection that has ended, for the garbage collector: asyncio's transport and its socket."""
-HANDSHAKE = (
-    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"
-    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-)
 
 
 def test_signal_costs_no_more_calls_and_memory_than_recorded() -> None:
@@ -47,45 +36,11 @@ def test_signal_costs_no_more_calls_and_memory_than_recorded() -> None:
     assert peak <= PEAK_BYTES * ALLOWED
 
 
-async def test_connection_that_ends_leaves_nothing_to_the_garbage_collector() -> None:
-    # It looks seldom (app.py), so what waits for it is memory that clients can use up.
-    options = SocketIO(ping_interval=0.1, ping_timeout=0.1)
-    app, pipe = _app(Config(listen=Listen("127.0.0.1", 0), socketio=options))
-    port = int((await app.start()).rpartition(":")[2])
-    try:
-        await _come_and_go(port)  # what is made once is made now
-        tasks = len(asyncio.all_tasks())
-        gc.collect()
-        gc.disable()
-        for _ in range(CONNECTIONS):
-            await _come_and_go(port)
-        while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110 engine.io's timers tell nobody
-            await asyncio.sleep(0.01)
-        assert gc.collect() / CONNECTIONS < OBJECTS
-    finally:
-        gc.enable()
-        await app.stop()
-        pipe.close()
-
-
-async def _come_and_go(port: int) -> None:
-    loop = asyncio.get_running_loop()
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        client.setblocking(False)
-        await loop.sock_sendall(client, HANDSHAKE + frame(b"40"))
-        heard = b""
-        while b"welcome" not in heard:
-            heard += await loop.sock_recv(client, 4096)
-
-
-def _app(settings: Config) -> tuple[App, LogPipe]:
-    pipe = LogPipe(lambda line: None, lambda: None)
-    return App(Loaded(settings, {}), pipe), pipe
-
-
 async def _measured() -> tuple[Counter[str], int]:
     limits = Limits(messages_per_second=1e6, burst=10**6)
-    app, pipe = _app(Config(listen=Listen(host="127.0.0.1", port=0), limits=limits))
+    settings = Config(listen=Listen(host="127.0.0.1", port=0), limits=limits)
+    pipe = LogPipe(lambda line: None, lambda: None)
+    app = App(Loaded(settings, {}), pipe)
     url = await app.start()
     loop = asyncio.get_running_loop()
     try:

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
+import socket
+import weakref
 from typing import Any
 
 import pytest
 from socketio import packet
 
+from framing import frame
 from integration.inside import Inside, running
 from integration.raw import RawClient
 from signaling_server.core import events
 from signaling_server.errors import Rejection
 
 OFFER = '{"type":"offer","data":{}}'
+HANDSHAKE = (
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 QUICK = {"socketio": {"ping_interval": 1, "ping_timeout": 1}}
 
 
@@ -296,3 +305,39 @@ async def test_background_task_that_crashes_is_logged(caplog: pytest.LogCaptureF
         await asyncio.wait([task])
         await still_serves(server)
     assert "a background task failed" in caplog.text
+
+
+async def come_and_go(port: int) -> None:
+    """A client that leaves no garbage of its own."""
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setblocking(False)
+        await loop.sock_sendall(client, HANDSHAKE + frame(b"40"))
+        heard = b""
+        while b"welcome" not in heard:
+            heard += await loop.sock_recv(client, 4096)
+
+
+async def test_connection_that_ends_leaves_next_to_nothing_to_the_garbage_collector() -> None:
+    # It looks seldom (app.py): what waits for it is memory, and clients can come and go fast.
+    async with running(QUICK) as server:
+        port = int(server.url.rpartition(":")[2])
+        await come_and_go(port)  # what is made once is made now
+        tasks = len(asyncio.all_tasks())
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await come_and_go(port)
+            await server.until(lambda: len(asyncio.all_tasks()) <= tasks)
+            assert gc.collect() < 20 * 8, "asyncio's transport and its socket are 7 objects"
+        finally:
+            gc.enable()
+
+
+async def test_connection_that_ends_is_free_though_the_timer_of_its_ping_goes_on() -> None:
+    async with running({"socketio": {"ping_interval": 3600}}) as server:
+        async with RawClient(server.url) as client:
+            await client.hello()
+            ended = [weakref.ref(sock.websocket) for sock in server.sio.eio.sockets.values()]
+        await server.until(lambda: [sock() for sock in ended] == [None])
