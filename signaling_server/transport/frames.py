@@ -95,7 +95,7 @@ class FrameReader:
     def watch(self, protocol: Any) -> None:
         """Stand in the way from now on."""
         self._parser = getattr(protocol, "_payload_parser", None)
-        if self._parser is not None:  # else the client is gone already, or aiohttp has changed
+        if self._parser is not None:  # else the client is gone already
             protocol._payload_parser = self
 
     def feed_data(self, data: bytes) -> Any:

@@ -111,7 +111,7 @@ class Transport:
         sio.eio.create_queue = functools.partial(SendQueue, self._relay.budget)
         missing = missing_of(sio.eio)
         if missing:
-            log.error("signals take the ordinary path, engine.io has changed: %s", missing)
+            log.error("signals take the ordinary path, a library has changed: %s", missing)
         websocket = functools.partial(
             WebSocket,
             compression=options.compression,

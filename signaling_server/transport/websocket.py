@@ -173,7 +173,7 @@ class WebSocket:
 
 
 def missing_of(eio: Any) -> list[str]:
-    """What the short way needs of engine.io and does not find: it is private, and may change."""
+    """What the short way needs inside of engine.io and aiohttp, and does not find."""
     try:
         socket = async_socket.AsyncSocket(eio, "probe")
         handler = socket._websocket_handler
@@ -185,7 +185,8 @@ def missing_of(eio: Any) -> list[str]:
         "a queue of our making": isinstance(getattr(socket, "queue", None), SendQueue),
         "upgraded": getattr(socket, "upgraded", None) is False,
         "closed": getattr(socket, "closed", None) is False,
-        "aiohttp's mask of frames": unmask is not None,
         "last_ping": hasattr(socket, "last_ping"),
+        "aiohttp's mask of frames": unmask is not None,
+        "aiohttp's parser of frames": hasattr(web.RequestHandler, "_payload_parser"),
     }
     return [what for what, found in needs.items() if not found]

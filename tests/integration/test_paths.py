@@ -228,4 +228,4 @@ def test_engine_io_that_has_changed_means_the_ordinary_path(
 
     with caplog.at_level(logging.ERROR, "signaling_server"):
         assert asyncio.run(start()) is None
-    assert "signals take the ordinary path, engine.io has changed" in caplog.text
+    assert "signals take the ordinary path, a library has changed" in caplog.text
