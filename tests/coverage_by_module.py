@@ -21,7 +21,7 @@ PACKAGE = ROOT / "signaling_server"
 OTHERS = (
     *("errors.py", "listener.py", "narrator.py", "tls.py", "web/access.py", "web/bad_requests.py"),
     *("transport/admission.py", "transport/clock.py", "transport/outbox.py"),
-    *("transport/frames.py", "transport/packets.py"),
+    *("transport/frames.py", "transport/packets.py", "transport/switchboard.py"),
 )
 DECLARATIONS = ("__init__.py", "core/events.py")
 """Without a line that decides anything: nothing to test."""

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from signaling_server.core.config import Config, Hold, Limits
+from signaling_server.core.events import (
+    Delivered,
+    Entered,
+    Expired,
+    Fact,
+    Joined,
+    Left,
+    Replaced,
+    Ticked,
+)
+from signaling_server.core.hello import Hello
+from signaling_server.core.limits import TokenBucket
+from signaling_server.core.relay import Relay
+from signaling_server.errors import Rejection
+from signaling_server.transport.switchboard import Switchboard
+
+OFFER = '{"type":"offer","data":{}}'
+
+
+class Connection:
+    """What a Switchboard uses of a connection, and what that one heard."""
+
+    def __init__(self, sid: str) -> None:
+        self.sid = sid
+        self.socket = f"socket of {sid}"
+        self.bucket = TokenBucket(1e6, 2, 0.0)
+        self.received = 0
+        self.heard: list[str] = []
+        self.waits = self.too_much = False
+        self.outbox = self
+
+    def emit(self, event: str, payload: dict[str, Any]) -> bool:
+        self.heard.append(event)
+        return self.waits
+
+    def forward(self, signal: Any, sender: str, seq: int) -> bool:
+        self.heard.append(f"{signal.type} of {sender}")
+        return self.waits
+
+    def over(self, limits: Limits, budget: Any) -> bool:
+        return self.too_much
+
+
+class Board:
+    """A Switchboard with a relay, and what it did."""
+
+    def __init__(self, config: Config) -> None:
+        self.facts: list[Fact] = []
+        self.ended: list[tuple[Any, str]] = []
+        ending: Any = self
+        self.switchboard = Switchboard(Relay(config), config.limits, ending, self._observe)
+        self._told: asyncio.Event | None = None
+
+    def _observe(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        if self._told:
+            self._told.set()
+
+    async def told(self, kind: type) -> None:
+        """Wait for a fact."""
+        self._told = asyncio.Event()
+        while not any(isinstance(fact, kind) for fact in self.facts):
+            await self._told.wait()
+            self._told.clear()
+
+    def abort(self, socket: Any, reason: str) -> None:
+        self.ended.append((socket, reason))
+
+    def dismiss(self, connection: Connection, code: str) -> None:
+        self.ended.append((connection.sid, code))
+
+    def join(self, sid: str, name: str = "") -> Any:
+        connection: Any = Connection(sid)
+        self.switchboard.connections[sid] = connection
+        self.switchboard.handle(Joined(sid, Hello("default", name or None)))
+        return connection
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board(Config())
+
+
+def test_signal_is_forwarded_and_its_facts_are_told(board: Board) -> None:
+    node, gcom = board.join("1", "node"), board.join("2", "gcom")
+    outputs = board.switchboard.signal(node, OFFER)
+    assert gcom.heard == ["welcome", "peer_joined", "offer of node"]
+    assert node.received == 1
+    (delivered,) = (fact for fact in board.facts if isinstance(fact, Delivered))
+    assert delivered in outputs
+    assert [type(fact) for fact in board.facts] == [Entered, Entered, Delivered]
+
+
+def test_bad_signal_and_a_flood_are_rejected(board: Board) -> None:
+    node = board.join("1")
+    with pytest.raises(Rejection, match="one JSON object"):
+        board.switchboard.signal(node, "[")
+    node.bucket = TokenBucket(0, 0, 0.0)
+    for flood in (
+        lambda: board.switchboard.signal(node, OFFER),
+        lambda: board.switchboard.count(node),
+    ):
+        with pytest.raises(Rejection, match="events a second") as caught:
+            flood()
+        assert caught.value.code == "rate-limited"
+    assert node.received == 2
+
+
+def test_other_events_count_like_signals(board: Board) -> None:
+    node = board.join("1")
+    node.bucket = TokenBucket(0, 1, 0.0)
+    board.switchboard.count(node)
+    with pytest.raises(Rejection):
+        board.switchboard.signal(node, OFFER)
+
+
+def test_who_is_gone_hears_nothing_and_hurts_nobody(board: Board) -> None:
+    node, gcom = board.join("1", "node"), board.join("2", "gcom")
+    del board.switchboard.connections["2"]
+    board.switchboard.signal(node, OFFER)
+    board.switchboard.handle(Joined("3", Hello("default", "gcom")))  # replaces who is gone
+    assert gcom.heard == ["welcome", "peer_joined"]
+    assert board.ended == []
+
+
+def test_replaced_connection_is_dismissed(board: Board) -> None:
+    board.join("1", "node")
+    board.join("2", "node")
+    assert board.ended == [("1", "replaced")]
+    assert any(isinstance(fact, Replaced) for fact in board.facts)
+
+
+@pytest.mark.parametrize(
+    ("waits", "too_much", "ended"),
+    [
+        (False, True, []),
+        (True, False, []),
+        (True, True, [("socket of 2", "slow-consumer")] * 2),
+    ],
+)
+def test_who_lets_too_much_wait_is_a_slow_consumer(
+    board: Board, waits: bool, too_much: bool, ended: list[tuple[str, str]]
+) -> None:
+    node, gcom = board.join("1", "node"), board.join("2", "gcom")
+    gcom.waits, gcom.too_much = waits, too_much
+    board.switchboard.signal(node, OFFER)
+    board.join("3", "third")
+    assert board.ended == ended
+
+
+def test_relay_is_woken_when_it_wants() -> None:
+    async def scene() -> None:
+        board = Board(Config(hold=Hold(max_age=0.01)))
+        node = board.join("1")
+        board.switchboard.signal(node, OFFER)
+        await board.told(Expired)
+        assert node.heard == ["welcome", "error"]
+
+    asyncio.run(asyncio.wait_for(scene(), 10))
+
+
+def test_timer_that_nobody_needs_any_more_is_cancelled() -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        board.switchboard.signal(board.join("1"), OFFER)
+        timer = board.switchboard._timer
+        assert timer is not None
+        board.switchboard.handle(Left("1", "goodbye", True))
+        board.switchboard.handle(Ticked())
+        assert timer.cancelled()
+        board.switchboard.signal(board.join("2"), OFFER)
+        board.switchboard.cancel()
+        assert board.switchboard._timer.cancelled()
+
+    asyncio.run(scene())
+
+
+def test_cancel_without_a_timer_is_nothing(board: Board) -> None:
+    board.switchboard.cancel()
