@@ -26,7 +26,7 @@ LIMIT_SECONDS = 60
 TREE_OPTIONS = (
     "--mode=root",
     "--variant=minbase",
-    "--include=systemd,systemd-sysv,dbus",
+    "--include=systemd,systemd-sysv,dbus,curl,openssl",  # what docs/operations.md types
     '--aptopt=Acquire::Languages "none"',
     "--dpkgopt=force-unsafe-io",
     # As slim images do: what the package needs must not lie there.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from .conftest import APT
 from .machine import ROOT, Machine
-from .service import Service
+from .service import ETC, Service
 
 GUIDE = (ROOT / "docs/operations.md").read_text()
 TYPED = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+DOOR = re.findall(r"^```sh closing-the-door\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
 def test_every_command_works_in_its_turn(machine: Machine) -> None:
@@ -48,3 +50,20 @@ def test_what_the_guide_says_when_it_cannot_listen(
         service.machine.until(lambda: service.status == said, 5, said)
         other.communicate()
     assert reason in GUIDE
+
+
+def test_door_is_closed_in_five_steps(service: Service) -> None:
+    machine = service.machine
+    probe = f"hawkeye-signaling probe --url https://127.0.0.1:8080 --cafile {ETC}/ca.crt"
+    try:
+        *_, answer = machine.shell("\n".join(DOOR)).splitlines()
+        assert len(DOOR) == 5
+        assert json.loads(answer).keys() == {"status", "instance"}
+        assert "open to anyone" not in service.status
+        machine.shell(f"HAWKEYE_TOKEN=$(grep ^hs_ {ETC}/node.token) {probe}")
+        code, said = machine.attempt("sh", "-c", probe)
+        assert code == 1
+        assert "this server wants a token" in said
+    finally:
+        machine.shell(f"cd {ETC} && rm -f *.token *.crt *.key *.csr *.srl names conf.d/closed.yaml")
+        service.reset()

@@ -27,7 +27,8 @@ def write_tokens(folder: Path, lines: Sequence[str]) -> str:
 def make_ca(folder: Path) -> Path:
     """A private CA, as docs/operations.md says; returns its certificate."""
     _openssl(folder, "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-             "-keyout ca.key -out ca.crt -days 3650", "-subj", "/CN=Ground station CA")  # fmt: skip
+             "-keyout ca.key -out ca.crt -days 3650", "-subj", "/CN=Ground station CA",
+             "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
     return folder / "ca.crt"
 
 
@@ -35,7 +36,9 @@ def make_certificate(folder: Path, name: str, days: int = 800) -> tuple[str, str
     """A certificate of that CA for this machine; returns the files of it and of its key."""
     _openssl(folder, f"req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
              f"-keyout {name}.key -out {name}.csr", "-subj", f"/CN={name}")  # fmt: skip
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    (folder / "names").write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n"
+    )
     _openssl(folder, f"x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial "
              f"-out {name}.crt -days {days} -extfile names")  # fmt: skip
     return str(folder / f"{name}.crt"), str(folder / f"{name}.key")
