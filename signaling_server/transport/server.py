@@ -209,6 +209,8 @@ class Transport:
             if socket is None or socket.closed:  # it ended while it was let in
                 self._let_go(connection)
                 self._ending.abort(connection.socket)
+        else:
+            self._switchboard.check_queue(connection)  # answers wait there as well
 
     def _crashed(self, engine_sid: str) -> None:
         """A mistake of ours costs one connection, and never the server."""
@@ -325,7 +327,8 @@ class Transport:
 
     def _reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
         """Tell a client what it did wrong; returns the answer for a client that asked for one."""
-        connection.emit("error", rejection.payload())
+        if connection.emit("error", rejection.payload()):
+            self._switchboard.check_queue(connection)
         self._note(connection, rejection)
         return {"ok": False, "error": {"code": rejection.code, "message": rejection.message}}
 

@@ -82,19 +82,20 @@ class Switchboard:
     def _forward(self, command: Forward) -> None:
         connection = self.connections.get(command.sid)
         if connection and connection.forward(command.signal, command.sender, command.seq):
-            self._check_queue(connection)
+            self.check_queue(connection)
 
     def _send(self, command: Send) -> None:
         connection = self.connections.get(command.sid)
         if connection and connection.emit(command.event, command.payload):
-            self._check_queue(connection)
+            self.check_queue(connection)
 
     def _close(self, command: Close) -> None:
         connection = self.connections.get(command.sid)
         if connection:
             self._ending.dismiss(connection, command.code)
 
-    def _check_queue(self, connection: Connection) -> None:
+    def check_queue(self, connection: Connection) -> None:
+        """End a connection that lets more wait than may."""
         if connection.outbox.over(self.limits, self._relay.budget):
             self._ending.abort(connection.socket, "slow-consumer")
 

@@ -233,6 +233,21 @@ async def test_polling_client_that_does_not_poll_is_closed(tmp_path: Path) -> No
             assert error_in(await node.next("peer_left"))["reason"] == "slow-consumer"
 
 
+@pytest.mark.parametrize(
+    "packet", ['42["signal",{}]', f'421["signal",{OFFER}]', '42["ice_servers"]']
+)
+async def test_who_fetches_no_answer_is_closed(tmp_path: Path, packet: str) -> None:
+    """Else errors and answers of his own would wait without a bound."""
+    config = limits(send_queue_messages=20, burst=10)
+    with ServerProcess(tmp_path, config) as server:
+        async with aiohttp.ClientSession() as session, RawClient(server.url) as node:
+            await node.hello()
+            opened = await (await session.get(polling(server.url, "&name=lazy"))).text()
+            url = polling(server.url, f"&sid={json.loads(opened[1:])['sid']}")
+            await session.post(url, data="\x1e".join(["40", *[packet] * 40]))
+            assert error_in(await node.next("peer_left"))["reason"] == "slow-consumer"
+
+
 async def test_polling_client_has_one_poll_at_a_time(tmp_path: Path) -> None:
     """Else each is answered with as much as may wait, and what it does not read adds up."""
     with ServerProcess(tmp_path) as server:
