@@ -31,6 +31,8 @@ ADVICE = {
 }
 """What to do about the reasons for which a port cannot be opened."""
 ACCEPTS_PER_TURN = 64  # a storm of callers leaves the loop some time for the others
+REQUEST_SECONDS = 0.05
+"""What a caller gets at a stop to send the request that it came with."""
 CLOSE_SECONDS = 1
 PAUSE_SECONDS = 0.1  # before accepting again when not even the reserve is left
 COMPLAINT_SECONDS = 10
@@ -162,6 +164,8 @@ class Door:
         self._reserve.spend()
         if self._entering:
             await asyncio.wait(self._entering, timeout=CLOSE_SECONDS)
+        if self._strangers:  # the request of who has just come in is on its way
+            await asyncio.sleep(REQUEST_SECONDS)
 
     @property
     def entering(self) -> int:

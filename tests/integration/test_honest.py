@@ -20,8 +20,12 @@ from socketio import packet
 from framing import frame
 from integration.inside import Inside, running
 from integration.raw import RawClient
+from signaling_server.app import App
+from signaling_server.background import Background
 from signaling_server.core import events
+from signaling_server.core.config import Config, Listen, Loaded
 from signaling_server.errors import Rejection
+from signaling_server.logs import LogPipe
 
 OFFER = '{"type":"offer","data":{}}'
 HANDSHAKE = (
@@ -341,3 +345,18 @@ async def test_connection_that_ends_is_free_though_the_timer_of_its_ping_goes_on
             await client.hello()
             ended = [weakref.ref(sock.websocket) for sock in server.sio.eio.sockets.values()]
         await server.until(lambda: [sock() for sock in ended] == [None])
+
+
+async def test_caller_who_came_in_just_before_a_stop_is_answered() -> None:
+    pipe = LogPipe(lambda line: None, lambda: None)
+    app = App(Loaded(Config(listen=Listen("127.0.0.1", 0)), {}), pipe)
+    port = int((await app.start()).rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await Inside(app, "").until(lambda: app._door._strangers)
+    stopping = Background().start(app.stop())
+    await asyncio.sleep(0)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: drone\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await stopping
+    pipe.close()
