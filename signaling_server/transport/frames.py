@@ -38,6 +38,7 @@ class Turn:
     """What is relayed while one piece from the network is read is written when that is done.
 
     It is often more than one signal: a system call for each would cost more than all the rest.
+    Use it as a context manager around the reading.
     """
 
     def __init__(self) -> None:

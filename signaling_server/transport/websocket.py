@@ -95,7 +95,10 @@ class WebSocket:
         del self._reader  # nobody waits any more
 
     async def wait(self) -> str | None:
-        """The next frame for engine.io; raises OSError when there will be none."""
+        """The next frame for engine.io; None when there will be none.
+
+        Raises OSError instead while a polling client changes over: engine.io expects it there.
+        """
         while True:
             self._reader.idle = True
             message = await self._socket.receive()
@@ -130,9 +133,7 @@ class WebSocket:
     def write(self, packet: str) -> bool:
         """Write a Socket.IO packet when this turn of the loop ends, with all others of this turn.
 
-        False: engine.io has something to write before, or has to wait for a slow client. What a
-        turn reads, and so relays, is often more than one signal: a system call for each would cost
-        more than all the rest.
+        False: engine.io has something to write before, or has to wait for a slow client.
         """
         if not (
             self._direct
