@@ -12,6 +12,7 @@ import platform
 import resource
 import secrets
 import signal
+import sys
 import time
 from dataclasses import replace
 from typing import Any, Callable
@@ -26,7 +27,7 @@ from signaling_server.core.relay import Relay
 from signaling_server.core.status import status_line
 from signaling_server.errors import ConfigError, StartError
 from signaling_server.listener import Door, open_listener
-from signaling_server.logs import LogPipe
+from signaling_server.logs import LogPipe, writer_for
 from signaling_server.observers import Observers
 from signaling_server.systemd import Notifier, watchdog_seconds
 from signaling_server.tls import Certificate
@@ -106,14 +107,14 @@ class App:
         assert self._runner.server is not None
         check = SelfCheck(listener, self.instance, tls=self._certificate is not None)
         server = self._runner.server
-        most = _most_callers(self.config.limits.connections)
+        self._most_callers = _most_callers(self.config.limits.connections)
         self._door = Door(
             listener,
             server,
             self._background.start,
             expects=check.is_caller,
-            is_full=lambda: len(server.connections) + self._door.entering >= most,
-            deadline=self.config.limits.connect_deadline,
+            is_full=lambda: len(server.connections) + self._door.entering >= self._most_callers,
+            deadline=lambda: self.config.limits.connect_deadline,
         )
         if self._certificate:
             self._door.tls = self._certificate.context
@@ -189,6 +190,9 @@ class App:
         self.config = replace(new, listen=old.listen, socketio=old.socketio)
         self._tokens = loaded.tokens
         self._logs.set_level(new.logging.level)
+        if new.logging.format != old.logging.format:
+            self._logs.redirect(writer_for(sys.stderr.fileno(), new.logging.format))
+        self._most_callers = _most_callers(new.limits.connections)
         self.transport.reconfigure(loaded._replace(config=self.config))
         log.info("configuration reloaded")
 

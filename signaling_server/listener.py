@@ -121,8 +121,8 @@ class Door:
     """Accepts callers and gives each to a protocol made by `factory`.
 
     `spawn` runs a coroutine in the background. `expects(address)` knows the callers who get in even
-    when descriptors are used up or `is_full()`. Who has not sent a whole request within `deadline`
-    seconds has to go.
+    when descriptors are used up or `is_full()`. A caller that has not sent a whole request within
+    `deadline()` seconds has to go.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Door:
         *,
         expects: Callable[[Address], bool] = lambda address: False,
         is_full: Callable[[], bool] = lambda: False,
-        deadline: float = 5.0,
+        deadline: Callable[[], float] = lambda: 5.0,
     ) -> None:
         self.tls: ssl.SSLContext | None = None
         self.turned_away = 0
@@ -230,7 +230,7 @@ class Door:
             )
             if protocol in self._strangers:  # its request may be here already
                 self._strangers[protocol] = self._loop.call_later(
-                    self._deadline, self._turn_out, protocol, transport
+                    self._deadline(), self._turn_out, protocol, transport
                 )
         except (OSError, asyncio.TimeoutError) as error:
             self._strangers.pop(protocol, None)

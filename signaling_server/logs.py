@@ -99,11 +99,17 @@ def setup(level: str, format: str = "auto", stream: TextIO | None = None) -> Log
     for costly in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
         setattr(logging, costly, False)
     fd = (stream or sys.stderr).fileno()
-    journal = format == "journal" or (format == "auto" and leads_to_journal(fd))
-    pipe = LogPipe(*_writer(fd, journal))
+    pipe = LogPipe(*writer_for(fd, format))
     pipe.set_level(level)
     logging.getLogger().addHandler(pipe)
     return pipe
+
+
+class Writer(NamedTuple):
+    """How a line is written, and what to call after the last one."""
+
+    write: Callable[[Line], None]
+    done: Callable[[], None]
 
 
 class LogPipe(logging.Handler):
@@ -115,9 +121,8 @@ class LogPipe(logging.Handler):
 
     def __init__(self, write: Callable[[Line], None], done: Callable[[], None]) -> None:
         super().__init__()
-        self._write = write
-        self._done = done
-        self._queue: queue.SimpleQueue[Line] = queue.SimpleQueue()
+        self._writer = Writer(write, done)
+        self._queue: queue.SimpleQueue[Line | Writer] = queue.SimpleQueue()
         self._repeats = Summing()
         self._overflowed = 0  # counted by those who log, under the handler's lock
         self._failed = 0  # counted by the writer
@@ -136,6 +141,10 @@ class LogPipe(logging.Handler):
         """`debug`, `info`, `warning` or `error`. Libraries stay at warning or above."""
         logging.getLogger(PACKAGE).setLevel(level.upper())
         logging.getLogger().setLevel(max(logging.getLogger(PACKAGE).level, logging.WARNING))
+
+    def redirect(self, writer: Writer) -> None:
+        """Write the lines that are logged from now on in another way."""
+        self._queue.put(writer)
 
     def close(self) -> None:
         """Write what waits, for `FLUSH` seconds at most. Lines that come later are dropped."""
@@ -160,7 +169,7 @@ class LogPipe(logging.Handler):
         self._queue.put(line)
 
     def _run(self) -> None:
-        line: Line | None = None
+        line: Line | Writer | None = None
         while line is not _END:
             deadline = self._repeats.next_deadline()
             wait = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -169,10 +178,13 @@ class LogPipe(logging.Handler):
             except queue.Empty:
                 line = None
             self._take(line, time.monotonic())
-        self._done()
+        self._writer.done()
 
-    def _take(self, line: Line | None, now: float) -> None:
-        if line is _GAP:
+    def _take(self, line: Line | Writer | None, now: float) -> None:
+        if isinstance(line, Writer):
+            self._writer.done()
+            self._writer = line
+        elif line is _GAP:
             self._gap = False
         elif line is _END:
             now = self._repeats.next_deadline() or now
@@ -191,7 +203,7 @@ class LogPipe(logging.Handler):
 
     def _written(self, line: Line) -> bool:
         try:
-            self._write(line)
+            self._writer.write(line)
         except Exception:  # The log is gone for the moment, so there is nowhere to say it: counted.
             return False
         return True
@@ -233,14 +245,14 @@ def leads_to_journal(fd: int) -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-def _writer(fd: int, journal: bool) -> tuple[Callable[[Line], None], Callable[[], None]]:
-    """How a line is written, and what to do after the last one."""
-    if not journal:
-        return lambda line: _write(fd, _plain(line)), lambda: None
+def writer_for(fd: int, format: str) -> Writer:
+    """The writer for `plain`, `journal` or `auto`: the journal if that is where `fd` leads."""
+    if format == "plain" or (format == "auto" and not leads_to_journal(fd)):
+        return Writer(lambda line: _write(fd, _plain(line)), lambda: None)
     if not os.access(JOURNAL, os.W_OK):
-        return lambda line: _write(fd, _prefixed(line)), lambda: None
+        return Writer(lambda line: _write(fd, _prefixed(line)), lambda: None)
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    return lambda line: _send(sender, _entry(line)), sender.close
+    return Writer(lambda line: _send(sender, _entry(line)), sender.close)
 
 
 def _plain(line: Line) -> str:

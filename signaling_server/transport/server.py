@@ -101,8 +101,7 @@ class Transport:
             engineio_logger=logging.getLogger("engineio"),
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
-            # Well above the limit on a signal, which is answered: this one closes the connection.
-            max_http_buffer_size=max(1_000_000, 4 * self._config.limits.message_bytes),
+            max_http_buffer_size=_largest_frame(self._config.limits),
             cors_allowed_origins=origins if isinstance(origins, str) else list(origins),
             cors_credentials=self._credentials(with_tokens),
             transports=list(options.transports),
@@ -351,6 +350,7 @@ class Transport:
         self._use(loaded)
         self._switchboard.limits = loaded.config.limits
         self._admission.reconfigure(loaded.config, loaded.tokens)
+        self._sio.eio.max_http_buffer_size = _largest_frame(loaded.config.limits)
         self._sio.eio.cors_credentials = self._credentials(loaded.tokens is not None)
         for connection in list(self._connections.values()):
             if not self._admission.may_stay(connection.grant):
@@ -391,3 +391,10 @@ class Transport:
         """End a connection whose end engine.io did not tell."""
         self._on_disconnect(connection.sid, "transport error")
         self._sio.manager.basic_disconnect(connection.sid, "/")
+
+
+def _largest_frame(limits: config.Limits) -> int:
+    """Bytes of a frame or POST. A larger one closes the connection, so this is well above the
+    limit on a signal, which is answered.
+    """
+    return max(1_000_000, 4 * limits.message_bytes)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.events import Broke, Departed, Resumed
+from signaling_server.core.events import Broke, Departed, Expired, Resumed
 from signaling_server.errors import Rejection
 
 
@@ -47,6 +47,16 @@ def test_return_in_time_is_told_to_nobody_either() -> None:
     assert scene.told(Resumed) == [
         Resumed("g2", "gcom", "default", "address-of-g2", "websocket", 0)
     ]
+
+
+def test_peer_that_returned_in_time_hears_nothing_when_the_window_ends() -> None:
+    scene = node_and_gcom()
+    scene.lose("g")
+    scene.wait(10)
+    assert gcom_returns(scene) == ["welcome back [node]"]
+    scene.wait(60)
+    assert scene.heard("g2") == []
+    assert scene.told(Expired) == []
 
 
 def test_end_of_the_window_is_told_to_the_others() -> None:

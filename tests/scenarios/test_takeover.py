@@ -149,6 +149,17 @@ def test_peer_that_is_away_is_taken_over_without_a_word_to_its_dead_connection()
     assert scene.heard("g") == []
 
 
+def test_reboots_of_an_absent_node_do_not_count_as_takeovers() -> None:
+    scene = node_and_gcom()
+    scene.lose("n1")
+    for run in range(2, 8):
+        scene.join(f"n{run}", name="node", session=f"run {run}")
+        scene.lose(f"n{run}")
+    assert scene.told(Replaced) == []
+    scene.join("n8", name="node")
+    assert scene.heard("n8") == ["welcome [gcom]", "joined gcom impolite"]
+
+
 def test_client_without_a_name_replaces_nobody() -> None:
     scene = Scene()
     scene.join("a")

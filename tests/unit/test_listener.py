@@ -331,7 +331,7 @@ def test_caller_without_a_request_has_to_go_and_a_known_one_may_stay(
             made.append(Patient())
             return made[-1]
 
-        door = Door(listener, factory, Background().start, deadline=0.2)
+        door = Door(listener, factory, Background().start, deadline=lambda: 0.2)
         door.open()
         known, stranger = await call(listener), await call(listener)
         while len(door._strangers) < 2 or not all(door._strangers.values()):  # noqa: ASYNC110
