@@ -2,6 +2,6 @@
 
 import sys
 
-from signaling_server.cli import main
+from signaling_server.cli.main import main
 
 sys.exit(main())

@@ -19,21 +19,21 @@ from typing import Any, Callable
 
 from aiohttp import web
 
+from signaling_server.appliance.listener import Door, open_listener
+from signaling_server.appliance.systemd import Notifier, watchdog_seconds
+from signaling_server.appliance.tls import Certificate
+from signaling_server.appliance.watchdog import SelfCheck, keep_watch
 from signaling_server.background import Background
-from signaling_server.core.config import Loaded, changes_needing_restart
-from signaling_server.core.metrics import Readings, render
-from signaling_server.core.overview import overview
-from signaling_server.core.relay import Relay
-from signaling_server.core.status import status_line
+from signaling_server.core.config.schema import Loaded, changes_needing_restart
+from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.reporting.metrics import Readings, render
+from signaling_server.core.reporting.status_report import overview
+from signaling_server.core.reporting.systemd_line import status_line
 from signaling_server.errors import ConfigError, StartError
-from signaling_server.listener import Door, open_listener
-from signaling_server.logs import LogPipe, writer_for
-from signaling_server.observers import Observers
-from signaling_server.systemd import Notifier, watchdog_seconds
-from signaling_server.tls import Certificate
+from signaling_server.instruments import Observers
+from signaling_server.logs.pipe import LogPipe, writer_for
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
-from signaling_server.watchdog import SelfCheck, keep_watch
 from signaling_server.web import api, bad_requests, health, pages
 from signaling_server.web.access import may_see_status
 

@@ -9,15 +9,15 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from signaling_server.core import config
-from signaling_server.core.hello import Hello, parse_hello, parse_token
-from signaling_server.core.limits import Penalties
-from signaling_server.core.relay import Relay
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
+from signaling_server.core.protocol.limits import Penalties
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
-from signaling_server.transport.polling import query_of
+from signaling_server.transport.engine.polling import query_of
 
 if TYPE_CHECKING:
-    from signaling_server.core.auth import Grant, Tokens
+    from signaling_server.core.protocol.auth import Grant, Tokens
 
 PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 """Refusals at connect after which a client stays away: Socket.IO connect errors."""

@@ -6,14 +6,14 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
-from signaling_server.core.events import Disconnected, Rejected
-from signaling_server.core.hello import Hello
-from signaling_server.core.limits import TokenBucket
-from signaling_server.core.messages import Signal
-from signaling_server.transport.outbox import Outbox
+from signaling_server.core.protocol.events import Disconnected, Rejected
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.transport.engine.send_queue import Outbox
 
 if TYPE_CHECKING:
-    from signaling_server.core.auth import Grant
+    from signaling_server.core.protocol.auth import Grant
 
 dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -11,8 +11,8 @@ from typing import Any, Callable
 import socketio
 
 from signaling_server.background import Background
-from signaling_server.core import config
-from signaling_server.core.events import (
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.events import (
     Delivered,
     Fact,
     Joined,
@@ -23,23 +23,23 @@ from signaling_server.core.events import (
     Send,
     Ticked,
 )
-from signaling_server.core.limits import TokenBucket
-from signaling_server.core.messages import parse_argument
-from signaling_server.core.relay import Relay
-from signaling_server.core.reports import Report, parse_report
-from signaling_server.core.turn import ice_servers
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.messages import parse_argument
+from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.rtc_report import Report, parse_report
+from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
-from signaling_server.transport.clock import use_monotonic_clock
+from signaling_server.transport.closing import FAREWELL, Ending
 from signaling_server.transport.connection import Connection
-from signaling_server.transport.ending import FAREWELL, Ending
-from signaling_server.transport.frames import SIGNAL, Turn
-from signaling_server.transport.handshake import Handshake
-from signaling_server.transport.outbox import SendQueue
-from signaling_server.transport.packets import BadPacket, GuardedPacket, ack_id_of_binary
-from signaling_server.transport.polling import translate_request
+from signaling_server.transport.endpoint import Handshake
+from signaling_server.transport.engine.clock import use_monotonic_clock
+from signaling_server.transport.engine.frames import SIGNAL, Turn
+from signaling_server.transport.engine.packets import BadPacket, GuardedPacket, ack_id_of_binary
+from signaling_server.transport.engine.polling import translate_request
+from signaling_server.transport.engine.send_queue import SendQueue
+from signaling_server.transport.engine.websocket import WebSocket, missing_of
 from signaling_server.transport.switchboard import Switchboard
-from signaling_server.transport.websocket import WebSocket, missing_of
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import Any, Callable
 
-from signaling_server.core import config
-from signaling_server.core.events import (
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.events import (
     Close,
     Event,
     Fact,
@@ -17,11 +17,11 @@ from signaling_server.core.events import (
     Signalled,
     Ticked,
 )
-from signaling_server.core.messages import parse_signal
-from signaling_server.core.relay import Relay
+from signaling_server.core.protocol.messages import parse_signal
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport.closing import Ending
 from signaling_server.transport.connection import Connection
-from signaling_server.transport.ending import Ending
 
 
 class Switchboard:

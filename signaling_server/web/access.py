@@ -9,7 +9,7 @@ from aiohttp import web
 from signaling_server.errors import Rejection
 
 if TYPE_CHECKING:
-    from signaling_server.core.auth import Tokens
+    from signaling_server.core.protocol.auth import Tokens
 
 
 def may_see_status(request: web.Request, tokens: Tokens | None, wall_clock: float) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Awaitable, Callable
 
 from aiohttp import web
 
-from signaling_server.core.metrics import CONTENT_TYPE
+from signaling_server.core.reporting.metrics import CONTENT_TYPE
 
 NO_STORE = {"Cache-Control": "no-store"}
 

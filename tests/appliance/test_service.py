@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from signaling_server.startup import PATIENCE_SECONDS
+from signaling_server.appliance.startup import PATIENCE_SECONDS
 
 from .machine import Machine, host_command
 from .service import INSIDE, PORT, UNIT, Service

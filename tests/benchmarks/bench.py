@@ -33,7 +33,7 @@ GROWING = ("node socket.io", "ours", "raw aiohttp")
 """Those whose cost by number of pairs is measured."""
 WITHOUT = (
     "import sys; sys.modules.update(dict.fromkeys({names!r})); "
-    "from signaling_server.cli import main; sys.exit(main({args!r}))"
+    "from signaling_server.cli.main import main; sys.exit(main({args!r}))"
 )
 
 

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from integration.server import ROOT, ServerProcess
 from sdps import candidate, sdp
-from signaling_server.core.auth import digest
+from signaling_server.core.protocol.auth import digest
 from unit.test_diagnosis import CODES
 
 CHROMIUM = "/usr/bin/chromium"

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling_server.core.hello import Hello, parse_hello, parse_token
-from signaling_server.core.resume import session_hash
+from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
+from signaling_server.core.protocol.replay import session_hash
 from signaling_server.errors import Rejection
 
 KEYS = ["token", "room", "name", "role", "session", "seen"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signaling_server.core import messages
-from signaling_server.core.messages import VALID_TYPES, Signal, parse_signal
+from signaling_server.core.protocol import messages
+from signaling_server.core.protocol.messages import VALID_TYPES, Signal, parse_signal
 from signaling_server.errors import Rejection
 
 MAX_BYTES, MAX_DEPTH = 400, 5

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from socketio import packet
 
 from signaling_server.errors import Rejection
-from signaling_server.transport.packets import (
+from signaling_server.transport.engine.packets import (
     MAX_ACK_DIGITS,
     BadPacket,
     GuardedPacket,

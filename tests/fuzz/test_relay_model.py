@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scenarios.scene import Scene
-from signaling_server.core.hold import OVERHEAD
-from signaling_server.core.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
-from signaling_server.core.resume import Kept, Told
+from signaling_server.core.protocol.hold import OVERHEAD
+from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
+from signaling_server.core.protocol.replay import Kept, Told
 from signaling_server.errors import Rejection
 
 WINDOW, MAX_AGE = 8.0, 6.0

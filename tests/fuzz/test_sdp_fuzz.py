@@ -9,11 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
-from signaling_server.core.events import Delivered, Entered
-from signaling_server.core.insight import Insight
-from signaling_server.core.messages import VALID_TYPES, parse_signal
-from signaling_server.core.reports import STATES, parse_report
-from signaling_server.core.sdp import (
+from signaling_server.core.insight.insight import Insight
+from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     MAX_CODECS,
     MAX_SECTIONS,
@@ -21,6 +18,9 @@ from signaling_server.core.sdp import (
     parse_candidate,
     parse_description,
 )
+from signaling_server.core.protocol.events import Delivered, Entered
+from signaling_server.core.protocol.messages import VALID_TYPES, parse_signal
+from signaling_server.core.protocol.rtc_report import STATES, parse_report
 from signaling_server.errors import Rejection
 
 LINES = [

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Sequence
 
-from signaling_server.core import auth
+from signaling_server.core.protocol import auth
 
 
 def new_token(name: str, *rooms: str) -> tuple[str, str]:

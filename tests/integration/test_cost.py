@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 
 from signaling_server.app import App
-from signaling_server.core.config import Config, Limits, Listen, Loaded
-from signaling_server.logs import LogPipe
+from signaling_server.core.config.schema import Config, Limits, Listen, Loaded
+from signaling_server.logs.pipe import LogPipe
 
 CALLS = 31.0
 """Calls of functions of ours for one signal of one peer to one other, on the short way."""

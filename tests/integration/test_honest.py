@@ -22,10 +22,10 @@ from integration.inside import Inside, running
 from integration.raw import RawClient
 from signaling_server.app import App
 from signaling_server.background import Background
-from signaling_server.core import events
-from signaling_server.core.config import Config, Listen, Loaded
+from signaling_server.core.config.schema import Config, Listen, Loaded
+from signaling_server.core.protocol import events
 from signaling_server.errors import Rejection
-from signaling_server.logs import LogPipe
+from signaling_server.logs.pipe import LogPipe
 
 OFFER = '{"type":"offer","data":{}}'
 HANDSHAKE = (

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from framing import frame
 from signaling_server.app import App, end_all_tasks
-from signaling_server.core.config import Config, Limits, Listen, Loaded, SocketIO
-from signaling_server.logs import LogPipe
+from signaling_server.core.config.schema import Config, Limits, Listen, Loaded, SocketIO
+from signaling_server.logs.pipe import LogPipe
 
 CLIENTS = ("a", "b", "c")
 LIMITS = Limits(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)

@@ -12,7 +12,7 @@ import pytest
 from integration.conftest import Visitors
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess
-from signaling_server.core.reports import STATES
+from signaling_server.core.protocol.rtc_report import STATES
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\n"}}
 ANSWER = {"type": "answer", "data": {"type": "answer", "sdp": "v=0\r\n"}}

@@ -22,7 +22,7 @@ from aiortc import (
 
 from integration.client import PythonClient
 from integration.server import PATIENCE, ServerProcess
-from signaling_server.core.turn import credentials
+from signaling_server.core.protocol.turn_credentials import credentials
 
 SECRET = "north"
 TEST_SECONDS = 60.0

@@ -11,8 +11,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from signaling_server.core import config
-from signaling_server.core.events import (
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.events import (
     Close,
     Delivered,
     Event,
@@ -25,9 +25,9 @@ from signaling_server.core.events import (
     Signalled,
     Ticked,
 )
-from signaling_server.core.hello import Hello
-from signaling_server.core.messages import parse_signal
-from signaling_server.core.relay import Relay
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.messages import parse_signal
+from signaling_server.core.protocol.relay import Relay
 
 
 def settings(**sections: dict[str, Any]) -> config.Config:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.events import Crowded
-from signaling_server.core.peers import Peer
+from signaling_server.core.protocol.events import Crowded
+from signaling_server.core.protocol.peers import Peer
 from signaling_server.errors import Rejection
 
 
@@ -194,6 +194,6 @@ def test_unknown_transition_is_a_bug_and_says_so() -> None:
 
 
 def peer_change_that_cannot_be():  # type: ignore[no-untyped-def]
-    from signaling_server.core.peers import Change
+    from signaling_server.core.protocol.peers import Change
 
     return Change.RETURNED

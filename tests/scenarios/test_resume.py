@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.events import Broke, Departed, Expired, Resumed
+from signaling_server.core.protocol.events import Broke, Departed, Expired, Resumed
 from signaling_server.errors import Rejection
 
 

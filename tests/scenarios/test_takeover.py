@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.events import Departed, Entered, Rejected, Replaced
+from signaling_server.core.protocol.events import Departed, Entered, Rejected, Replaced
 from signaling_server.errors import Rejection
 
 

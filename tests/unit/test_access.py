@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from signaling_server.core.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.web.access import may_see_status
 
 TOKEN, TOKEN_ID = new_token(bytes(37))

@@ -8,9 +8,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
-from signaling_server.core import config
-from signaling_server.core.auth import Grant, Tokens, digest, new_token
-from signaling_server.core.relay import Relay
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
 

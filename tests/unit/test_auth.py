@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from signaling_server.core import auth
-from signaling_server.core.auth import Grant, Tokens, bind, digest, file_line, new_token
-from signaling_server.core.auth import parse_tokens as parse
-from signaling_server.core.hello import Hello
+from signaling_server.core.protocol import auth
+from signaling_server.core.protocol.auth import Grant, Tokens, bind, digest, file_line, new_token
+from signaling_server.core.protocol.auth import parse_tokens as parse
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.errors import ConfigError, Rejection
 
 RELEASED = 1_793_491_200.0

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from engineio import async_socket
 
-from signaling_server.transport.clock import use_monotonic_clock
+from signaling_server.transport.engine.clock import use_monotonic_clock
 
 
 def alive_after_a_jump(monkeypatch: pytest.MonkeyPatch, years: float) -> bool:

@@ -8,8 +8,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-from signaling_server import config_files
-from signaling_server.core.config import Config
+from signaling_server.appliance import config_files
+from signaling_server.core.config.schema import Config
 from signaling_server.errors import ConfigError
 
 NOBODY = 65534

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from sdps import candidate, sdp
-from signaling_server.core import diagnosis, room_view
-from signaling_server.core.diagnosis import diagnose, state_of
-from signaling_server.core.negotiation import Pair
-from signaling_server.core.reports import Report
-from signaling_server.core.sdp import Description, parse_candidate, parse_description
+from signaling_server.core.insight import diagnosis
+from signaling_server.core.insight import observed as room_view
+from signaling_server.core.insight.diagnosis import diagnose, state_of
+from signaling_server.core.insight.negotiation import Pair
+from signaling_server.core.insight.sdp import Description, parse_candidate, parse_description
+from signaling_server.core.protocol.rtc_report import Report
 
 CODES = {
     "alone",

@@ -2,13 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from signaling_server.errors import (
-    Complaint,
-    ConfigError,
-    Rejection,
-    SignalingError,
-    StartError,
-)
+from signaling_server.errors import Complaint, ConfigError, Rejection, SignalingError, StartError
 
 
 def test_complaint_names_its_place() -> None:

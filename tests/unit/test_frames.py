@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 
 from framing import frame
-from signaling_server.core.limits import Budget
-from signaling_server.transport import frames
-from signaling_server.transport.frames import WIDEST, FrameReader, Turn, header, is_signal, unmask
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine import frames
+from signaling_server.transport.engine.frames import (
+    WIDEST,
+    FrameReader,
+    Turn,
+    header,
+    is_signal,
+    unmask,
+)
 
 MASK = b"\x11\x22\x33\x44"
 SIGNAL = '42["signal",{"type":"offer","data":{"sdp":"ü"}}]'

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from signaling_server.core.hello import Hello, parse_hello, parse_token
+from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
 from signaling_server.errors import Rejection
 
 

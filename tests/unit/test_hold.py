@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from signaling_server.core import config
-from signaling_server.core.hold import OVERHEAD, Hold
-from signaling_server.core.limits import Budget
-from signaling_server.core.messages import Signal
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.hold import OVERHEAD, Hold
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
 
 LIMITS = config.Hold(max_messages=3, max_bytes=2000, max_age=60.0)

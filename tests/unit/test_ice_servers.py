@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from signaling_server.core import yaml_tree
-from signaling_server.core.config_kinds import Refusals
-from signaling_server.core.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
+from signaling_server.core.config import yaml_tree
+from signaling_server.core.config.field_types import Refusals
+from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
 
 
 def servers(yaml: str) -> object:

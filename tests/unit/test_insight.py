@@ -7,8 +7,9 @@ import pytest
 
 from scenarios.scene import Scene
 from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
-from signaling_server.core import insight as insight_module
-from signaling_server.core.events import (
+from signaling_server.core.insight import insight as insight_module
+from signaling_server.core.insight.insight import EVENTS, LARGEST, ROOM_PAIRS, ROOM_PENDING, Insight
+from signaling_server.core.protocol.events import (
     Broke,
     Crowded,
     Delivered,
@@ -22,9 +23,8 @@ from signaling_server.core.events import (
     Replaced,
     Resumed,
 )
-from signaling_server.core.insight import EVENTS, LARGEST, ROOM_PAIRS, ROOM_PENDING, Insight
-from signaling_server.core.messages import parse_signal
-from signaling_server.core.reports import Report
+from signaling_server.core.protocol.messages import parse_signal
+from signaling_server.core.protocol.rtc_report import Report
 
 
 class Watch:

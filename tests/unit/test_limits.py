@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from signaling_server.core.limits import Budget, Penalties, TokenBucket, memory_of
+from signaling_server.core.protocol.limits import Budget, Penalties, TokenBucket, memory_of
 
 
 @pytest.mark.parametrize("text", ["", "x" * 1000, "é" * 1000, "日" * 1000, "x" * 999 + "🚁"])

@@ -10,11 +10,11 @@ from typing import Callable, Iterator
 
 import pytest
 
-from signaling_server import listener as listener_module
+from signaling_server.appliance import listener as listener_module
+from signaling_server.appliance.listener import Door, Reserve, open_listener, refuse_callers
+from signaling_server.appliance.systemd import Inherited, Notifier
 from signaling_server.background import Background
 from signaling_server.errors import StartError
-from signaling_server.listener import Door, Reserve, open_listener, refuse_callers
-from signaling_server.systemd import Inherited, Notifier
 
 LOOPBACK = "127.0.0.1"
 
@@ -265,7 +265,7 @@ def test_full_server_turns_callers_away_and_says_so_once(
         await door.close()
         return answers, door.turned_away
 
-    with caplog.at_level(logging.ERROR, "signaling_server.listener"):
+    with caplog.at_level(logging.ERROR, "signaling_server.appliance.listener"):
         assert asyncio.run(scene()) == ([b""] * 3, 3)
     assert [record.getMessage() for record in caplog.records] == [
         "no more connections, 1 callers turned away so far"

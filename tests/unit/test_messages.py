@@ -6,8 +6,8 @@ from typing import Any, Callable
 
 import pytest
 
-from signaling_server.core import messages
-from signaling_server.core.messages import Signal, parse_argument, parse_signal
+from signaling_server.core.protocol import messages
+from signaling_server.core.protocol.messages import Signal, parse_argument, parse_signal
 from signaling_server.errors import Rejection
 
 Parse = Callable[..., Signal]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from signaling_server.core.events import (
+from signaling_server.core.protocol.events import (
     Crowded,
     Delivered,
     Disconnected,
@@ -12,8 +12,8 @@ from signaling_server.core.events import (
     Replaced,
     Resumed,
 )
-from signaling_server.core.messages import Signal
-from signaling_server.core.metrics import Histogram, Metrics, Readings, render
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.reporting.metrics import Histogram, Metrics, Readings, render
 
 READINGS = Readings(
     peers=2,

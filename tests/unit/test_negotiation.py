@@ -3,15 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 from sdps import candidate, sdp
-from signaling_server.core.negotiation import MAX_OPEN, NONE_YET, RESTART_WINDOW, Pair
-from signaling_server.core.reports import Report
-from signaling_server.core.sdp import (
+from signaling_server.core.insight.negotiation import MAX_OPEN, NONE_YET, RESTART_WINDOW, Pair
+from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     Candidate,
     Description,
     parse_candidate,
     parse_description,
 )
+from signaling_server.core.protocol.rtc_report import Report
 
 HOST = Candidate("host", "private", "10.0.0.0/24")
 

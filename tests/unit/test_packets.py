@@ -6,7 +6,12 @@ import pytest
 from socketio import packet
 
 from signaling_server.errors import Rejection
-from signaling_server.transport.packets import Arguments, BadPacket, GuardedPacket, ack_id_of_binary
+from signaling_server.transport.engine.packets import (
+    Arguments,
+    BadPacket,
+    GuardedPacket,
+    ack_id_of_binary,
+)
 
 
 def decoded(text: Any) -> GuardedPacket:

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from signaling_server.core.events import Joined
-from signaling_server.core.hello import Hello
-from signaling_server.core.limits import Budget
-from signaling_server.core.peers import TRANSITIONS, Change, Peer, Room, State
+from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.peers import TRANSITIONS, Change, Peer, Room, State
 
 
 def peer(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene, settings
-from signaling_server.core.events import Joined, Left, Reconfigured, Ticked
-from signaling_server.core.hello import Hello
-from signaling_server.core.relay import SERVER, Relay
+from signaling_server.core.protocol.events import Joined, Left, Reconfigured, Ticked
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.relay import SERVER, Relay
 from signaling_server.errors import Rejection
 from signaling_server.version import VERSION
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
-from signaling_server.core.sdp import (
+from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     MAX_CODECS,
     MAX_LINES,

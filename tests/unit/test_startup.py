@@ -6,9 +6,9 @@ from typing import Callable, Iterator
 
 import pytest
 
-from signaling_server.core.config import Config, Loaded
+from signaling_server.appliance.startup import LOOK_SECONDS, PATIENCE_SECONDS, read_patiently
+from signaling_server.core.config.schema import Config, Loaded
 from signaling_server.errors import Complaint, ConfigError
-from signaling_server.startup import LOOK_SECONDS, PATIENCE_SECONDS, read_patiently
 
 COMPLAINT = Complaint("config.yaml", 3, 7, "unknown key prot: did you mean port?")
 
@@ -47,7 +47,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setattr("signaling_server.systemd.BARRIER_SECONDS", 0)
+        monkeypatch.setattr("signaling_server.appliance.systemd.BARRIER_SECONDS", 0)
         yield lambda: manager.recv(4096).decode()
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from signaling_server.core.config import Config, Hold, Limits
-from signaling_server.core.events import (
+from signaling_server.core.config.schema import Config, Hold, Limits
+from signaling_server.core.protocol.events import (
     Delivered,
     Entered,
     Expired,
@@ -16,9 +16,9 @@ from signaling_server.core.events import (
     Replaced,
     Ticked,
 )
-from signaling_server.core.hello import Hello
-from signaling_server.core.limits import TokenBucket
-from signaling_server.core.relay import Relay
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.switchboard import Switchboard
 

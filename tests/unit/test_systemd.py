@@ -11,8 +11,8 @@ from typing import Iterator
 
 import pytest
 
-from signaling_server import systemd
-from signaling_server.systemd import Notifier, inherited_listeners, watchdog_seconds
+from signaling_server.appliance import systemd
+from signaling_server.appliance.systemd import Notifier, inherited_listeners, watchdog_seconds
 
 
 class FakeSystemd:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from integration.credentials import make_ca, make_certificate
-from signaling_server.core import config
+from signaling_server.appliance.tls import WARN_SECONDS, Certificate
+from signaling_server.core.config import schema as config
 from signaling_server.errors import ConfigError
-from signaling_server.tls import WARN_SECONDS, Certificate
 
 A_DAY = 86400.0
 

@@ -11,9 +11,9 @@ from typing import Any, Awaitable, Callable
 
 import pytest
 
-from signaling_server import watchdog
-from signaling_server.systemd import Notifier
-from signaling_server.watchdog import SelfCheck, keep_watch
+from signaling_server.appliance import watchdog
+from signaling_server.appliance.systemd import Notifier
+from signaling_server.appliance.watchdog import SelfCheck, keep_watch
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -189,7 +189,7 @@ def test_short_weakness_is_forgiven() -> None:
 
 
 def test_trouble_is_logged_when_it_begins_and_ends(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "signaling_server.watchdog"):
+    with caplog.at_level(logging.WARNING, "signaling_server.appliance.watchdog"):
         signs_of_life(lambda now: not 10 <= now < 20, 40)
     assert [record.getMessage() for record in caplog.records] == [
         "the server does not answer itself",

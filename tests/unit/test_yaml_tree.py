@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from signaling_server.core.yaml_tree import Mapping, Node, Place, Scalar, Sequence, read
+from signaling_server.core.config.yaml_tree import Mapping, Node, Place, Scalar, Sequence, read
 from signaling_server.errors import ConfigError
 
 

@@ -7,8 +7,8 @@ import time
 
 sys.path.insert(0, "/usr/share/hawkeye-signaling")
 
-from signaling_server import cli
-from signaling_server.listener import Door
+from signaling_server.appliance.listener import Door
+from signaling_server.cli import main as cli
 
 
 def hang_for_good():
@@ -23,5 +23,5 @@ class FaultyDoor(Door):
         loop.add_signal_handler(signal.SIGUSR2, loop.remove_reader, self._listener)
 
 
-sys.modules["signaling_server.listener"].Door = FaultyDoor
+sys.modules["signaling_server.appliance.listener"].Door = FaultyDoor
 sys.exit(cli.main(["serve"]))

@@ -1,0 +1,160 @@
+"""The command line. Exit codes: 0 fine, 1 failure, 2 usage, 78 configuration (EX_CONFIG)."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import secrets
+import sys
+from typing import Any, Sequence
+
+from signaling_server.appliance import config_files
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.hello import NAME
+from signaling_server.errors import ConfigError, NoAnswerError, StartError
+from signaling_server.version import VERSION
+
+EX_CONFIG = 78
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    commands = ("serve", "check-config", "print-config", "status", "probe", "new-token")
+    if not given or (given[0] not in commands and given[0] not in ("-h", "--help", "--version")):
+        given.insert(0, "serve")
+    options = _parser().parse_args(given)
+    try:
+        code: int = options.run(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    except (StartError, NoAnswerError) as error:
+        advice = f"; {error.advice}" if isinstance(error, StartError) and error.advice else ""
+        print(f"hawkeye-signaling: {error}{advice}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hawkeye-signaling",
+        description="Relays WebRTC offers, answers and ICE candidates over Socket.IO.",
+        epilog="Without a command: serve.",
+    )
+    parser.add_argument("--version", action="version", version=f"hawkeye-signaling {VERSION}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the server (the default)")
+    serve.add_argument("--host", metavar="H", help="address to listen on (listen.host)")
+    serve.add_argument("--port", metavar="N", type=int, help="port to listen on (listen.port)")
+    serve.add_argument(
+        "--log-level", metavar="L", choices=LEVELS, help=f"one of {', '.join(LEVELS)}"
+    )
+    serve.set_defaults(run=_serve)
+    check = commands.add_parser(
+        "check-config", help="check the configuration and say what is wrong"
+    )
+    check.set_defaults(run=_check_config)
+    show = commands.add_parser(
+        "print-config", help="print the merged configuration and its origins"
+    )
+    show.set_defaults(run=_print_config)
+    status = commands.add_parser("status", help="how the server is, and why there is no video")
+    probe = commands.add_parser("probe", help="let two clients do a real handshake")
+    for command, function in ((status, "status"), (probe, "probe")):
+        command.add_argument("--url", metavar="URL", help="of the server; default: the one here")
+        command.add_argument("--token", metavar="T", help="better in HAWKEYE_TOKEN: ps shows this")
+        command.add_argument("--cafile", metavar="PEM", help="the authority to trust (https)")
+        command.add_argument("--json", action="store_true", help="for programs")
+        command.set_defaults(run=functools.partial(_ask, function))
+    token = commands.add_parser("new-token", help="make a token for auth.tokens_file")
+    token.add_argument("--name", metavar="N", required=True, help="the name that it binds")
+    token.add_argument("--role", metavar="R", help="a label, such as streaming-node")
+    token.add_argument(
+        "--room", metavar="X", action="append", default=[], help="a room it may join"
+    )
+    token.set_defaults(run=_new_token)
+    for command in (serve, check, show, status, probe):
+        command.add_argument("--config", metavar="FILE", help="instead of /etc/hawkeye-signaling")
+    return parser
+
+
+def _load(options: argparse.Namespace) -> config.Loaded:
+    flags = {"host": "listen.host", "port": "listen.port", "log_level": "logging.level"}
+    overrides: dict[str, tuple[Any, str]] = {}
+    for flag, key in flags.items():
+        value = getattr(options, flag, None)
+        if value is not None:
+            overrides[key] = (value, "--" + flag.replace("_", "-"))
+    loaded = config_files.read(options.config, overrides)
+    if loaded.config.tls.certificate:
+        from signaling_server.appliance import tls  # ssl takes long to import
+
+        tls.Certificate(loaded.config.tls)  # raises ConfigError
+    return loaded
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # aiohttp reads all of the system's CA certificates for its client, which is not used here.
+    os.environ.setdefault("SSL_CERT_FILE", os.devnull)
+    # What the other commands do without:
+    from signaling_server import app
+    from signaling_server.appliance import startup
+    from signaling_server.logs import pipe as logs
+
+    load = functools.partial(_load, options)
+    loaded = startup.read_patiently(load, functools.partial(config_files.watched, options.config))
+    pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
+    try:
+        return app.run(loaded, load, pipe)
+    finally:
+        pipe.close()
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    _load(options)
+    print("the configuration is fine")
+    return 0
+
+
+def _print_config(options: argparse.Namespace) -> int:
+    print(config.render(_load(options)), end="")
+    return 0
+
+
+def _ask(function: str, options: argparse.Namespace) -> int:
+    from signaling_server.cli import ask
+
+    here = config.Config()
+    if options.config or not options.url:
+        # Without the tokens and the TURN secret, which who asks may not be allowed to read.
+        here = config_files.read_settings(options.config, {}).config
+    url = options.url or _own_url(here)
+    token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
+    server = ask.Server(url, here.socketio.path, token, options.cafile)
+    code: int = getattr(ask, function)(server, options.json)
+    return code
+
+
+def _own_url(settings: config.Config) -> str:
+    """Where the server of this configuration answers on this machine."""
+    scheme = "https" if settings.tls.certificate else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.listen.port}"
+
+
+def _new_token(options: argparse.Namespace) -> int:
+    from signaling_server.core.protocol import auth
+
+    for what, value in (("--name", options.name), *(("--room", room) for room in options.room)):
+        if not NAME.fullmatch(value):
+            print(f"{what}: 1 to 64 characters of A-Z a-z 0-9 . _ -", file=sys.stderr)
+            return 2
+    token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
+    print("The token, shown this once:", token, "The line for auth.tokens_file:", sep="\n")
+    line = auth.file_line(token, token_id, options.name, options.role, options.room)
+    print("tokens:", line, sep="\n")
+    return 0

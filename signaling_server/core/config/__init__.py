@@ -1,0 +1,1 @@
+"""The configuration: what it may hold, and how it is read and written."""

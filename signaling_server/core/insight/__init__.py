@@ -1,0 +1,1 @@
+"""What a negotiation looks like from here, and what is wrong with it."""

@@ -1,0 +1,194 @@
+"""Tokens: who may connect, under which name, to which rooms.
+
+A token is `hs_<id>_<secret>`; the server's file holds the id and the SHA-256 of the whole token, so
+that the file alone lets nobody in. A token is looked up by its id and compared in constant time.
+32 random bytes need no slow hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from datetime import datetime, timezone
+from typing import Any, Iterable, NamedTuple
+
+from signaling_server.core.config.field_types import (
+    Kind,
+    ListOf,
+    Refusals,
+    Single,
+    one_of,
+    pairs,
+    text,
+)
+from signaling_server.core.config.yaml_tree import Node, Scalar, read
+from signaling_server.core.protocol.hello import NAME, Hello
+from signaling_server.errors import ConfigError, Rejection
+
+SECRET_BYTES = 32
+ID_BYTES = 5
+"""A token's id is 8 characters of base 32: enough to tell a fleet's tokens apart."""
+
+PROBE_ROOM_PREFIX, PROBE_ROOM_BYTES = "probe-", 16
+_PROBE_ROOM = re.compile(f"{PROBE_ROOM_PREFIX}[0-9a-f]{{{2 * PROBE_ROOM_BYTES}}}")
+"""A test's own room: nobody guesses it, so every token for signaling is good there."""
+
+_TOKEN = re.compile(r"hs_([a-z0-9]{1,32})_[A-Za-z0-9_-]{43}")
+
+
+class Grant(NamedTuple):
+    """What one token allows."""
+
+    id: str
+    sha256: str
+    name: str
+    role: str | None = None
+    rooms: tuple[str, ...] = ()
+    """Empty: every room."""
+    can: tuple[str, ...] = ("signal",)
+    expires: float | None = None
+    """Seconds since 1970; None: never."""
+
+
+class Tokens:
+    """The tokens that are good. `released` is the build date, in seconds since 1970.
+
+    A clock that says it is earlier than that has not been set yet (a drone without an RTC wakes up
+    in 1970): while it does, no token is judged by its expiry.
+    """
+
+    def __init__(self, grants: Iterable[Grant], released: float) -> None:
+        self._grants = {grant.id: grant for grant in grants}
+        self._released = released
+
+    def __len__(self) -> int:
+        return len(self._grants)
+
+    def check(self, token: str | None, wall_clock: float) -> Grant:
+        """The grant of a token; raises Rejection `unauthorized`."""
+        if not token:
+            raise Rejection("unauthorized", "this server wants a token")
+        found = _TOKEN.fullmatch(token)
+        grant = self._grants.get(found[1]) if found else None
+        # Compared even if there is no such id: the time must not tell which ids are there.
+        expected = grant.sha256 if grant else "0" * 64
+        same = hmac.compare_digest(digest(token), expected)
+        if grant is None or not same:
+            raise Rejection("unauthorized", "the token is not known here")
+        if grant.expires is not None and self._released <= wall_clock >= grant.expires:
+            raise Rejection("unauthorized", "the token has expired")
+        return grant
+
+    def admit(
+        self, hello: Hello, token: str | None, default_room: str, wall_clock: float
+    ) -> tuple[Hello, Grant]:
+        """Who a client is by its token, and what that allows; raises Rejection `unauthorized`."""
+        grant = self.check(token, wall_clock)
+        return bind(hello, grant, default_room), grant
+
+    def still_grants(self, grant: Grant) -> bool:
+        """Whether a grant that was given is still there and unchanged."""
+        return self._grants.get(grant.id) == grant
+
+
+def bind(hello: Hello, grant: Grant, default_room: str) -> Hello:
+    """What a client may call itself with this grant; raises Rejection `unauthorized`."""
+    if "signal" not in grant.can:
+        raise Rejection("unauthorized", "the token is not for signaling")
+    if _PROBE_ROOM.fullmatch(hello.room):
+        return hello
+    if hello.name not in (None, grant.name):
+        raise Rejection("unauthorized", "the token is for another name")
+    room = hello.room or (default_room if _allows(grant, default_room) else grant.rooms[0])
+    if not _allows(grant, room):
+        raise Rejection("unauthorized", "the token is not for this room")
+    return hello._replace(room=room, name=grant.name, role=grant.role or hello.role)
+
+
+def _allows(grant: Grant, room: str) -> bool:
+    return not grant.rooms or room in grant.rooms
+
+
+def digest(token: str) -> str:
+    """What the file holds of a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def new_token(randomness: bytes) -> tuple[str, str]:
+    """A token and its id, of ID_BYTES + SECRET_BYTES random bytes."""
+    token_id = base64.b32encode(randomness[:ID_BYTES]).decode().lower()
+    secret = base64.urlsafe_b64encode(randomness[ID_BYTES:]).decode().rstrip("=")
+    return f"hs_{token_id}_{secret}", token_id
+
+
+def file_line(token: str, token_id: str, name: str, role: str | None, rooms: Iterable[str]) -> str:
+    """The line for the tokens file."""
+    parts = [f"id: {token_id}", f'sha256: "{digest(token)}"', f'name: "{name}"']
+    if role:
+        parts.append(f"role: {json.dumps(role, ensure_ascii=False)}")
+    listed = ", ".join(f'"{room}"' for room in rooms)
+    if listed:
+        parts.append(f"rooms: [{listed}]")
+    return f"  - {{{', '.join(parts)}}}"
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+def _date(scalar: Scalar) -> float:
+    written = scalar.text.strip().replace("Z", "+00:00")
+    moment = datetime.fromisoformat(written)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+_NAME_WORDS = "1 to 64 characters of A-Z a-z 0-9 . _ -"
+_KINDS: dict[str, Kind] = {
+    "id": text("1 to 32 characters of a-z 0-9", r"[a-z0-9]{1,32}"),
+    "sha256": text("64 characters of 0-9 a-f, in quotes", r"[0-9a-f]{64}"),
+    "name": text(_NAME_WORDS, NAME.pattern),
+    "role": text("up to 64 characters", r".{1,64}"),
+    "rooms": ListOf(text(_NAME_WORDS, NAME.pattern), "a list of rooms", least=1),
+    "can": ListOf(one_of("signal", "status"), "a list of signal, status or both", least=1),
+    "expires": Single("a date like 2027-01-31 or 2027-01-31T12:00:00Z", _date),
+}
+_NEEDED = ("id", "sha256", "name")
+
+
+class _GrantKind:
+    """One token: a mapping."""
+
+    def read(self, node: Node, key: str, refusals: Refusals) -> Grant | None:
+        before = len(refusals.complaints)
+        found: dict[str, Any] = {
+            name: _KINDS[name].read(value, f"{key}.{name}", refusals)
+            for name, value in pairs(node, key, _KINDS, (), refusals)
+        }
+        missing = [name for name in _NEEDED if name not in found]
+        if missing and len(refusals.complaints) == before:
+            refusals.add(node.place, key, f"{key} has no {' and no '.join(missing)}")
+        return Grant(**found) if len(refusals.complaints) == before else None
+
+
+def parse_tokens(file: str, content: str, released: float) -> Tokens:
+    """The tokens of a file's text: `tokens:`, a list of mappings. Raises ConfigError."""
+    refusals = Refusals()
+    grants: list[Grant] = []
+    for _, node in pairs(read(file, content), "", ("tokens",), (), refusals):
+        if isinstance(node, Scalar) and node.empty:
+            continue
+        found = ListOf(_GrantKind(), "a list of tokens").read(node, "tokens", refusals)
+        if isinstance(found, tuple):
+            grants += [grant for grant in found if grant is not None]
+        _refuse_twins(node, refusals, grants)
+    if refusals.complaints:
+        raise ConfigError(refusals.complaints)
+    return Tokens(grants, released)
+
+
+def _refuse_twins(node: Node, refusals: Refusals, grants: list[Grant]) -> None:
+    ids = [grant.id for grant in grants]
+    for twin in sorted({one for one in ids if ids.count(one) > 1}):
+        refusals.add(node.place, "tokens", f"the id {twin} is there more than once")

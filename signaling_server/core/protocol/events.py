@@ -1,0 +1,212 @@
+"""What goes into the relay and what comes out of it.
+
+Events go in; commands and facts come out, in order. Commands are for the transport to carry out,
+facts are for logs, metrics and insight to note.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Sequence, Union
+
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.messages import Signal
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+class Joined(NamedTuple):
+    """A connection has said hello."""
+
+    sid: str
+    hello: Hello
+    address: str = ""
+    """Where it comes from, and how: for people to read."""
+    transport: str = ""
+    ice_servers: Sequence[dict[str, Any]] = ()
+    """What `welcome` hands out."""
+
+
+class Signalled(NamedTuple):
+    """A connection has sent a signal."""
+
+    sid: str
+    signal: Signal
+
+
+class Left(NamedTuple):
+    """A connection has ended: with a goodbye, or it broke."""
+
+    sid: str
+    reason: str
+    goodbye: bool
+
+
+class Reconfigured(NamedTuple):
+    """The configuration was read again."""
+
+    config: config.Config
+
+
+class Ticked(NamedTuple):
+    """`next_deadline()` has come."""
+
+
+Event = Union[Joined, Signalled, Left, Reconfigured, Ticked]
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+class Send(NamedTuple):
+    """Send an event of our own to a connection."""
+
+    sid: str
+    event: str
+    payload: dict[str, Any]
+
+
+class Forward(NamedTuple):
+    """Send a signal to a connection, with `from`, and with `seq` if that is not 0."""
+
+    sid: str
+    signal: Signal
+    sender: str
+    seq: int
+
+
+class Close(NamedTuple):
+    """Close a connection in the way that keeps its client away."""
+
+    sid: str
+    code: str
+
+
+# --- facts ----------------------------------------------------------------------------------------
+
+
+class Entered(NamedTuple):
+    """A peer is in its room."""
+
+    sid: str
+    peer_id: str
+    room: str
+    address: str
+    transport: str
+    rejoined: bool
+
+
+class Resumed(NamedTuple):
+    """A session came back; `missed` signals and events were sent (again)."""
+
+    sid: str
+    peer_id: str
+    room: str
+    address: str
+    transport: str
+    missed: int
+
+
+class Replaced(NamedTuple):
+    """A newer connection took a peer's name, or came back with its session."""
+
+    sid: str
+    peer_id: str
+    room: str
+    address: str
+    by_address: str
+
+
+class Broke(NamedTuple):
+    """A peer with a session lost its connection; it may come back within `window` seconds."""
+
+    sid: str
+    peer_id: str
+    room: str
+    reason: str
+    window: float
+
+
+class Departed(NamedTuple):
+    """A peer is out of its room."""
+
+    sid: str
+    peer_id: str
+    room: str
+    reason: str
+
+
+class Delivered(NamedTuple):
+    """A signal was accepted: written to `delivered` connections; `held` copies wait."""
+
+    sid: str
+    sender: str
+    room: str
+    signal: Signal
+    delivered: int
+    held: int
+
+
+class Released(NamedTuple):
+    """`signals` held signals went to a newcomer."""
+
+    sender: str
+    peer_id: str
+    room: str
+    signals: int
+
+
+class Expired(NamedTuple):
+    """`signals` held signals of a peer were dropped: nobody came in time."""
+
+    peer_id: str
+    room: str
+    signals: int
+
+
+class Crowded(NamedTuple):
+    """More peers than `rooms.expected_peers`; the oldest first."""
+
+    room: str
+    peer_ids: tuple[str, ...]
+    expected: int
+
+
+class Rejected(NamedTuple):
+    """A client was refused something; `sid` is empty where there is no connection yet."""
+
+    sid: str
+    peer_id: str
+    room: str
+    address: str
+    code: str
+    message: str
+
+
+class Disconnected(NamedTuple):
+    """A connection has ended after `seconds`, with `received` signals in and `sent` signals out."""
+
+    sid: str
+    peer_id: str
+    room: str
+    address: str
+    reason: str
+    seconds: float
+    received: int
+    sent: int
+
+
+Command = Union[Send, Forward, Close]
+Fact = Union[
+    Entered,
+    Resumed,
+    Replaced,
+    Broke,
+    Departed,
+    Delivered,
+    Released,
+    Expired,
+    Crowded,
+    Rejected,
+    Disconnected,
+]
+Output = Union[Command, Fact]

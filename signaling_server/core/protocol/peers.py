@@ -1,0 +1,143 @@
+"""Connections, peers and rooms.
+
+A connection (a Socket.IO sid) and a peer (an id in a room) are two things: a peer may change its
+connection, or be without one for a while. A peer's life:
+
+    joined ──> PRESENT ──goodbye──────────────────────────────> GONE
+                │   ^ └──break without a session──────────────> GONE
+    break with  │   │ └──taken over by a newcomer of its name─> GONE
+    a session   v   │ same session comes back in time
+               AWAY ┘───window over, or taken over────────────> GONE
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.hold import Hold
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.replay import Replay, session_hash
+
+
+class State(IntEnum):
+    """Where a peer is in its life."""
+
+    PRESENT = 1
+    """It has a connection."""
+    AWAY = 2
+    """Its connection broke; its session may come back until `away_until`."""
+    GONE = 3
+    """It is out of its room."""
+
+
+class Change(IntEnum):
+    """What moves a peer from one state to the next."""
+
+    BROKE = 1
+    RETURNED = 2
+    LEFT = 3
+    TAKEN_OVER = 4
+    EXPIRED = 5
+
+
+TRANSITIONS = {
+    (State.PRESENT, Change.BROKE): State.AWAY,
+    (State.PRESENT, Change.RETURNED): State.PRESENT,  # before its break was noticed
+    (State.PRESENT, Change.LEFT): State.GONE,
+    (State.PRESENT, Change.TAKEN_OVER): State.GONE,
+    (State.AWAY, Change.RETURNED): State.PRESENT,
+    (State.AWAY, Change.TAKEN_OVER): State.GONE,
+    (State.AWAY, Change.EXPIRED): State.GONE,
+}
+
+
+class Peer:
+    """One participant of a room."""
+
+    __slots__ = (
+        "address",
+        "away_until",
+        "contested",
+        "hold",
+        "name",
+        "peer_id",
+        "public_session",
+        "replay",
+        "role",
+        "room",
+        "session",
+        "sid",
+        "state",
+        "takeovers",
+        "transport",
+    )
+
+    def __init__(self, room: Room, joined: Joined, budget: Budget) -> None:
+        hello = joined.hello
+        self.room = room
+        self.sid = joined.sid
+        """Its connection; while AWAY the one that broke."""
+        self.address = joined.address
+        self.transport = joined.transport
+        self.name = hello.name
+        self.peer_id = hello.name or joined.sid
+        self.role = hello.role
+        self.session = hello.session
+        self.public_session = session_hash(hello.session) if hello.session else None
+        self.state = State.PRESENT
+        self.hold = Hold(budget)
+        self.replay = Replay(budget, hello.seen) if hello.session else None
+        self.away_until = 0.0
+        self.takeovers: tuple[float, ...] = ()
+        """When its name was taken over lately."""
+        self.contested = False
+        """Two machines use its name: it keeps the name while it lives."""
+
+    @property
+    def present(self) -> bool:
+        """Whether it has a connection."""
+        return self.state is State.PRESENT
+
+    def change(self, change: Change) -> None:
+        """Move to the next state; a KeyError here is a bug in the relay."""
+        self.state = TRANSITIONS[self.state, change]
+
+    def describe(self) -> dict[str, Any]:
+        """How others see it: {peer_id, name?, role?, session?}."""
+        known = {
+            "peer_id": self.peer_id,
+            "name": self.name,
+            "role": self.role,
+            "session": self.public_session,
+        }
+        return {key: value for key, value in known.items() if value is not None}
+
+
+class Room:
+    """The peers of a room, oldest first."""
+
+    __slots__ = ("name", "peers", "sessions")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.peers: dict[str, Peer] = {}
+        self.sessions: dict[tuple[str | None, str], Peer] = {}
+        """By (name, session key)."""
+
+    def add(self, peer: Peer) -> None:
+        """Enter a peer as the youngest."""
+        self.peers[peer.peer_id] = peer
+        if peer.session:
+            self.sessions[peer.name, peer.session] = peer
+
+    def remove(self, peer: Peer) -> None:
+        """Take a peer out."""
+        del self.peers[peer.peer_id]
+        if peer.session:
+            self.sessions.pop((peer.name, peer.session), None)
+
+    def others(self, peer: Peer) -> list[Peer]:
+        """Everyone but `peer`, oldest first."""
+        return [other for other in self.peers.values() if other is not peer]

@@ -1,0 +1,397 @@
+"""The relay: who is in which room, and what is sent to whom. All rules of the protocol stand here.
+
+`Relay.handle(event, now)` takes an event and returns what follows from it, in order: commands
+(`Send`, `Forward`, `Close`) that the transport must carry out in that order, and facts (all others)
+for logs, metrics and insight. A client's fault is raised as `Rejection`, and nothing has changed
+then. `next_deadline()` tells when `Ticked` is due. `now` is seconds on a monotonic clock.
+
+Wire format and semantics: docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.events import (
+    Broke,
+    Close,
+    Crowded,
+    Delivered,
+    Departed,
+    Entered,
+    Event,
+    Expired,
+    Forward,
+    Joined,
+    Left,
+    Output,
+    Reconfigured,
+    Released,
+    Replaced,
+    Resumed,
+    Send,
+    Signalled,
+    Ticked,
+)
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.protocol.peers import Change, Peer, Room, State
+from signaling_server.core.protocol.replay import Kept
+from signaling_server.errors import Rejection
+from signaling_server.version import VERSION
+
+SERVER = f"hawkeye-signaling/{VERSION}"
+"""How the server names itself in `welcome`."""
+MAX_TAKEOVERS = 3
+TAKEOVER_WINDOW = 30.0
+"""More than MAX_TAKEOVERS of one name in this many seconds: two machines use it."""
+
+
+class Relay:
+    """The state of all rooms. Does no I/O and never looks at a clock."""
+
+    def __init__(self, settings: config.Config) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.peers: dict[str, Peer] = {}
+        """The present peers by the sid of their connection."""
+        self.budget = Budget(settings.limits.memory_bytes)
+        self._due: dict[Peer, float] = {}
+        """Peers that are away or have held signals, and when something happens to them."""
+        self._deadline: float | None = None
+        self._reconfigured(Reconfigured(settings), 0.0)
+        self._handlers: dict[type, Callable[[Any, float], list[Output]]] = {
+            Joined: self._joined,
+            Signalled: self._signalled,
+            Left: self._left,
+            Reconfigured: self._reconfigured,
+            Ticked: self._ticked,
+        }
+
+    def handle(self, event: Event, now: float) -> list[Output]:
+        """What follows from an event, in order. Raises Rejection."""
+        return self._handlers[type(event)](event, now)
+
+    def next_deadline(self) -> float | None:
+        """When `Ticked` is due (early does no harm); None: not before another event."""
+        return self._deadline
+
+    # --- who may come in --------------------------------------------------------------------------
+
+    def admit(self, hello: Hello, now: float) -> None:
+        """Raise the Rejection that a client with this hello gets.
+
+        Nothing changes, but that a name which too many ask for is marked as contested.
+        """
+        room = self.rooms.get(hello.room)
+        if room is None:
+            if 0 < self._config.rooms.max_rooms <= len(self.rooms):
+                raise Rejection("server-full", f"the server has {len(self.rooms)} rooms already")
+            return
+        if _returning(room, hello):
+            return
+        holder = _holder(room, hello)
+        if holder is None:
+            if 0 < self._config.rooms.max_peers <= len(room.peers):
+                raise Rejection(
+                    "room-full", f"room {room.name} has {len(room.peers)} peers already"
+                )
+        elif holder.name != hello.name:
+            raise Rejection("invalid-name", f"{hello.name} is the id of an unnamed peer")
+        elif holder.present and (holder.contested or len(_recent(holder, now)) >= MAX_TAKEOVERS):
+            holder.contested = True
+            raise Rejection(
+                "name-in-use",
+                f"two machines use the name {hello.name}: the one that has it keeps it",
+                note=f"the one that has it is at {holder.address}",
+            )
+
+    def admit_early(self, hello: Hello, now: float) -> None:
+        """The same before the client told its session: refuse only what that cannot change."""
+        room = self.rooms.get(hello.room)
+        if room is None or all(name != hello.name for name, _ in room.sessions):
+            self.admit(hello, now)
+
+    def _joined(self, event: Joined, now: float) -> list[Output]:
+        hello = event.hello
+        self.admit(hello, now)
+        room = self.rooms.get(hello.room) or Room(hello.room)
+        returning = _returning(room, hello)
+        if returning:
+            return self._resume(returning, event, now)
+        peer = Peer(room, event, self.budget)
+        outputs: list[Output] = []
+        older = _holder(room, hello)
+        rejoined = older is not None and older.name is not None
+        if older is not None:
+            outputs += self._displace(older, event)
+            if rejoined:
+                peer.takeovers = _recent(older, now) + ((now,) if older.present else ())
+                self._remove(older, Change.TAKEN_OVER)
+            else:
+                outputs += self._depart(older, Change.TAKEN_OVER, "session-lost")
+        self.rooms[room.name] = room
+        room.add(peer)
+        self.peers[peer.sid] = peer
+        outputs.append(self._welcome(peer, event, resumed=False))
+        outputs += self._introduce(peer, rejoined, now)
+        return outputs
+
+    def _resume(self, peer: Peer, event: Joined, now: float) -> list[Output]:
+        assert peer.replay is not None
+        outputs = self._displace(peer, event)
+        peer.change(Change.RETURNED)
+        peer.sid, peer.address, peer.transport = event.sid, event.address, event.transport
+        self.peers[peer.sid] = peer
+        self._set_due(peer)
+        outputs.append(self._welcome(peer, event, resumed=True))
+        missed = peer.replay.resume(event.hello.seen, now)
+        for entry in missed:
+            if isinstance(entry, Kept):
+                outputs.append(Forward(peer.sid, entry.signal, entry.sender, entry.seq))
+            else:
+                outputs.append(Send(peer.sid, entry.event, entry.payload))
+        outputs.append(
+            Resumed(
+                peer.sid, peer.peer_id, peer.room.name, peer.address, peer.transport, len(missed)
+            )
+        )
+        return outputs
+
+    def _displace(self, peer: Peer, by: Joined) -> list[Output]:
+        """Close the connection that a peer has, for good: a newer one takes its place."""
+        if not peer.present:
+            return []
+        del self.peers[peer.sid]
+        message = "a newer connection uses this name or session"
+        return [
+            Send(peer.sid, "error", {"code": "replaced", "message": message}),
+            Close(peer.sid, "replaced"),
+            Replaced(peer.sid, peer.peer_id, peer.room.name, peer.address, by.address),
+        ]
+
+    def _welcome(self, peer: Peer, event: Joined, resumed: bool) -> Send:
+        payload = {
+            "peer_id": peer.peer_id,
+            "room": peer.room.name,
+            "peers": [other.describe() for other in peer.room.others(peer)],
+            "resumed": resumed,
+            "ice_servers": list(event.ice_servers),
+            "server": SERVER,
+        }
+        return Send(peer.sid, "welcome", payload)
+
+    def _introduce(self, newcomer: Peer, rejoined: bool, now: float) -> list[Output]:
+        """Tell newcomer and room of each other, and hand over what was held for the newcomer."""
+        room = newcomer.room
+        others = room.others(newcomer)
+        outputs: list[Output] = []
+        if self._config.rooms.announce == "everyone":
+            outputs += [Send(newcomer.sid, *_peer_joined(newcomer, other)) for other in others]
+        released: list[Output] = []
+        for other in others:
+            held = other.hold.take()
+            self._set_due(other)
+            event, payload = _peer_joined(other, newcomer)
+            if rejoined:
+                payload["rejoined"] = True
+            if held:
+                payload["held"] = len(held)
+                released += [self._forward(newcomer, other, signal, now) for signal in held]
+                released.append(Released(other.peer_id, newcomer.peer_id, room.name, len(held)))
+            outputs += self._tell(other, event, payload)
+        outputs += released
+        outputs.append(
+            Entered(
+                newcomer.sid,
+                newcomer.peer_id,
+                room.name,
+                newcomer.address,
+                newcomer.transport,
+                rejoined,
+            )
+        )
+        expected = self._config.rooms.expected_peers
+        if len(room.peers) > expected and not rejoined:
+            outputs.append(Crowded(room.name, tuple(room.peers), expected))
+        return outputs
+
+    # --- signals ----------------------------------------------------------------------------------
+
+    def route(self, sender: Peer, to: str | None) -> list[Peer]:
+        """The receivers of a signal, present and away, oldest first. Raises Rejection."""
+        if to is None:
+            return sender.room.others(sender)
+        receiver = sender.room.peers.get(to)
+        if receiver is None or receiver is sender:
+            raise Rejection("peer-not-found", f"no other peer {to[:64]} is in the room", to=to[:64])
+        return [receiver]
+
+    def _signalled(self, event: Signalled, now: float) -> list[Output]:
+        sid, signal = event
+        sender = self.peers.get(sid)
+        if sender is None:  # replaced a moment ago: what it says counts no more
+            return []
+        outputs: list[Output] = []
+        receivers = self.route(sender, signal.to)
+        held = 0
+        full: list[Peer] = []
+        for peer in receivers:
+            if peer.state is State.PRESENT:
+                outputs.append(self._forward(peer, sender, signal, now))
+            elif self._wait(peer, sender, signal, now):
+                held += 1
+            else:
+                full.append(peer)
+        delivered = len(outputs)
+        if not receivers and self._config.hold.enabled:
+            sender.hold.add(signal, self._config.hold, now)
+            self._set_due(sender)
+            held = 1
+        elif full:
+            self._refuse_copies(full, outputs, sender, accepted=delivered + held > 0)
+        outputs.append(Delivered(sid, sender.peer_id, sender.room.name, signal, delivered, held))
+        return outputs
+
+    def _forward(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> Forward:
+        replay = receiver.replay
+        if replay is None:
+            return Forward(receiver.sid, signal, sender.peer_id, 0)
+        seq = replay.sent(sender.peer_id, signal, self._config.resume, self._certain, now)
+        return Forward(receiver.sid, signal, sender.peer_id, seq)
+
+    def _wait(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
+        assert receiver.replay is not None
+        return receiver.replay.wait(sender.peer_id, signal, self._config.resume, now)
+
+    def _refuse_copies(
+        self, full: list[Peer], outputs: list[Output], sender: Peer, accepted: bool
+    ) -> None:
+        """Tell the sender of the copies that found no room; if all did, refuse the signal."""
+        for peer in full:
+            message = f"{peer.peer_id} is away, and as many signals wait for it as may"
+            rejection = Rejection("hold-full", message, to=peer.peer_id)
+            if not accepted:
+                raise rejection
+            outputs.append(Send(sender.sid, "error", rejection.payload()))
+
+    # --- leaving ----------------------------------------------------------------------------------
+
+    def _left(self, event: Left, now: float) -> list[Output]:
+        peer = self.peers.get(event.sid)
+        if peer is None:  # a ghost: its place was taken before
+            return []
+        del self.peers[event.sid]
+        window = self._config.resume.window
+        if event.goodbye or peer.replay is None or window == 0:
+            return self._depart(peer, Change.LEFT, event.reason)
+        peer.replay.settle(now - self._certain)
+        peer.change(Change.BROKE)
+        peer.away_until = now + window
+        self._set_due(peer)
+        return [Broke(event.sid, peer.peer_id, peer.room.name, event.reason, window)]
+
+    def _depart(self, peer: Peer, change: Change, reason: str) -> list[Output]:
+        self._remove(peer, change)
+        outputs: list[Output] = []
+        for other in peer.room.peers.values():
+            payload = {"peer_id": peer.peer_id, "reason": reason}
+            if peer.name:
+                payload["name"] = peer.name
+            outputs += self._tell(other, "peer_left", payload)
+        outputs.append(Departed(peer.sid, peer.peer_id, peer.room.name, reason))
+        return outputs
+
+    def _remove(self, peer: Peer, change: Change) -> None:
+        """Take a peer out of its room, and with it all that it left for others."""
+        peer.change(change)
+        room = peer.room
+        room.remove(peer)
+        peer.hold.clear()
+        if peer.replay:
+            peer.replay.clear()
+        for other in room.peers.values():
+            if other.replay:
+                other.replay.forget(peer.peer_id)
+        if not room.peers:
+            del self.rooms[room.name]
+        self._set_due(peer)
+
+    def _tell(self, peer: Peer, event: str, payload: dict[str, Any]) -> list[Output]:
+        """Send an event of our own to a peer, or keep it until the peer is back."""
+        if peer.state is State.PRESENT:
+            return [Send(peer.sid, event, payload)]
+        assert peer.replay is not None
+        peer.replay.tell(event, payload, self._config.resume)
+        return []
+
+    # --- time and configuration -------------------------------------------------------------------
+
+    def _set_due(self, peer: Peer) -> None:
+        """Note when something happens to a peer by time alone."""
+        due = peer.hold.next_deadline(self._config.hold.max_age)
+        if peer.state is State.AWAY and (due is None or peer.away_until < due):
+            due = peer.away_until
+        if due is None:
+            self._due.pop(peer, None)
+            return
+        self._due[peer] = due
+        if self._deadline is None or due < self._deadline:
+            self._deadline = due
+
+    def _ticked(self, event: Ticked, now: float) -> list[Output]:
+        outputs: list[Output] = []
+        for peer in self.peers.values():
+            if peer.replay is not None:  # what has surely arrived must not take the room of others
+                peer.replay.settle(now - self._certain)
+        for peer in [peer for peer, due in self._due.items() if due <= now]:
+            if peer.state is State.AWAY and peer.away_until <= now:
+                outputs += self._depart(peer, Change.EXPIRED, "connection-lost")
+                continue
+            count = peer.hold.expire(self._config.hold.max_age, now)
+            self._set_due(peer)
+            message = f"{count} held signals dropped: nobody joined in time"
+            error = {"code": "expired", "message": message, "count": count}
+            outputs += self._tell(peer, "error", error)
+            outputs.append(Expired(peer.peer_id, peer.room.name, count))
+        self._deadline = min(self._due.values(), default=None)
+        return outputs
+
+    def _reconfigured(self, event: Reconfigured, now: float) -> list[Output]:
+        self._config = event.config
+        limits = event.config.limits
+        self.budget.total = limits.memory_bytes
+        self.budget.share = limits.memory_bytes // limits.connections
+        socketio = event.config.socketio
+        # A PING goes out every ping_interval and must be answered within ping_timeout, which
+        # engine.io checks once in a ping_timeout: a connection that lives longer has delivered.
+        self._certain = socketio.ping_interval + 3 * socketio.ping_timeout
+        for peer in list(self._due):
+            self._set_due(peer)
+        return []
+
+
+def _returning(room: Room, hello: Hello) -> Peer | None:
+    """The peer whose session comes back, if nothing that it missed is lost."""
+    peer = room.sessions.get((hello.name, hello.session)) if hello.session else None
+    if peer is None or peer.replay is None or not peer.replay.can_resume(hello.seen):
+        return None
+    return peer
+
+
+def _holder(room: Room, hello: Hello) -> Peer | None:
+    """The peer whose place a newcomer takes: by its name, or by its session if it has no name."""
+    if hello.name:
+        return room.peers.get(hello.name)
+    return room.sessions.get((None, hello.session or ""))
+
+
+def _recent(peer: Peer, now: float) -> tuple[float, ...]:
+    return tuple(at for at in peer.takeovers if now - at < TAKEOVER_WINDOW)
+
+
+def _peer_joined(receiver: Peer, who: Peer) -> tuple[str, dict[str, Any]]:
+    """The `peer_joined` that tells `receiver` of `who`."""
+    # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
+    return "peer_joined", {**who.describe(), "polite": receiver.peer_id < who.peer_id}

@@ -1,0 +1,1 @@
+"""What is said about the server: metrics, the status report, the line for systemd."""

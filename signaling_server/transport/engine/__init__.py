@@ -1,0 +1,1 @@
+"""The seam: all that names engineio or socketio, or a private part of a library."""

@@ -1,0 +1,156 @@
+"""What is on its way out to one connection: in order, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from engineio import packet
+
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.limits import Budget, memory_of
+
+BATCH = 16
+"""Packets in one answer to a poll: the Python client drops its connection on more."""
+BATCH_BYTES = 262144
+"""Bytes in a batch after which no more packet is taken."""
+LAST_WORDS = 1.0
+"""Seconds that a client which polls has to fetch what was said to it last."""
+OVERHEAD = 256
+"""Bytes that a packet costs beside its text."""
+
+
+class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
+    """engine.io's queue of packets to write, which counts the bytes it holds.
+
+    engine.io takes a batch with one `get` and as many `get_nowait` as there are packets. What it
+    took counts to the budget until it asks for more: it has written it then.
+    """
+
+    high_water: ClassVar[int] = 0
+    """Most packets that ever waited in one queue."""
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__()
+        self.bytes = 0
+        self.dropped = False
+        self.poll: Any = None
+        """The GET that is being answered with what was taken."""
+        self._budget = budget
+        self._batch = 0
+        self._in_batch = 0
+        self._waited_for = False
+        self._ended = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits, and whoever writes has written everything and waits for more."""
+        return self._waited_for and self.empty()
+
+    async def get(self) -> Any:
+        """The first packet of a batch."""
+        self._budget.give(self._in_batch)
+        self._batch = self._in_batch = 0
+        self._waited_for = True
+        try:
+            return await super().get()
+        finally:
+            self._waited_for = False
+
+    def get_nowait(self) -> Any:
+        """The next one; raises QueueEmpty if there is none, or no room for it in the batch."""
+        if self._batch == BATCH or self._in_batch >= BATCH_BYTES:
+            raise asyncio.QueueEmpty
+        item = super().get_nowait()
+        self._batch += 1
+        return item
+
+    async def join(self) -> None:
+        """Wait until all is written; when the connection has ended, for a while only.
+
+        What nobody fetches any more would keep a task of engine.io for ever.
+        """
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(super().join(), LAST_WORDS if self._ended else None)
+
+    def drop(self) -> None:
+        """The connection is aborted: let go of what waits now, and take no more.
+
+        Its end comes a turn of the loop later, and in one turn the memory of all can be used up.
+        """
+        self.dropped = True
+        self._queue.clear()  # type: ignore[attr-defined]
+        self._budget.give(self.bytes)
+        self.bytes = 0
+
+    def abandon(self) -> None:
+        """The connection has ended: what engine.io still says to it counts no more."""
+        self.drop()
+        self._ended = True
+        self._budget.give(self._in_batch)
+        self._budget = Budget(0)
+
+    def _put(self, item: Any) -> None:
+        size = _size(item)
+        self.bytes += size
+        self._budget.charge(size)
+        super()._put(item)
+        SendQueue.high_water = max(SendQueue.high_water, self.qsize())
+
+    def _get(self) -> Any:
+        item = super()._get()
+        size = _size(item)
+        self.bytes -= size
+        self._in_batch += size
+        return item
+
+
+def _size(item: Any) -> int:
+    data = getattr(item, "data", None)
+    return cost(data) if isinstance(data, str) else 0
+
+
+def cost(text: str) -> int:
+    """Bytes that a packet with this text counts."""
+    return OVERHEAD + memory_of(text)
+
+
+class Outbox:
+    """Texts (Socket.IO packets) for one connection.
+
+    It is corked until the CONNECT answer is on its way: nothing may overtake that.
+    """
+
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
+        self._corked: list[str] | None = []
+
+    def send(self, text: str) -> bool:
+        """Write a packet, or queue it; True if it has to wait."""
+        socket = self._socket
+        if self._corked is not None:
+            self._corked.append(text)
+            return True
+        if socket.upgraded and socket.websocket and socket.websocket.write(text):
+            return False
+        if not (socket.closed or socket.queue.dropped):
+            socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
+        return True
+
+    def uncork(self) -> None:
+        """The CONNECT answer is queued: let everything else follow."""
+        corked, self._corked = self._corked or [], None
+        for text in corked:
+            self.send(text)
+
+    def over(self, limits: config.Limits, budget: Budget) -> bool:
+        """Whether more waits than may, because the client does not read."""
+        messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
+        if self._corked:
+            messages, size = len(self._corked), sum(map(cost, self._corked))
+        return messages > 0 and (
+            messages > limits.send_queue_messages
+            or size > limits.send_queue_bytes
+            or budget.exceeded_by(size)
+        )

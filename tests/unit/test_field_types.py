@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import pytest
+
+from signaling_server.core.config import yaml_tree
+from signaling_server.core.config.field_types import (
+    ENDPOINT,
+    FILE,
+    HOST,
+    ORIGINS,
+    ROOM,
+    TRANSPORTS,
+    Kind,
+    Refusals,
+    number,
+    one_of,
+    pairs,
+    text,
+    truth,
+    whole,
+    yaml_meaning,
+)
+
+
+def reading(kind: Kind, yaml: str) -> object:
+    """What `kind` reads, or else the complaint."""
+    node = yaml_tree.read("f.yaml", f"[{yaml}]")
+    assert isinstance(node, yaml_tree.Sequence)
+    refusals = Refusals()
+    value = kind.read(node.items[0] if node.items else EMPTY, "key", refusals)
+    if not refusals.complaints:
+        return value
+    assert refusals.keys == {"key"}
+    return "\n".join(complaint.text for complaint in refusals.complaints)
+
+
+EMPTY = yaml_tree.Scalar(yaml_tree.Place("f.yaml", 1, 1), "", quoted=False)
+PORT = "key is {}, but must be a whole number from 0 to 65535{}"
+
+
+@pytest.mark.parametrize(("yaml", "value"), [("0", 0), ("8080", 8080), ("+5", 5), ("65535", 65535)])
+def test_whole_numbers(yaml: str, value: int) -> None:
+    read = reading(whole(0, 65535), yaml)
+    assert read == value
+    assert type(read) is int
+
+
+@pytest.mark.parametrize(
+    ("yaml", "shown", "advice"),
+    [
+        ("65536", "65536", ""),
+        ("-1", "-1", ""),
+        ("9" * 70, "9" * 60 + "...", ""),
+        ("80.0", "80.0", ""),
+        ("1e3", "1e3", ""),
+        ('"80"', '"80"', "; remove the quotes"),
+        ('"x"', '"x"', ""),
+        ("x", "x", ""),
+        ("", "empty", ""),
+        ("~", "~", "; YAML reads it as nothing"),
+        ("010", "010", "; YAML reads it as a number in base 8"),
+        ("0x1F", "0x1F", "; YAML reads it as a number in base 2, 8 or 16"),
+        ("12:30:45", "12:30:45", "; YAML reads it as a number in base 60"),
+        ("yes", "yes", "; YAML reads it as true or false"),
+        ("Off", "Off", "; YAML reads it as true or false"),
+        (".nan", ".nan", "; YAML reads it as infinity or no number at all"),
+        ("2024-01-01", "2024-01-01", "; YAML reads it as a date"),
+        ("[1]", "a list", ""),
+        ("[]", "an empty list", ""),
+        ("{a: 1}", "a mapping", ""),
+        ('"a\\nb\\ud800"', '"a\\nb\\ud800"', ""),
+        ("a\u00adb", '"a\\u00adb"', ""),
+    ],
+)
+def test_what_is_no_whole_number(yaml: str, shown: str, advice: str) -> None:
+    assert reading(whole(0, 65535), yaml) == PORT.format(shown, advice)
+
+
+def test_reason_for_a_limit_is_told() -> None:
+    kind = whole(1, 9, why="Engine.IO cuts off fractions")
+    told = "key is {}, but must be a whole number from 1 to 9{}; Engine.IO cuts off fractions"
+    assert reading(kind, "2.5") == told.format("2.5", "")
+    assert reading(kind, "'2'") == told.format('"2"', "; remove the quotes")
+    assert reading(kind, "[2]") == told.format("a list", "")
+
+
+def test_a_single_number_is_allowed_by_its_name() -> None:
+    assert reading(whole(1, 1), "2") == "key is 2, but must be 1"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "value"), [("0.1", 0.1), ("1", 1.0), ("2.50", 2.5), ("1e1", 10.0), ("60", 60.0)]
+)
+def test_numbers(yaml: str, value: float) -> None:
+    read = reading(number(0.1, 60), yaml)
+    assert read == value
+    assert type(read) is float
+
+
+@pytest.mark.parametrize(
+    ("yaml", "shown", "advice"),
+    [
+        ("0", "0", ""),
+        ("60.1", "60.1", ""),
+        ("1e999", "1e999", ""),
+        ("-1e999", "-1e999", ""),
+        ("'1'", '"1"', "; remove the quotes"),
+        ("'1s'", '"1s"', ""),
+        ("1s", "1s", ""),
+        ("1:30", "1:30", "; YAML reads it as a number in base 60"),
+        ("010.5", "010.5", ""),
+    ],
+)
+def test_what_is_no_number(yaml: str, shown: str, advice: str) -> None:
+    told = f"key is {shown}, but must be a number from 0.1 to 60{advice}"
+    assert reading(number(0.1, 60), yaml) == told
+
+
+def test_large_limits_of_numbers_are_written_out() -> None:
+    assert str(reading(number(0, 10**6), "x")).endswith("from 0 to 1000000")
+
+
+@pytest.mark.parametrize(
+    ("yaml", "value"),
+    [("true", True), ("Yes", True), ("ON", True), ("false", False), ("no", False), ("off", False)],
+)
+def test_truths(yaml: str, value: bool) -> None:
+    assert reading(truth(), yaml) is value
+
+
+@pytest.mark.parametrize(
+    ("yaml", "told"),
+    [
+        ("1", "key is 1, but must be true or false"),
+        ("y", "key is y, but must be true or false; YAML reads it as true or false"),
+        ("'true'", 'key is "true", but must be true or false; remove the quotes'),
+    ],
+)
+def test_what_is_no_truth(yaml: str, told: str) -> None:
+    assert reading(truth(), yaml) == told
+
+
+def test_one_of_a_few_words() -> None:
+    kind = one_of("debug", "info", "error")
+    assert reading(kind, "info") == "info"
+    assert reading(kind, "'info'") == "info"
+    assert reading(kind, "INFO") == "key is INFO, but must be debug, info or error"
+    assert reading(kind, "3") == "key is 3, but must be debug, info or error"
+
+
+@pytest.mark.parametrize("yaml", ["drone-1", "'drone-1'", '"42"', "'no'", "1.2.3.4", "e1", "1e"])
+def test_text(yaml: str) -> None:
+    assert reading(text("a word"), yaml) == yaml.strip("'\"")
+
+
+@pytest.mark.parametrize(
+    ("yaml", "advice"),
+    [
+        ("42", "; YAML reads it as a number: put it in quotes"),
+        ("1.5", "; YAML reads it as a number: put it in quotes"),
+        ("1_000", "; YAML reads it as a number: put it in quotes"),
+        ("010", "; YAML reads it as a number in base 8: put it in quotes"),
+        ("12:30:45", "; YAML reads it as a number in base 60: put it in quotes"),
+        ("no", "; YAML reads it as true or false: put it in quotes"),
+        ("null", "; YAML reads it as nothing: put it in quotes"),
+        ("2024-01-01", "; YAML reads it as a date: put it in quotes"),
+        ("a\u2028b", ""),
+    ],
+)
+def test_words_that_yaml_does_not_read_as_text(yaml: str, advice: str) -> None:
+    assert str(reading(text("a word"), yaml)).endswith(f", but must be a word{advice}")
+
+
+@pytest.mark.parametrize("yaml", ["''", "", '"a\\nb"', '"\\0"', '"\\ud800"', "[a]"])
+def test_what_is_no_text(yaml: str) -> None:
+    assert str(reading(text("a word"), yaml)).endswith(", but must be a word")
+
+
+def test_secrets_are_never_shown() -> None:
+    told = reading(text("a word", secret=True), "31337")
+    assert told == (
+        "key is not shown here, but must be a word; YAML reads it as a number: put it in quotes"
+    )
+
+
+def test_files_may_be_null() -> None:
+    assert reading(FILE, "/etc/key.pem") == "/etc/key.pem"
+    assert reading(FILE, "null") is None
+    assert reading(FILE, "") is None
+    assert reading(FILE, "[]") == "key is an empty list, but must be the path of a file, or null"
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "::1", "fe80::1%eth0", "localhost", "a-b.example", "::ffff:1.2.3.4"]
+)
+def test_hosts(host: str) -> None:
+    assert reading(HOST, f'"{host}"') == host
+
+
+@pytest.mark.parametrize("host", ["", "[::1]", "1.2.3.4:80", "http://a", "a b", "ab:80", "a/b"])
+def test_what_is_no_host(host: str) -> None:
+    assert "must be an IP address or a host name" in str(reading(HOST, f'"{host}"'))
+
+
+@pytest.mark.parametrize(("room", "good"), [("a", 1), ("x" * 64, 1), ("x" * 65, 0), ("a b", 0)])
+def test_rooms(room: str, good: bool) -> None:
+    assert (reading(ROOM, f'"{room}"') == room) is bool(good)
+
+
+@pytest.mark.parametrize(
+    ("path", "good"), [("/socket.io", 1), ("/a/b", 1), ("/", 0), ("a", 0), ("/a/", 0), ("/a?b", 0)]
+)
+def test_endpoints(path: str, good: bool) -> None:
+    assert (reading(ENDPOINT, f'"{path}"') == path) is bool(good)
+
+
+def test_transports() -> None:
+    assert reading(TRANSPORTS, "[polling]") == ("polling",)
+    assert reading(TRANSPORTS, "[websocket, polling]") == ("websocket", "polling")
+    told = "key is {}, but must be a list of websocket, polling or both"
+    assert reading(TRANSPORTS, "[]") == told.format("an empty list")
+    assert reading(TRANSPORTS, "polling") == told.format("polling")
+    assert reading(TRANSPORTS, "[polling, sms, no]") == (
+        "key[1] is sms, but must be websocket or polling\n"
+        "key[2] is no, but must be websocket or polling; YAML reads it as true or false"
+    )
+
+
+def test_origins() -> None:
+    assert reading(ORIGINS, '"*"') == "*"
+    listed = "[http://a, 'https://b:8443', capacitor://localhost]"
+    assert reading(ORIGINS, listed) == ("http://a", "https://b:8443", "capacitor://localhost")
+    told = 'key is {}, but must be "*" for any origin, or a list of one or more'
+    assert reading(ORIGINS, "[]") == told.format("an empty list")
+    assert reading(ORIGINS, "https://a") == told.format("https://a")
+    for wrong in ("'*'", "https://a/", "a", "https://a b"):
+        assert "key[0] is " in str(reading(ORIGINS, f"[{wrong}]"))
+
+
+def words_of(yaml: str) -> tuple[list[str], list[str]]:
+    """The known pairs of a mapping, and the complaints."""
+    refusals = Refusals()
+    node = yaml_tree.read("f.yaml", yaml)
+    found = pairs(node, "listen", ("host", "port"), ("listen.port", "turn.ttl"), refusals)
+    names = [name for name, _ in found]
+    assert refusals.keys <= {"listen"}
+    return names, [str(complaint) for complaint in refusals.complaints]
+
+
+def test_pairs_of_a_mapping() -> None:
+    assert words_of("port: 1\nhost: a") == (["port", "host"], [])
+
+
+@pytest.mark.parametrize("yaml", ["", "null", "# nothing"])
+def test_nothing_is_an_empty_mapping(yaml: str) -> None:
+    assert words_of(yaml) == ([], [])
+
+
+@pytest.mark.parametrize(("yaml", "shown"), [("[a]", "a list"), ("a", "a"), ("''", '""')])
+def test_what_is_no_mapping(yaml: str, shown: str) -> None:
+    told = f"f.yaml:1:1: listen is {shown}, but must be a mapping of host, port"
+    assert words_of(yaml) == ([], [told])
+
+
+def test_a_file_that_is_no_mapping() -> None:
+    refusals = Refusals()
+    assert list(pairs(yaml_tree.read("f.yaml", "a"), "", ("host",), (), refusals)) == []
+    assert refusals.complaints[0].text == "the file is a, but must be a mapping of host"
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("prot", "did you mean port?"),
+        ("PORT", "did you mean port?"),
+        ("ttl", "did you mean turn.ttl?"),
+        ("colour", "known are host, port"),
+        ("'12'", "known are host, port"),
+    ],
+)
+def test_unknown_keys(key: str, advice: str) -> None:
+    shown = key.replace("'", '"')
+    told = f"f.yaml:2:1: unknown key {shown}; {advice}"
+    assert words_of(f"host: a\n{key}: 1") == (["host"], [told])
+
+
+def test_duplicate_keys_name_the_first_line() -> None:
+    names, complaints = words_of("port: 1\nhost: a\nport: 2\nport: 3")
+    assert names == ["port", "host", "port", "port"]
+    assert complaints == [
+        "f.yaml:3:1: duplicate key port: it is in line 1 already",
+        "f.yaml:4:1: duplicate key port: it is in line 1 already",
+    ]
+
+
+def test_keys_are_words() -> None:
+    assert words_of("? [a]\n: 1\nport: 2") == (
+        ["port"],
+        ["f.yaml:1:3: a key is a list, but must be one word"],
+    )
+
+
+@pytest.mark.parametrize(
+    "word", ["default", "/etc/x", "a:b", "0.0.0.0", "1s", "nope", "-", "1.2.3"]
+)
+def test_words_that_yaml_reads_as_they_are(word: str) -> None:
+    assert yaml_meaning(word) == ""

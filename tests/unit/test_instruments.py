@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Callable
+
+import pytest
+
+from signaling_server import instruments as observers
+from signaling_server.core.protocol.events import Delivered, Entered
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.instruments import Observers
+
+PATIENCE = 10.0
+
+
+def entered(name: str) -> Entered:
+    return Entered(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False)
+
+
+def offer(to: str | None = "gcom") -> Delivered:
+    body = '{"type":"offer","data":{"type":"offer","sdp":"v=0"}'
+    return Delivered("sid-node", "node", "room", Signal("offer", to, 60, body), 1, 0)
+
+
+class Calls:
+    """The calls of a method, which go on to where they went; a test can wait for them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+        self.count = 0
+        self._called = asyncio.Event()
+        real: Callable[..., Any] = getattr(owner, name)
+
+        def call(*arguments: Any) -> Any:
+            answer = real(*arguments)
+            self.count += 1
+            self._called.set()
+            return answer
+
+        monkeypatch.setattr(owner, name, call)
+
+    async def until(self, count: int) -> None:
+        """Wait until there were so many."""
+        while self.count < count:
+            self._called.clear()
+            await asyncio.wait_for(self._called.wait(), PATIENCE)
+
+
+def run(test: Callable[[Observers], Any]) -> None:
+    """Run a test in a loop; what it observes ends with it."""
+
+    async def go() -> None:
+        made = Observers()
+        try:
+            await test(made)
+        finally:
+            made.cancel()
+
+    asyncio.run(go())
+
+
+def timers() -> list[asyncio.TimerHandle]:
+    """What the loop will do later."""
+    loop: Any = asyncio.get_running_loop()
+    return [timer for timer in loop._scheduled if not timer.cancelled()]
+
+
+def test_fact_is_counted_told_and_looked_at(caplog: pytest.LogCaptureFixture) -> None:
+    async def look(made: Observers) -> None:
+        with caplog.at_level("INFO"):
+            made.note(entered("node"))
+            made.note(offer(None))
+        assert made.metrics.signals == {"offer": 1}
+        assert made.metrics.last_signal == pytest.approx(time.monotonic(), abs=PATIENCE)
+        assert len(caplog.messages) == 2
+        assert "node joined from 10.0.0.1" in made.insight.events(time.monotonic())[0]["text"]
+
+    run(look)
+
+
+def test_who_joins_sets_no_timer() -> None:
+    async def look(made: Observers) -> None:
+        made.note(entered("node"))
+        assert timers() == []
+
+    run(look)
+
+
+def test_signals_are_read_a_little_later_by_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observers, "DIGEST_SECONDS", 0.01)
+
+    async def look(made: Observers) -> None:
+        digests = Calls(monkeypatch, made.insight, "digest")
+        for name in ("node", "gcom"):
+            made.note(entered(name))
+        for _ in range(3):
+            made.note(offer())
+        assert (digests.count, len(timers())) == (0, 1)
+        await digests.until(1)
+        assert not made.insight.pending
+        assert timers() == [], "with nothing to read it does not wake up"
+        made.note(offer())
+        await digests.until(2)
+
+    run(look)
+
+
+def test_what_is_not_read_at_once_is_read_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observers, "DIGEST_SECONDS", 0.01)
+    monkeypatch.setattr(
+        "signaling_server.core.insight.insight.DIGEST_BYTES", 1
+    )  # one signal at a time
+
+    async def look(made: Observers) -> None:
+        digests = Calls(monkeypatch, made.insight, "digest")
+        for name in ("node", "gcom"):
+            made.note(entered(name))
+        for _ in range(3):
+            made.note(offer())
+        await digests.until(3)
+        assert not made.insight.pending
+
+    run(look)
+
+
+def test_peer_that_talks_a_lot_is_summed_up_in_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def look(made: Observers) -> None:
+        with caplog.at_level("INFO"):
+            sums = Calls(monkeypatch, made._narrator, "tell_sums")
+            for _ in range(50):
+                made.note(offer())
+            lines = len(caplog.messages)
+            assert lines < 50
+            await sums.until(1)
+            while made._sums is not None:  # until it has nothing to sum up any more
+                await sums.until(sums.count + 1)
+            assert len(caplog.messages) > lines
+
+    run(look)
+
+
+def test_report_comes_after_the_signals_before_it() -> None:
+    async def look(made: Observers) -> None:
+        for name in ("node", "gcom"):
+            made.note(entered(name))
+        made.note(offer())
+        made.report("room", "gcom", Report("failed", {}))
+        texts = [event["text"] for event in made.insight.events(time.monotonic())]
+        assert texts[:2] == ["gcom reports: failed", "node sent an offer to gcom"]
+
+    run(look)
+
+
+def test_cancelled_it_wakes_up_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    async def look(made: Observers) -> None:
+        with caplog.at_level("INFO"):
+            for name in ("node", "gcom"):
+                made.note(entered(name))
+            for _ in range(50):
+                made.note(offer())
+        assert len(timers()) == 2
+        made.cancel()
+        assert timers() == []
+
+    run(look)

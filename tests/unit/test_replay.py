@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from signaling_server.core.config import schema as config
+from signaling_server.core.protocol.hold import OVERHEAD
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.protocol.replay import Kept, Replay, Told, session_hash
+
+LIMITS = config.Resume(window=30.0, max_messages=3, max_bytes=3000)
+CERTAIN = 40.0
+
+
+def signal(size: int = 100) -> Signal:
+    return Signal("ice-candidate", None, size, "{")
+
+
+def sent(replay: Replay, now: float = 0.0, size: int = 100, sender: str = "node") -> int:
+    return replay.sent(sender, signal(size), LIMITS, CERTAIN, now)
+
+
+def wait(replay: Replay, size: int = 100, sender: str = "node") -> bool:
+    return replay.wait(sender, signal(size), LIMITS, 0.0)
+
+
+def numbers(entries: list[Kept | Told]) -> list[int]:
+    return [entry.seq for entry in entries]
+
+
+def test_hash_tells_sessions_apart_and_not_what_they_are() -> None:
+    assert session_hash("key") == session_hash("key") == "4b80490258cf782fcd7abf4c76c0f949"
+    assert session_hash("key") != session_hash("kez")
+    assert len(session_hash("\ud800")) == 32
+
+
+def test_signals_are_numbered_from_1_or_from_what_was_seen() -> None:
+    assert [sent(replay) for replay in (Replay(Budget(10_000)), Replay(Budget(10_000), 7))] == [
+        1,
+        8,
+    ]
+
+
+def test_what_came_after_is_sent_again_and_stays_kept() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    for _ in range(3):
+        sent(replay)
+    assert numbers(replay.resume(1, 50.0)) == [2, 3]
+    assert budget.used == 2 * (100 + OVERHEAD)
+    sent(replay, now=90.0)  # counts from the return on: not yet certain
+    assert numbers(replay.resume(1, 90.0)) == [2, 3, 4]
+
+
+def test_what_has_surely_arrived_is_dropped_and_no_loss() -> None:
+    replay = Replay(Budget(10_000))
+    sent(replay, now=0.0)
+    sent(replay, now=40.0)
+    assert len(replay) == 2
+    sent(replay, now=40.1)
+    assert len(replay) == 2
+    assert replay.can_resume(0)
+
+
+def test_oldest_makes_room_and_is_a_gap() -> None:
+    replay = Replay(Budget(10_000))
+    for _ in range(4):
+        sent(replay)
+    assert len(replay) == 3
+    assert [replay.can_resume(seen) for seen in (0, 1, 4, 5)] == [False, True, True, False]
+
+
+def test_bytes_make_room_too() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    for _ in range(3):
+        sent(replay, size=1244)  # 1500 with what it costs beside
+    assert len(replay) == 2
+    assert budget.used == 3000
+
+
+def test_signal_that_finds_no_memory_is_a_gap_once_it_is_needed() -> None:
+    replay = Replay(Budget(500))
+    sent(replay)
+    assert sent(replay) == 2
+    assert len(replay) == 1
+    assert [replay.can_resume(seen) for seen in (1, 2)] == [False, True]
+
+
+def test_signal_for_one_that_is_away_waits_or_is_refused() -> None:
+    replay = Replay(Budget(10_000))
+    assert [wait(replay) for _ in range(4)] == [True, True, True, False]
+    assert replay.seq == 3
+    assert numbers(replay.resume(0, 0.0)) == [1, 2, 3]
+
+
+def test_events_are_told_once_and_in_order() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    sent(replay)
+    replay.tell("peer_left", {"peer_id": "node"}, LIMITS)
+    wait(replay)
+    assert numbers(replay.resume(1, 0.0)) == [0, 2]
+    assert budget.used == 100 + OVERHEAD
+    assert numbers(replay.resume(0, 0.0)) == [2]
+
+
+def test_event_without_room_takes_what_it_contradicts_with_it() -> None:
+    replay = Replay(Budget(10_000))
+    replay.tell("peer_joined", {"peer_id": "a"}, LIMITS)
+    replay.tell("peer_joined", {"peer_id": "b"}, LIMITS)
+    wait(replay)
+    replay.tell("peer_left", {"peer_id": "a"}, LIMITS)
+    told = [entry.payload["peer_id"] for entry in replay.resume(0, 0.0) if isinstance(entry, Told)]
+    assert told == ["b"]
+    assert len(replay) == 1
+
+
+def test_what_a_sender_left_is_forgotten_with_it_and_is_no_gap() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    sent(replay, sender="node")
+    sent(replay, sender="gcom")
+    replay.tell("peer_left", {"peer_id": "node"}, LIMITS)
+    replay.forget("node")
+    assert budget.used == 100 + 2 * OVERHEAD
+    assert replay.can_resume(0)
+    assert numbers(replay.resume(0, 0.0)) == [2, 0]
+    replay.clear()
+    assert (len(replay), budget.used) == (0, 0)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from scenarios.scene import Scene
+from signaling_server.core.insight.insight import Insight
+from signaling_server.core.protocol.events import Delivered, Rejected
+from signaling_server.core.reporting.metrics import Metrics
+from signaling_server.core.reporting.status_report import overview
+
+
+def seen(scene: Scene) -> dict:  # type: ignore[type-arg]
+    metrics, insight = Metrics(), Insight()
+    for fact in scene.facts:
+        metrics.note(fact, scene.now)  # type: ignore[arg-type]
+        insight.note(fact, scene.now)  # type: ignore[arg-type]
+    insight.digest(scene.now)
+    return overview(scene.relay, metrics, insight, "1.2.3", 61.26, ["a warning"], scene.now + 2)
+
+
+def test_server_that_nobody_uses() -> None:
+    assert seen(Scene()) == {
+        "server": {"version": "1.2.3", "uptime_seconds": 61.3, "warnings": ["a warning"]},
+        "counters": {
+            "signals": 0,
+            "delivered": 0,
+            "held": 0,
+            "expired": 0,
+            "rejected": 0,
+            "takeovers": 0,
+            "resumes": 0,
+        },
+        "rooms": [],
+        "events": [],
+    }
+
+
+def test_pair_tells_the_stages_that_have_come() -> None:
+    scene = Scene()
+    scene.join("n", name="node", role="streaming-node")
+    scene.join("g", name="gcom", session="key")
+    scene.say("n", "offer", to="gcom")
+    found = seen(scene)
+    (room,) = found["rooms"]
+    assert [peer["peer_id"] for peer in room["peers"]] == ["node", "gcom"]
+    assert room["peers"][0] == {
+        "peer_id": "node",
+        "name": "node",
+        "role": "streaming-node",
+        "address": "address-of-n",
+        "transport": "websocket",
+        "state": "present",
+        "connected_seconds": 2.0,
+    }
+    (pair,) = room["pairs"]
+    stages = [(stage["stage"], stage["by"], stage["seconds_ago"]) for stage in pair["stages"]]
+    assert stages == [("both-here", None, 2.0), ("offer", "node", 2.0)]
+    assert found["counters"]["signals"] == found["counters"]["delivered"] == 1
+    assert found["events"][0]["text"] == "node sent an offer to gcom"
+
+
+def test_peer_that_is_away_is_told_as_such() -> None:
+    scene = Scene()
+    scene.join("g", name="gcom", session="key")
+    scene.lose("g")
+    assert seen(scene)["rooms"][0]["peers"][0]["state"] == "away"
+
+
+def test_event_that_came_often_is_one_line() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    scene.facts += [Rejected("n", "node", "default", "a", "too-large", "too large")] * 3
+    assert seen(scene)["events"][0]["text"].endswith("(3 times)")
+
+
+def test_room_that_insight_does_not_know_has_its_peers_all_the_same() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    scene.facts.clear()
+    (room,) = seen(scene)["rooms"]
+    assert [peer["connected_seconds"] for peer in room["peers"]] == [0.0]
+    assert (room["pairs"], room["diagnosis"]) == ([], [])
+
+
+def test_no_body_of_a_signal_is_shown() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    delivered = scene.say("n", "offer", secret="a=ice-pwd:planted")
+    assert isinstance(delivered, Delivered)
+    scene.facts.append(delivered._replace(signal=replace_body(delivered)))
+    assert "planted" not in str(seen(scene))
+
+
+def replace_body(delivered: Delivered):  # type: ignore[no-untyped-def]
+    body = '{"type":"offer","data":{"sdp":"v=0\\r\\na=ice-pwd:planted"}'
+    return delivered.signal._replace(body=body)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from signaling_server.core.config.schema import Config
+from signaling_server.core.protocol.events import Delivered, Joined, Rejected
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.reporting.metrics import Metrics
+from signaling_server.core.reporting.systemd_line import status_line
+
+OFFER = Delivered("sid", "node", "default", Signal("offer", None, 2, "{"), 1, 0)
+
+
+def relay_with(*peers: str) -> Relay:
+    """A relay with these peers, each written "room/name"."""
+    relay = Relay(Config())
+    for peer in peers:
+        room, name = peer.split("/")
+        relay.handle(Joined(f"sid of {peer}", Hello(room, name)), 0.0)
+    return relay
+
+
+def test_nobody_is_there() -> None:
+    assert status_line(relay_with(), Metrics(), 0.0) == "no peers; 0 signals"
+
+
+def test_a_pair_and_its_last_signal() -> None:
+    relay, metrics = relay_with("default/streaming-node", "default/gcom"), Metrics()
+    metrics.note(OFFER, 100.0)
+    line = status_line(relay, metrics, 103.9)
+    assert line == "2 peers in 1 room: gcom, streaming-node; 1 signal; last 3 s ago"
+
+
+def test_rooms_and_a_crowd() -> None:
+    relay = relay_with(*(f"room-{number % 2}/peer-{number}" for number in range(8)))
+    assert status_line(relay, Metrics(), 0.0) == (
+        "8 peers in 2 rooms: peer-0, peer-1, peer-2, peer-3, peer-4, peer-5, ...; 0 signals"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (7200, "2 h"), (90000, "1 d")],
+)
+def test_time_is_coarser_the_longer_ago(seconds: float, text: str) -> None:
+    metrics = Metrics()
+    metrics.note(OFFER, 0.0)
+    assert status_line(relay_with(), metrics, seconds).endswith(f"; last {text} ago")
+
+
+def test_last_error_is_told() -> None:
+    metrics = Metrics()
+    metrics.note(Rejected("sid", "gcom", "default", "", "peer-not-found", "no such peer"), 0.0)
+    line = status_line(relay_with("default/gcom"), metrics, 0.0)
+    assert line == "1 peer in 1 room: gcom; 0 signals; last error: peer-not-found: no such peer"
