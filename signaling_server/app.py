@@ -30,7 +30,7 @@ from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import overview
 from signaling_server.core.reporting.systemd_line import status_line
 from signaling_server.errors import ConfigError, StartError
-from signaling_server.instruments import Observers
+from signaling_server.instruments import Instruments
 from signaling_server.logs.pipe import LogPipe, writer_for
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
@@ -65,7 +65,7 @@ class App:
         self.instance = secrets.token_hex(8)
         """Tells this process from any other that might answer on its port."""
         self.relay = Relay(settings)
-        self._observers = Observers()
+        self._observers = Instruments()
         self.transport = Transport(loaded, self.relay, self._observers.note, self._observers.report)
         self.notifier = Notifier()
         self._started_at = time.monotonic()

@@ -8,18 +8,18 @@ from typing import Callable
 
 from signaling_server.core.insight.insight import BREATH_SECONDS, DIGEST_SECONDS, Insight
 from signaling_server.core.protocol.events import Fact
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Metrics
-from signaling_server.logs.fact_log import Narrator
+from signaling_server.logs.fact_log import FactLogger
 
 
-class Observers:
+class Instruments:
     """Passes each fact on. You must call `cancel` when the loop ends."""
 
     def __init__(self) -> None:
         self.metrics = Metrics()
         self.insight = Insight()
-        self._narrator = Narrator()
+        self._narrator = FactLogger()
         self._sums: asyncio.TimerHandle | None = None
         self._digest: asyncio.TimerHandle | None = None
 
@@ -33,7 +33,7 @@ class Observers:
         if self._digest is None and self.insight.pending:
             self._digest = _later(DIGEST_SECONDS, self._do_digest)
 
-    def report(self, room: str, peer_id: str, report: Report) -> None:
+    def report(self, room: str, peer_id: str, report: ConnectionReport) -> None:
         """Note what a peer says of its own connection."""
         self.insight.report(room, peer_id, report, time.monotonic())
 

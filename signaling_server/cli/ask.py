@@ -11,7 +11,7 @@ import urllib.request
 from typing import Any, Iterator, NamedTuple
 from urllib.parse import urlsplit
 
-from signaling_server.cli.connection_errors import why
+from signaling_server.cli.connection_errors import explain
 from signaling_server.core.reporting.systemd_line import plural
 from signaling_server.errors import NoAnswerError
 
@@ -82,7 +82,7 @@ def _fetch(server: Server) -> Any:
     except (http.client.HTTPException, json.JSONDecodeError):
         reason = "what answers there is no hawkeye-signaling"
     except OSError as error:
-        reason = why(error)
+        reason = explain(error)
     raise NoAnswerError(f"no status from {server.url}: {reason}")
 
 

@@ -7,7 +7,7 @@ import ssl
 from typing import Iterator
 
 
-def why(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """What the system said at the bottom of an error, and what to do about it if that is known."""
     causes = [each for each in _chain(error) if isinstance(each, OSError)]
     cause = causes[-1] if causes else error

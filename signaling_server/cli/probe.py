@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 import socketio
 
-from signaling_server.cli.connection_errors import why
+from signaling_server.cli.connection_errors import explain
 from signaling_server.core.protocol.auth import PROBE_ROOM_BYTES, PROBE_ROOM_PREFIX
 from signaling_server.errors import SignalingError
 
@@ -36,7 +36,7 @@ class ProbeError(SignalingError):
     """A step went wrong."""
 
 
-class Place(NamedTuple):
+class MeetingPoint(NamedTuple):
     """Where the two meet: the server's URL without a path, the Socket.IO path, and the room."""
 
     url: str
@@ -47,7 +47,7 @@ class Place(NamedTuple):
 class Client:
     """One of the two: collects what it hears."""
 
-    def __init__(self, session: aiohttp.ClientSession, place: Place) -> None:
+    def __init__(self, session: aiohttp.ClientSession, place: MeetingPoint) -> None:
         self._session = session
         self._place = place
         self._heard: dict[str, asyncio.Queue[Any]] = {}
@@ -87,7 +87,7 @@ class Client:
             async with self._session.get(url) as answer:
                 body = await answer.read()
         except (OSError, aiohttp.ClientError) as error:
-            return why(error)
+            return explain(error)
         if answer.ok:
             return "HTTP is answered, a WebSocket is not: what is on the way?"
         try:
@@ -127,7 +127,7 @@ async def probe(
     """
     parts = urlsplit(url)
     room = PROBE_ROOM_PREFIX + secrets.token_hex(PROBE_ROOM_BYTES)
-    place = Place(f"{parts.scheme}://{parts.netloc}", parts.path + path, room)
+    place = MeetingPoint(f"{parts.scheme}://{parts.netloc}", parts.path + path, room)
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(connector=connector) as session:
         node, gcom = Client(session, place), Client(session, place)
@@ -185,5 +185,5 @@ async def _timed(name: str, taking: Awaitable[Any]) -> Step:
     except socketio.exceptions.SocketIOError as error:
         trouble = str(error) or "no answer in time"
     except (OSError, aiohttp.ClientError, asyncio.TimeoutError) as error:
-        trouble = why(error)
+        trouble = explain(error)
     return Step(name, round((time.monotonic() - started) * 1000, 1), trouble)

@@ -6,48 +6,48 @@ import logging
 from typing import Any, Callable
 
 from signaling_server.core.protocol.events import (
-    Broke,
-    Crowded,
-    Delivered,
-    Departed,
     Disconnected,
-    Entered,
-    Expired,
     Fact,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    PeerAway,
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    PeerResumed,
     Rejected,
-    Released,
-    Replaced,
-    Resumed,
+    RoomOverfull,
+    SignalAccepted,
 )
-from signaling_server.core.reporting.line_limiter import Summing
+from signaling_server.core.reporting.line_limiter import LineLimiter
 
 log = logging.getLogger(__name__)
 
 
-class Narrator:
+class FactLogger:
     """Tells the facts of the relay to the log.
 
     You must call `tell_sums` when `next_deadline` says so, or what was summed comes out late.
     """
 
     def __init__(self) -> None:
-        self._signals = Summing()
-        self._rejections = Summing()
+        self._signals = LineLimiter()
+        self._rejections = LineLimiter()
         self._tellers: dict[type, Callable[[Any], None]] = {
-            Entered: _entered,
-            Resumed: _resumed,
-            Replaced: _replaced,
-            Broke: _broke,
-            Departed: _departed,
-            Released: _released,
-            Expired: _expired,
-            Crowded: _crowded,
+            PeerJoined: _entered,
+            PeerResumed: _resumed,
+            PeerReplaced: _replaced,
+            PeerAway: _broke,
+            PeerLeft: _departed,
+            HeldSignalsDelivered: _released,
+            HeldSignalsExpired: _expired,
+            RoomOverfull: _crowded,
             Disconnected: _disconnected,
         }
 
     def note(self, fact: Fact, now: float) -> bool:
         """Tell a fact; True if it was counted for a sum instead. `now` is of a monotonic clock."""
-        if type(fact) is Delivered:
+        if type(fact) is SignalAccepted:
             signal = fact.signal
             if not log.isEnabledFor(logging.INFO):
                 return False
@@ -85,7 +85,7 @@ def _fields(event: str, **fields: Any) -> dict[str, Any]:
     return {"HAWKEYE_EVENT": event, **{f"HAWKEYE_{key.upper()}": fields[key] for key in fields}}
 
 
-def _entered(fact: Entered) -> None:
+def _entered(fact: PeerJoined) -> None:
     log.info(
         "%s %s room %s from %s over %s",
         fact.peer_id,
@@ -99,7 +99,7 @@ def _entered(fact: Entered) -> None:
     )
 
 
-def _resumed(fact: Resumed) -> None:
+def _resumed(fact: PeerResumed) -> None:
     log.info(
         "%s is back in room %s from %s over %s, %d signals were waiting",
         fact.peer_id,
@@ -113,7 +113,7 @@ def _resumed(fact: Resumed) -> None:
     )
 
 
-def _replaced(fact: Replaced) -> None:
+def _replaced(fact: PeerReplaced) -> None:
     log.info(
         "%s in room %s: a newer connection from %s replaces the one from %s",
         fact.peer_id,
@@ -126,7 +126,7 @@ def _replaced(fact: Replaced) -> None:
     )
 
 
-def _broke(fact: Broke) -> None:
+def _broke(fact: PeerAway) -> None:
     log.info(
         "%s in room %s lost its connection (%s), may come back within %g s",
         fact.peer_id,
@@ -137,7 +137,7 @@ def _broke(fact: Broke) -> None:
     )
 
 
-def _departed(fact: Departed) -> None:
+def _departed(fact: PeerLeft) -> None:
     log.info(
         "%s left room %s (%s)",
         fact.peer_id,
@@ -162,7 +162,7 @@ def _disconnected(fact: Disconnected) -> None:
     )
 
 
-def _delivered(fact: Delivered) -> None:
+def _delivered(fact: SignalAccepted) -> None:
     signal = fact.signal
     log.info(
         "%s from %s to %s in room %s, %d bytes: delivered to %d%s",
@@ -186,7 +186,7 @@ def _delivered(fact: Delivered) -> None:
     )
 
 
-def _released(fact: Released) -> None:
+def _released(fact: HeldSignalsDelivered) -> None:
     log.info(
         "%d held signals of %s went to %s in room %s",
         fact.signals,
@@ -197,7 +197,7 @@ def _released(fact: Released) -> None:
     )
 
 
-def _expired(fact: Expired) -> None:
+def _expired(fact: HeldSignalsExpired) -> None:
     log.warning(
         "%d held signals of %s in room %s expired: nobody joined in time",
         fact.signals,
@@ -207,7 +207,7 @@ def _expired(fact: Expired) -> None:
     )
 
 
-def _crowded(fact: Crowded) -> None:
+def _crowded(fact: RoomOverfull) -> None:
     log.warning(
         "%d peers in room %s, %d expected: %s",
         len(fact.peer_ids),

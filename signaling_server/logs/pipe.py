@@ -1,9 +1,10 @@
 """Log lines, written by a thread of their own: a terminal or a journald that stalls never stalls
 the event loop.
 
-Everybody logs through `logging.getLogger(__name__)`. A record with the field `HAWKEYE_EVENT` tells
-a fact of the relay, and whoever tells it sums it (core/reporting/line_limiter.py); all others, the complaints of
-libraries among them, are summed here by the line of code that makes them.
+Everybody logs through `logging.getLogger(__name__)`. A record with the field `HAWKEYE_EVENT` states
+a fact of the relay, and the code that logs it limits its lines (core/reporting/line_limiter.py);
+all others, the complaints of libraries among them, are limited here by the line of code that makes
+them.
 
 Whatever a client may have put into a line passes `clean`: it cannot end a line, fake one or colour
 a terminal, and what looks like a secret is masked. That is the second line of defence; the first
@@ -24,7 +25,7 @@ import threading
 import time
 from typing import Any, Callable, NamedTuple, TextIO
 
-from signaling_server.core.reporting.line_limiter import Summing
+from signaling_server.core.reporting.line_limiter import LineLimiter
 
 QUEUE = 4096
 """Lines that wait for the writer; what comes on top is dropped and counted."""
@@ -123,7 +124,7 @@ class LogPipe(logging.Handler):
         super().__init__()
         self._writer = Writer(write, done)
         self._queue: queue.SimpleQueue[Line | Writer] = queue.SimpleQueue()
-        self._repeats = Summing()
+        self._repeats = LineLimiter()
         self._overflowed = 0  # counted by those who log, under the handler's lock
         self._failed = 0  # counted by the writer
         self._told = 0

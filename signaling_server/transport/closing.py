@@ -15,7 +15,7 @@ FAREWELL = 1.0
 """Seconds that a client which was told to go has for going by itself."""
 
 
-class Ending:
+class Closer:
     """Ends connections of a Socket.IO server. `by_engine` has those that came in."""
 
     def __init__(self, sio: Any, by_engine: dict[str, Connection], background: Background) -> None:

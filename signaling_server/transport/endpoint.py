@@ -11,21 +11,21 @@ from aiohttp import web
 from signaling_server.core.protocol.events import Fact, Rejected
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.admission import Admission, address_of
-from signaling_server.transport.closing import Ending
+from signaling_server.transport.closing import Closer
 from signaling_server.transport.engine.polling import query_of, read_body, upgrades
 
 RETRY_AFTER = 2
 """Seconds that an HTTP 503 asks a client to wait."""
 
 
-class Handshake:
+class SocketIOEndpoint:
     """The HTTP handler of the Socket.IO path."""
 
     def __init__(
         self,
         sio: Any,
         admission: Admission,
-        ending: Ending,
+        ending: Closer,
         budget: Budget,
         observe: Callable[[Fact], None],
     ) -> None:

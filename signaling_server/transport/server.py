@@ -13,7 +13,6 @@ import socketio
 from signaling_server.background import Background
 from signaling_server.core.config import schema as config
 from signaling_server.core.protocol.events import (
-    Delivered,
     Fact,
     Joined,
     Left,
@@ -21,24 +20,25 @@ from signaling_server.core.protocol.events import (
     Reconfigured,
     Rejected,
     Send,
+    SignalAccepted,
     Ticked,
 )
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.relay import Relay
-from signaling_server.core.protocol.rtc_report import Report, parse_report
+from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
-from signaling_server.transport.closing import FAREWELL, Ending
+from signaling_server.transport.closing import FAREWELL, Closer
 from signaling_server.transport.connection import Connection
-from signaling_server.transport.endpoint import Handshake
+from signaling_server.transport.endpoint import SocketIOEndpoint
 from signaling_server.transport.engine.clock import use_monotonic_clock
-from signaling_server.transport.engine.frames import SIGNAL, Turn
+from signaling_server.transport.engine.frames import SIGNAL, WriteBatch
 from signaling_server.transport.engine.packets import BadPacket, GuardedPacket, ack_id_of_binary
 from signaling_server.transport.engine.polling import translate_request
 from signaling_server.transport.engine.send_queue import SendQueue
-from signaling_server.transport.engine.websocket import WebSocket, missing_of
+from signaling_server.transport.engine.websocket import WebSocket, missing_internals
 from signaling_server.transport.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Transport:
         loaded: config.Loaded,
         relay: Relay,
         observe: Callable[[Fact], None],
-        report: Callable[[str, str, Report], None],
+        report: Callable[[str, str, ConnectionReport], None],
     ) -> None:
         self._relay = relay
         self._observe = observe
@@ -77,12 +77,14 @@ class Transport:
         self._sio = self._socketio(with_tokens=loaded.tokens is not None)
         self._sockets: dict[str, Any] = self._sio.eio.sockets
         """engine.io's sockets by sid: connections, and who has not said hello yet."""
-        self._ending = Ending(self._sio, self._by_engine, self._background)
+        self._ending = Closer(self._sio, self._by_engine, self._background)
         self._switchboard = Switchboard(relay, loaded.config.limits, self._ending, observe)
         self._connections = self._switchboard.connections
         """The same by Socket.IO sid."""
         self._admission = Admission(loaded.config, loaded.tokens, relay, lambda: len(self._sockets))
-        handshake = Handshake(self._sio, self._admission, self._ending, relay.budget, observe)
+        handshake = SocketIOEndpoint(
+            self._sio, self._admission, self._ending, relay.budget, observe
+        )
         self.handle_request = handshake.handle
 
     def _use(self, loaded: config.Loaded) -> None:
@@ -108,7 +110,7 @@ class Transport:
             http_compression=options.compression,
         )
         sio.eio.create_queue = functools.partial(SendQueue, self._relay.budget)
-        missing = missing_of(sio.eio)
+        missing = missing_internals(sio.eio)
         if missing:
             log.error("signals take the ordinary path, a library has changed: %s", missing)
         websocket = functools.partial(
@@ -117,7 +119,7 @@ class Transport:
             on_signal=self._on_signal_frame if options.fast_path and not missing else None,
             on_bad_frame=self._count_bad_packet,
             budget=self._relay.budget,
-            turn=Turn(),
+            turn=WriteBatch(),
         )
         ours = {"websocket": websocket, "translate_request": translate_request}
         sio.eio._async = {**sio.eio._async, **ours}
@@ -284,7 +286,7 @@ class Transport:
         except Rejection as rejection:
             return self._reject(connection, rejection)
         for output in outputs:
-            if isinstance(output, Delivered):
+            if isinstance(output, SignalAccepted):
                 return {"ok": True, "delivered": output.delivered, "held": output.held > 0}
         message = "a newer connection is there"
         return {"ok": False, "error": {"code": "replaced", "message": message}}

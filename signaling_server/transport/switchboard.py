@@ -20,7 +20,7 @@ from signaling_server.core.protocol.events import (
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
-from signaling_server.transport.closing import Ending
+from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection
 
 
@@ -31,7 +31,7 @@ class Switchboard:
     """
 
     def __init__(
-        self, relay: Relay, limits: config.Limits, ending: Ending, observe: Callable[[Fact], None]
+        self, relay: Relay, limits: config.Limits, ending: Closer, observe: Callable[[Fact], None]
     ) -> None:
         self.connections: dict[str, Connection] = {}
         """By Socket.IO sid."""

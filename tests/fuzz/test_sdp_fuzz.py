@@ -18,7 +18,7 @@ from signaling_server.core.insight.sdp import (
     parse_candidate,
     parse_description,
 )
-from signaling_server.core.protocol.events import Delivered, Entered
+from signaling_server.core.protocol.events import PeerJoined, SignalAccepted
 from signaling_server.core.protocol.messages import VALID_TYPES, parse_signal
 from signaling_server.core.protocol.rtc_report import STATES, parse_report
 from signaling_server.errors import Rejection
@@ -109,13 +109,13 @@ data = st.dictionaries(st.sampled_from(["sdp", "candidate", "type"]), json_value
 def test_insight_takes_any_negotiation_and_its_page_is_json(steps: list[Any]) -> None:
     insight, now = Insight(), 100.0
     for name in ("node", "gcom", "laptop"):
-        insight.note(Entered(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False), now)
+        insight.note(PeerJoined(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False), now)
     for sender, to, kind, content, state, seconds in steps:
         now += seconds
         if to != sender:
             message = {"type": kind, "data": content, **({"to": to} if to else {})}
             signal = parse_signal(json.dumps(message), 262144, 64)
-            insight.note(Delivered(f"sid-{sender}", sender, "room", signal, 1, 0), now)
+            insight.note(SignalAccepted(f"sid-{sender}", sender, "room", signal, 1, 0), now)
         if state:
             insight.report("room", sender, parse_report({"state": state}), now)
         insight.digest(now)

@@ -14,7 +14,6 @@ from typing import Any
 from signaling_server.core.config import schema as config
 from signaling_server.core.protocol.events import (
     Close,
-    Delivered,
     Event,
     Forward,
     Joined,
@@ -22,6 +21,7 @@ from signaling_server.core.protocol.events import (
     Output,
     Reconfigured,
     Send,
+    SignalAccepted,
     Signalled,
     Ticked,
 )
@@ -61,14 +61,16 @@ class Scene:
         hello = Hello(room, name, role, session, seen)
         self._handle(Joined(sid, hello, address=f"address-of-{sid}", transport="websocket"))
 
-    def say(self, sid: str, kind: str = "offer", to: str | None = None, **fields: Any) -> Delivered:
+    def say(
+        self, sid: str, kind: str = "offer", to: str | None = None, **fields: Any
+    ) -> SignalAccepted:
         """A connection sends a signal, numbered from 1 on; raises Rejection."""
         message: dict[str, Any] = {"type": kind, "data": {"number": self._numbers + 1}, **fields}
         if to:
             message["to"] = to
         signal = parse_signal(json.dumps(message), 262144, 64)
         for fact in self._handle(Signalled(sid, signal)):
-            if isinstance(fact, Delivered):
+            if isinstance(fact, SignalAccepted):
                 self._numbers += 1
                 return fact
         raise AssertionError("the relay passed the signal over")

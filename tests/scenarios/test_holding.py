@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import Expired, Released
+from signaling_server.core.protocol.events import HeldSignalsDelivered, HeldSignalsExpired
 from signaling_server.errors import Rejection
 
 
@@ -22,7 +22,7 @@ def test_offer_to_nobody_waits_for_the_next_that_joins() -> None:
         "ice-candidate #2 from node",
     ]
     assert scene.heard("n") == ["welcome []", "joined gcom impolite held=2"]
-    assert scene.told(Released) == [Released("node", "gcom", "default", 2)]
+    assert scene.told(HeldSignalsDelivered) == [HeldSignalsDelivered("node", "gcom", "default", 2)]
 
 
 def test_held_signals_go_to_one_newcomer_only() -> None:
@@ -134,7 +134,7 @@ def test_expiry_is_told_to_the_sender() -> None:
     assert scene.payloads["n"][-1][1]["count"] == 1
     scene.join("g")
     assert scene.heard("g")[2:] == ["ice-candidate #2 from n"]
-    assert scene.told(Expired) == [Expired("n", "default", 1)]
+    assert scene.told(HeldSignalsExpired) == [HeldSignalsExpired("n", "default", 1)]
 
 
 def test_idle_relay_asks_for_no_wake_up() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import Crowded
+from signaling_server.core.protocol.events import RoomOverfull
 from signaling_server.core.protocol.peers import Peer
 from signaling_server.errors import Rejection
 
@@ -152,7 +152,7 @@ def test_more_peers_than_expected_is_a_fact_and_nobody_is_refused() -> None:
     scene = Scene()
     for sid in "abc":
         scene.join(sid)
-    assert scene.told(Crowded) == [Crowded("default", ("a", "b", "c"), 2)]
+    assert scene.told(RoomOverfull) == [RoomOverfull("default", ("a", "b", "c"), 2)]
 
 
 def test_full_room_refuses_a_newcomer_and_only_there() -> None:

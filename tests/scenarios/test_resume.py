@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import Broke, Departed, Expired, Resumed
+from signaling_server.core.protocol.events import (
+    HeldSignalsExpired,
+    PeerAway,
+    PeerLeft,
+    PeerResumed,
+)
 from signaling_server.errors import Rejection
 
 
@@ -34,7 +39,7 @@ def test_break_of_a_session_is_told_to_nobody_while_it_may_come_back() -> None:
     scene.lose("g")
     scene.wait(29.9)
     assert scene.heard("n") == []
-    assert scene.told(Broke) == [Broke("g", "gcom", "default", "ping-timeout", 30.0)]
+    assert scene.told(PeerAway) == [PeerAway("g", "gcom", "default", "ping-timeout", 30.0)]
 
 
 def test_return_in_time_is_told_to_nobody_either() -> None:
@@ -44,8 +49,8 @@ def test_return_in_time_is_told_to_nobody_either() -> None:
     assert gcom_returns(scene) == ["welcome back [node]"]
     scene.wait(60)
     assert scene.heard("n") == []
-    assert scene.told(Resumed) == [
-        Resumed("g2", "gcom", "default", "address-of-g2", "websocket", 0)
+    assert scene.told(PeerResumed) == [
+        PeerResumed("g2", "gcom", "default", "address-of-g2", "websocket", 0)
     ]
 
 
@@ -56,7 +61,7 @@ def test_peer_that_returned_in_time_hears_nothing_when_the_window_ends() -> None
     assert gcom_returns(scene) == ["welcome back [node]"]
     scene.wait(60)
     assert scene.heard("g2") == []
-    assert scene.told(Expired) == []
+    assert scene.told(HeldSignalsExpired) == []
 
 
 def test_end_of_the_window_is_told_to_the_others() -> None:
@@ -241,7 +246,7 @@ def test_unnamed_peer_with_a_gap_leaves_and_joins_and_finds_its_place_free() -> 
     scene.join("u2", session="key")
     assert scene.heard("u2") == ["welcome [node]", "joined node impolite"]
     assert scene.heard("n") == ["left u session-lost", "joined u2 polite"]
-    assert scene.told(Departed) == [Departed("u", "u", "default", "session-lost")]
+    assert scene.told(PeerLeft) == [PeerLeft("u", "u", "default", "session-lost")]
 
 
 def test_signals_that_a_departed_sender_left_go_with_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import Departed, Entered, Rejected, Replaced
+from signaling_server.core.protocol.events import PeerJoined, PeerLeft, PeerReplaced, Rejected
 from signaling_server.errors import Rejection
 
 
@@ -44,10 +44,10 @@ def test_others_hear_of_a_rejoin_and_of_no_leave() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     assert scene.heard("g") == ["joined node polite rejoined"]
-    assert scene.told(Departed) == []
-    assert scene.told(Entered)[-1].rejoined is True
-    assert scene.told(Replaced) == [
-        Replaced("n1", "node", "default", "address-of-n1", "address-of-n2")
+    assert scene.told(PeerLeft) == []
+    assert scene.told(PeerJoined)[-1].rejoined is True
+    assert scene.told(PeerReplaced) == [
+        PeerReplaced("n1", "node", "default", "address-of-n1", "address-of-n2")
     ]
 
 
@@ -133,7 +133,7 @@ def test_takeovers_far_apart_are_reboots_and_are_let_in() -> None:
     for number in range(2, 10):
         scene.join(f"n{number}", name="node")
         scene.wait(10.1)
-    assert len(scene.told(Replaced)) == 8
+    assert len(scene.told(PeerReplaced)) == 8
 
 
 def test_peer_that_is_away_is_taken_over_without_a_word_to_its_dead_connection() -> None:
@@ -156,7 +156,7 @@ def test_reboots_of_an_absent_node_do_not_count_as_takeovers() -> None:
         scene.join(f"n{run}", name="node", session=f"run {run}")
         scene.lose(f"n{run}")
     scene.join("n8", name="node")
-    assert scene.told(Replaced) == []
+    assert scene.told(PeerReplaced) == []
     scene.join("n9", name="node")
     assert scene.heard("n9") == ["welcome [gcom]", "joined gcom impolite"]
 

@@ -7,7 +7,7 @@ from urllib.error import URLError
 
 import pytest
 
-from signaling_server.cli.connection_errors import why
+from signaling_server.cli.connection_errors import explain
 
 
 def because(error: Exception, cause: BaseException) -> Exception:
@@ -47,4 +47,4 @@ HINT = "--cafile names the authority to trust, --url the server as its certifica
     ],
 )
 def test_words_are_those_of_what_went_wrong_first(error: Exception, text: str) -> None:
-    assert why(error) == text
+    assert explain(error) == text

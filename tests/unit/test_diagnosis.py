@@ -12,7 +12,7 @@ from signaling_server.core.insight import observed as room_view
 from signaling_server.core.insight.diagnosis import diagnose, state_of
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.sdp import Description, parse_candidate, parse_description
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 CODES = {
     "alone",
@@ -62,7 +62,7 @@ class Call:
         self.pair.sent_candidate(by, None, self.now)
 
     def report(self, by: str, state: str) -> None:
-        self.pair.reported(by, Report(state, {}), self.now)
+        self.pair.reported(by, ConnectionReport(state, {}), self.now)
 
     def found(self, wait: float = 0.0) -> dict[str, str]:
         """The sentences by code."""

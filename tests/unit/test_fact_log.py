@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 
 from signaling_server.core.protocol.events import (
-    Broke,
-    Crowded,
-    Delivered,
-    Departed,
     Disconnected,
-    Entered,
-    Expired,
     Fact,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    PeerAway,
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    PeerResumed,
     Rejected,
-    Released,
-    Replaced,
-    Resumed,
+    RoomOverfull,
+    SignalAccepted,
 )
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.logs.fact_log import Narrator
+from signaling_server.logs.fact_log import FactLogger
 
 PLACE = {"HAWKEYE_ROOM": "drone-1", "HAWKEYE_PEER": "node"}
 CONNECTION = {**PLACE, "HAWKEYE_SID": "sid", "HAWKEYE_ADDRESS": "10.0.0.2"}
@@ -36,7 +36,7 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def delivered(kind: str = "offer", to: str | None = None, count: int = 1, held: int = 0) -> Fact:
-    return Delivered(
+    return SignalAccepted(
         "sid", "node", "drone-1", Signal(kind, to, 812, '{"sdp":"secret"'), count, held
     )
 
@@ -49,37 +49,37 @@ def rejected(peer_id: str = "node", sid: str = "sid", room: str = "drone-1") -> 
     ("fact", "line", "event", "also"),
     [
         (
-            Entered("sid", "node", "drone-1", "10.0.0.2", "websocket", False),
+            PeerJoined("sid", "node", "drone-1", "10.0.0.2", "websocket", False),
             "node joined room drone-1 from 10.0.0.2 over websocket",
             "joined",
             CONNECTION,
         ),
         (
-            Entered("sid", "node", "drone-1", "10.0.0.2", "polling", True),
+            PeerJoined("sid", "node", "drone-1", "10.0.0.2", "polling", True),
             "node rejoined room drone-1 from 10.0.0.2 over polling",
             "joined",
             CONNECTION,
         ),
         (
-            Resumed("sid", "node", "drone-1", "10.0.0.2", "websocket", 3),
+            PeerResumed("sid", "node", "drone-1", "10.0.0.2", "websocket", 3),
             "node is back in room drone-1 from 10.0.0.2 over websocket, 3 signals were waiting",
             "resumed",
             CONNECTION,
         ),
         (
-            Replaced("sid", "node", "drone-1", "10.0.0.2", "10.0.0.3"),
+            PeerReplaced("sid", "node", "drone-1", "10.0.0.2", "10.0.0.3"),
             "node in room drone-1: a newer connection from 10.0.0.3 replaces the one from 10.0.0.2",
             "replaced",
             CONNECTION,
         ),
         (
-            Broke("sid", "node", "drone-1", "ping-timeout", 30.0),
+            PeerAway("sid", "node", "drone-1", "ping-timeout", 30.0),
             "node in room drone-1 lost its connection (ping-timeout), may come back within 30 s",
             "broke",
             {**PLACE, "HAWKEYE_SID": "sid"},
         ),
         (
-            Departed("sid", "node", "drone-1", "goodbye"),
+            PeerLeft("sid", "node", "drone-1", "goodbye"),
             "node left room drone-1 (goodbye)",
             "left",
             {**PLACE, "HAWKEYE_SID": "sid"},
@@ -91,7 +91,7 @@ def rejected(peer_id: str = "node", sid: str = "sid", room: str = "drone-1") -> 
             CONNECTION,
         ),
         (
-            Released("node", "gcom", "drone-1", 2),
+            HeldSignalsDelivered("node", "gcom", "drone-1", 2),
             "2 held signals of node went to gcom in room drone-1",
             "released",
             {**PLACE, "HAWKEYE_TO": "gcom"},
@@ -105,14 +105,14 @@ def test_life_of_a_peer_is_told_at_info(
     also: dict[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    Narrator().note(fact, 0.0)
+    FactLogger().note(fact, 0.0)
     (record,) = caplog.records
     assert (record.levelname, record.getMessage()) == ("INFO", line)
     assert fields(record) == {"HAWKEYE_EVENT": event, **also}
 
 
 def test_expiry_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    Narrator().note(Expired("node", "drone-1", 3), 0.0)
+    FactLogger().note(HeldSignalsExpired("node", "drone-1", 3), 0.0)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
@@ -122,14 +122,14 @@ def test_expiry_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_crowd_is_a_warning_that_names_who_they_are(caplog: pytest.LogCaptureFixture) -> None:
-    Narrator().note(Crowded("drone-1", ("gcom", "node", "third"), 2), 0.0)
+    FactLogger().note(RoomOverfull("drone-1", ("gcom", "node", "third"), 2), 0.0)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == "3 peers in room drone-1, 2 expected: gcom, node, third"
 
 
 def test_great_crowd_is_not_named_to_the_last(caplog: pytest.LogCaptureFixture) -> None:
-    Narrator().note(Crowded("drone-1", tuple(f"p{number}" for number in range(21)), 2), 0.0)
+    FactLogger().note(RoomOverfull("drone-1", tuple(f"p{number}" for number in range(21)), 2), 0.0)
     assert caplog.messages[0].endswith("p18, p19, ...")
 
 
@@ -144,9 +144,9 @@ def test_great_crowd_is_not_named_to_the_last(caplog: pytest.LogCaptureFixture) 
     ],
 )
 def test_signal_is_told_without_its_body(
-    fact: Delivered, end: str, caplog: pytest.LogCaptureFixture
+    fact: SignalAccepted, end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Narrator().note(fact, 0.0)
+    FactLogger().note(fact, 0.0)
     (record,) = caplog.records
     assert record.getMessage() == end
     assert fields(record) == {
@@ -162,7 +162,7 @@ def test_signal_is_told_without_its_body(
 
 
 def test_refusal_names_the_client_as_well_as_it_can(caplog: pytest.LogCaptureFixture) -> None:
-    narrator = Narrator()
+    narrator = FactLogger()
     narrator.note(rejected(), 0.0)
     narrator.note(rejected(peer_id="", sid="", room=""), 0.0)
     assert caplog.messages == [
@@ -175,7 +175,7 @@ def test_refusal_names_the_client_as_well_as_it_can(caplog: pytest.LogCaptureFix
 
 
 def test_talkative_peer_gets_one_line_a_second(caplog: pytest.LogCaptureFixture) -> None:
-    narrator = Narrator()
+    narrator = FactLogger()
     for number in range(120):
         narrator.note(delivered("ice-candidate"), number / 240)
     lines = len(caplog.records)
@@ -191,7 +191,7 @@ def test_talkative_peer_gets_one_line_a_second(caplog: pytest.LogCaptureFixture)
 
 
 def test_refused_clients_of_one_address_are_summed_too(caplog: pytest.LogCaptureFixture) -> None:
-    narrator = Narrator()
+    narrator = FactLogger()
     for _ in range(100):
         narrator.note(rejected(peer_id="", room=""), 0.0)
     lines = len(caplog.records)
@@ -202,7 +202,7 @@ def test_refused_clients_of_one_address_are_summed_too(caplog: pytest.LogCapture
 
 
 def test_too_many_talkers_are_summed_as_others(caplog: pytest.LogCaptureFixture) -> None:
-    narrator = Narrator()
+    narrator = FactLogger()
     for number in range(3000):
         narrator.note(rejected(peer_id=f"p{number}"), 0.0)
     lines = len(caplog.records)
@@ -214,7 +214,7 @@ def test_too_many_talkers_are_summed_as_others(caplog: pytest.LogCaptureFixture)
 
 def test_quiet_log_counts_no_signals(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="signaling_server.logs.fact_log")
-    narrator = Narrator()
+    narrator = FactLogger()
     for _ in range(100):
         narrator.note(delivered(), 0.0)
     assert (caplog.records, narrator.next_deadline()) == ([], None)

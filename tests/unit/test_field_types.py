@@ -10,8 +10,8 @@ from signaling_server.core.config.field_types import (
     ORIGINS,
     ROOM,
     TRANSPORTS,
+    Complaints,
     Kind,
-    Refusals,
     number,
     one_of,
     pairs,
@@ -26,7 +26,7 @@ def reading(kind: Kind, yaml: str) -> object:
     """What `kind` reads, or else the complaint."""
     node = yaml_tree.read("f.yaml", f"[{yaml}]")
     assert isinstance(node, yaml_tree.Sequence)
-    refusals = Refusals()
+    refusals = Complaints()
     value = kind.read(node.items[0] if node.items else EMPTY, "key", refusals)
     if not refusals.complaints:
         return value
@@ -34,7 +34,7 @@ def reading(kind: Kind, yaml: str) -> object:
     return "\n".join(complaint.text for complaint in refusals.complaints)
 
 
-EMPTY = yaml_tree.Scalar(yaml_tree.Place("f.yaml", 1, 1), "", quoted=False)
+EMPTY = yaml_tree.Scalar(yaml_tree.SourcePosition("f.yaml", 1, 1), "", quoted=False)
 PORT = "key is {}, but must be a whole number from 0 to 65535{}"
 
 
@@ -239,7 +239,7 @@ def test_origins() -> None:
 
 def words_of(yaml: str) -> tuple[list[str], list[str]]:
     """The known pairs of a mapping, and the complaints."""
-    refusals = Refusals()
+    refusals = Complaints()
     node = yaml_tree.read("f.yaml", yaml)
     found = pairs(node, "listen", ("host", "port"), ("listen.port", "turn.ttl"), refusals)
     names = [name for name, _ in found]
@@ -263,7 +263,7 @@ def test_what_is_no_mapping(yaml: str, shown: str) -> None:
 
 
 def test_a_file_that_is_no_mapping() -> None:
-    refusals = Refusals()
+    refusals = Complaints()
     assert list(pairs(yaml_tree.read("f.yaml", "a"), "", ("host",), (), refusals)) == []
     assert refusals.complaints[0].text == "the file is a, but must be a mapping of host"
 

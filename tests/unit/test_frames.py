@@ -13,7 +13,7 @@ from signaling_server.transport.engine import frames
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
-    Turn,
+    WriteBatch,
     header,
     is_signal,
     unmask,
@@ -55,7 +55,7 @@ class Scene:
 
     def __init__(self, total: int = 10**6, short: bool = True) -> None:
         self.budget = Budget(total)
-        self.turn = Turn()
+        self.turn = WriteBatch()
         self.relayed: list[str] = []
         self.takes = True
         self.aborted = False
@@ -205,7 +205,7 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
 
 
 def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
-    turn = Turn()
+    turn = WriteBatch()
     done: list[str] = []
     with turn:
         turn.flush_later(lambda: done.append("first"))
@@ -215,7 +215,7 @@ def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
 
 
 def test_what_is_written_at_another_time_goes_out_at_the_end_of_the_turn() -> None:
-    turn = Turn()
+    turn = WriteBatch()
     done: list[str] = []
 
     async def play() -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config import yaml_tree
-from signaling_server.core.config.field_types import Refusals
+from signaling_server.core.config.field_types import Complaints
 from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
 
 
 def servers(yaml: str) -> object:
     """What is read, or else the complaints."""
-    refusals = Refusals()
+    refusals = Complaints()
     node = yaml_tree.read("f.yaml", yaml)
     assert node is not None
     value = ICE_SERVERS.read(node, "ice_servers", refusals)
@@ -107,7 +107,7 @@ def test_credential_is_not_in_the_repr() -> None:
     "url", ["turn:a", "turns:a:443?transport=tcp", "turn:[::1]:1?transport=udp"]
 )
 def test_turn_urls(url: str) -> None:
-    refusals = Refusals()
+    refusals = Complaints()
     node = yaml_tree.read("f.yaml", f'["{url}"]')
     assert node is not None
     assert TURN_URLS.read(node, "turn.urls", refusals) == (url,)
@@ -115,7 +115,7 @@ def test_turn_urls(url: str) -> None:
 
 
 def test_stun_is_no_turn_url() -> None:
-    refusals = Refusals()
+    refusals = Complaints()
     node = yaml_tree.read("f.yaml", "[stun:a]")
     assert node is not None
     TURN_URLS.read(node, "turn.urls", refusals)

@@ -10,21 +10,21 @@ from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 from signaling_server.core.insight import insight as insight_module
 from signaling_server.core.insight.insight import EVENTS, LARGEST, ROOM_PAIRS, ROOM_PENDING, Insight
 from signaling_server.core.protocol.events import (
-    Broke,
-    Crowded,
-    Delivered,
-    Departed,
     Disconnected,
-    Entered,
-    Expired,
     Fact,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    PeerAway,
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    PeerResumed,
     Rejected,
-    Released,
-    Replaced,
-    Resumed,
+    RoomOverfull,
+    SignalAccepted,
 )
 from signaling_server.core.protocol.messages import parse_signal
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 
 class Watch:
@@ -41,15 +41,15 @@ class Watch:
 
     def join(self, name: str, room: str = "drone-1", rejoined: bool = False) -> None:
         address = f"address-of-{name}"
-        self.note(Entered(f"sid-{name}", name, room, address, "websocket", rejoined))
+        self.note(PeerJoined(f"sid-{name}", name, room, address, "websocket", rejoined))
 
     def leave(self, name: str, room: str = "drone-1") -> None:
-        self.note(Departed(f"sid-{name}", name, room, "goodbye"))
+        self.note(PeerLeft(f"sid-{name}", name, room, "goodbye"))
 
     def say(self, sender: str, kind: str, data: Any, to: str | None = None, held: int = 0) -> None:
         message = {"type": kind, "data": data, **({"to": to} if to else {})}
         signal = parse_signal(json.dumps(message), 1_000_000, 64)
-        self.note(Delivered(f"sid-{sender}", sender, "drone-1", signal, 1 - held, held))
+        self.note(SignalAccepted(f"sid-{sender}", sender, "drone-1", signal, 1 - held, held))
 
     def offer(self, to: str | None = None, held: int = 0, **fields: Any) -> None:
         data = {"type": "offer", "sdp": sdp(direction="sendonly", **fields)}
@@ -60,7 +60,7 @@ class Watch:
         self.say("gcom", "answer", data, "node")
 
     def report(self, name: str, state: str) -> None:
-        self.insight.report("drone-1", name, Report(state, {}), self.now)
+        self.insight.report("drone-1", name, ConnectionReport(state, {}), self.now)
 
     def read(self) -> dict[str, Any]:
         """The room, with everything read."""
@@ -165,7 +165,7 @@ def test_a_held_offer_is_for_the_one_that_joins() -> None:
     watch.read()
     assert watch.lines()[-1] == "node sent candidates to nobody yet"
     watch.now = 110.0
-    watch.note(Released("node", "gcom", "drone-1", 2))
+    watch.note(HeldSignalsDelivered("node", "gcom", "drone-1", 2))
     watch.join("gcom")
     assert watch.pair()["state"] == "negotiating"
     assert watch.stage("offer", "node")["after"] == 0.0
@@ -180,7 +180,7 @@ def test_what_was_held_and_expired_is_not_for_the_one_that_joins() -> None:
     watch = Watch("node")
     watch.offer(held=1)
     watch.read()
-    watch.note(Expired("node", "drone-1", 1))
+    watch.note(HeldSignalsExpired("node", "drone-1", 1))
     watch.join("gcom")
     assert watch.pair()["state"] == "waiting"
     assert "1 held signals of node expired: nobody joined in time" in watch.lines()
@@ -197,7 +197,7 @@ def test_the_sdp_of_an_offer_in_the_forms_that_clients_send(data: Any) -> None:
     if "n" in data:
         text = text[:-2] + ',"n":1' + "0" * 5000 + "}}"
     signal = parse_signal(text, 1_000_000, 64)
-    watch.note(Delivered("sid-node", "node", "drone-1", signal, 1, 0))
+    watch.note(SignalAccepted("sid-node", "node", "drone-1", signal, 1, 0))
     assert watch.codes() == []
     assert watch.stage("offer", "node")["after"] == 0.0
 
@@ -288,9 +288,9 @@ def test_who_leaves_is_dropped_with_all_that_passed() -> None:
 def test_a_session_that_breaks_is_away_until_it_is_back() -> None:
     watch = Watch("node", "gcom")
     watch.offer()
-    watch.note(Broke("sid-gcom", "gcom", "drone-1", "ping-timeout", 30.0))
+    watch.note(PeerAway("sid-gcom", "gcom", "drone-1", "ping-timeout", 30.0))
     assert [peer["away"] for peer in watch.read()["peers"]] == [False, True]
-    watch.note(Resumed("sid-2", "gcom", "drone-1", "10.0.0.9", "polling", 3))
+    watch.note(PeerResumed("sid-2", "gcom", "drone-1", "10.0.0.9", "polling", 3))
     gcom = watch.read()["peers"][1]
     assert (gcom["away"], gcom["address"], gcom["transport"]) == (False, "10.0.0.9", "polling")
     assert watch.pair()["state"] == "negotiating"  # nothing is lost
@@ -304,7 +304,7 @@ def test_two_machines_that_take_a_name_from_each_other() -> None:
     watch = Watch("node", "gcom")
     for _ in range(3):
         assert watch.read()["diagnosis"] == []
-        watch.note(Replaced("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
+        watch.note(PeerReplaced("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
         watch.join("gcom", rejoined=True)
     (finding,) = watch.read()["diagnosis"]
     assert finding["code"] == "name-in-use"
@@ -314,8 +314,8 @@ def test_two_machines_that_take_a_name_from_each_other() -> None:
 def test_a_session_that_comes_back_often_is_one_machine() -> None:
     watch = Watch("node", "gcom")
     for _ in range(4):
-        watch.note(Replaced("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
-        watch.note(Resumed("sid-2", "gcom", "drone-1", "10.0.0.9", "websocket", 0))
+        watch.note(PeerReplaced("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
+        watch.note(PeerResumed("sid-2", "gcom", "drone-1", "10.0.0.9", "websocket", 0))
     assert watch.read()["diagnosis"] == []
 
 
@@ -331,7 +331,7 @@ def test_who_is_refused_a_name_that_is_in_use_shows_that_two_use_it() -> None:
 
 def test_a_third_peer() -> None:
     watch = Watch("node", "gcom", "laptop")
-    watch.note(Crowded("drone-1", ("node", "gcom", "laptop"), 2))
+    watch.note(RoomOverfull("drone-1", ("node", "gcom", "laptop"), 2))
     (finding,) = watch.read()["diagnosis"]
     assert finding["text"].startswith("A third peer joined, laptop:")
     assert watch.lines()[-1] == "3 peers are here, 2 are expected"
@@ -352,11 +352,11 @@ def test_two_that_wait_for_each_other_in_two_rooms() -> None:
 
 def test_facts_of_a_room_or_a_peer_that_is_not_known_are_events_at_most() -> None:
     watch = Watch()
-    watch.note(Resumed("s", "gcom", "drone-1", "a", "websocket", 0))
-    watch.note(Replaced("s", "gcom", "drone-1", "a", "b"))
-    watch.note(Broke("s", "gcom", "drone-1", "ping-timeout", 30.0))
-    watch.note(Expired("gcom", "drone-1", 1))
-    watch.note(Crowded("drone-1", ("a", "b", "c"), 2))
+    watch.note(PeerResumed("s", "gcom", "drone-1", "a", "websocket", 0))
+    watch.note(PeerReplaced("s", "gcom", "drone-1", "a", "b"))
+    watch.note(PeerAway("s", "gcom", "drone-1", "ping-timeout", 30.0))
+    watch.note(HeldSignalsExpired("gcom", "drone-1", 1))
+    watch.note(RoomOverfull("drone-1", ("a", "b", "c"), 2))
     watch.note(Rejected("", "", "", "10.0.0.9", "name-in-use", "no"))
     before = watch.lines()
     watch.leave("gcom")
@@ -424,7 +424,7 @@ def test_one_digest_reads_so_much_and_each_room_gets_its_turn(
     for _ in range(5):
         watch.offer()
     signal = parse_signal('{"type":"offer","data":{}}', 1000, 64)
-    watch.note(Delivered("s", "one", "drone-2", signal, 1, 0))
+    watch.note(SignalAccepted("s", "one", "drone-2", signal, 1, 0))
     watch.insight.digest(watch.now)
     states = [room["pairs"][0]["state"] for room in watch.insight.rooms(watch.now)]
     assert states == ["negotiating", "negotiating"]

@@ -7,21 +7,21 @@ from typing import Any, Callable
 import pytest
 
 from signaling_server import instruments as observers
-from signaling_server.core.protocol.events import Delivered, Entered
+from signaling_server.core.protocol.events import PeerJoined, SignalAccepted
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.protocol.rtc_report import Report
-from signaling_server.instruments import Observers
+from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.instruments import Instruments
 
 PATIENCE = 10.0
 
 
-def entered(name: str) -> Entered:
-    return Entered(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False)
+def entered(name: str) -> PeerJoined:
+    return PeerJoined(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False)
 
 
-def offer(to: str | None = "gcom") -> Delivered:
+def offer(to: str | None = "gcom") -> SignalAccepted:
     body = '{"type":"offer","data":{"type":"offer","sdp":"v=0"}'
-    return Delivered("sid-node", "node", "room", Signal("offer", to, 60, body), 1, 0)
+    return SignalAccepted("sid-node", "node", "room", Signal("offer", to, 60, body), 1, 0)
 
 
 class Calls:
@@ -47,11 +47,11 @@ class Calls:
             await asyncio.wait_for(self._called.wait(), PATIENCE)
 
 
-def run(test: Callable[[Observers], Any]) -> None:
+def run(test: Callable[[Instruments], Any]) -> None:
     """Run a test in a loop; what it observes ends with it."""
 
     async def go() -> None:
-        made = Observers()
+        made = Instruments()
         try:
             await test(made)
         finally:
@@ -67,7 +67,7 @@ def timers() -> list[asyncio.TimerHandle]:
 
 
 def test_fact_is_counted_told_and_looked_at(caplog: pytest.LogCaptureFixture) -> None:
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         with caplog.at_level("INFO"):
             made.note(entered("node"))
             made.note(offer(None))
@@ -80,7 +80,7 @@ def test_fact_is_counted_told_and_looked_at(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_who_joins_sets_no_timer() -> None:
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         made.note(entered("node"))
         assert timers() == []
 
@@ -90,7 +90,7 @@ def test_who_joins_sets_no_timer() -> None:
 def test_signals_are_read_a_little_later_by_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observers, "DIGEST_SECONDS", 0.01)
 
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         digests = Calls(monkeypatch, made.insight, "digest")
         for name in ("node", "gcom"):
             made.note(entered(name))
@@ -112,7 +112,7 @@ def test_what_is_not_read_at_once_is_read_next_time(monkeypatch: pytest.MonkeyPa
         "signaling_server.core.insight.insight.DIGEST_BYTES", 1
     )  # one signal at a time
 
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         digests = Calls(monkeypatch, made.insight, "digest")
         for name in ("node", "gcom"):
             made.note(entered(name))
@@ -127,7 +127,7 @@ def test_what_is_not_read_at_once_is_read_next_time(monkeypatch: pytest.MonkeyPa
 def test_peer_that_talks_a_lot_is_summed_up_in_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         with caplog.at_level("INFO"):
             sums = Calls(monkeypatch, made._narrator, "tell_sums")
             for _ in range(50):
@@ -143,11 +143,11 @@ def test_peer_that_talks_a_lot_is_summed_up_in_time(
 
 
 def test_report_comes_after_the_signals_before_it() -> None:
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         for name in ("node", "gcom"):
             made.note(entered(name))
         made.note(offer())
-        made.report("room", "gcom", Report("failed", {}))
+        made.report("room", "gcom", ConnectionReport("failed", {}))
         texts = [event["text"] for event in made.insight.events(time.monotonic())]
         assert texts[:2] == ["gcom reports: failed", "node sent an offer to gcom"]
 
@@ -155,7 +155,7 @@ def test_report_comes_after_the_signals_before_it() -> None:
 
 
 def test_cancelled_it_wakes_up_no_more(caplog: pytest.LogCaptureFixture) -> None:
-    async def look(made: Observers) -> None:
+    async def look(made: Instruments) -> None:
         with caplog.at_level("INFO"):
             for name in ("node", "gcom"):
                 made.note(entered(name))

@@ -7,27 +7,27 @@ from signaling_server.core.reporting.line_limiter import (
     LINES_PER_SECOND,
     OTHERS,
     SUMS,
+    LineLimiter,
     Summary,
-    Summing,
 )
 
 NODE = "streaming-node"
 
 
-def flood(summing: Summing, lines: int, now: float, key: str = NODE, size: int = 10) -> int:
+def flood(summing: LineLimiter, lines: int, now: float, key: str = NODE, size: int = 10) -> int:
     """How many of so many lines are to be written."""
     return sum(summing.admit(key, "ice-candidate", now, size) for _ in range(lines))
 
 
 def test_up_to_the_limit_every_line_is_written_and_nothing_comes_due():
-    summing = Summing()
+    summing = LineLimiter()
     assert flood(summing, LIMIT, now=5.0) == LIMIT
     assert summing.next_deadline() is None
     assert summing.due(7.0) == []
 
 
 def test_lines_above_the_limit_come_out_as_one_sum_when_the_second_is_over():
-    summing = Summing()
+    summing = LineLimiter()
     assert flood(summing, LIMIT + 800, now=5.0) == LIMIT
     for _ in range(12):
         assert not summing.admit(NODE, "offer", 5.5, 1000)
@@ -39,14 +39,14 @@ def test_lines_above_the_limit_come_out_as_one_sum_when_the_second_is_over():
 
 
 def test_the_second_starts_with_the_first_line_after_quiet():
-    summing = Summing()
+    summing = LineLimiter()
     flood(summing, 1, now=5.0)
     flood(summing, LIMIT + 1, now=100.7)
     assert summing.next_deadline() == 101.7
 
 
 def test_a_key_that_stays_loud_costs_one_line_a_second():
-    summing = Summing()
+    summing = LineLimiter()
     flood(summing, LIMIT + 1, now=0.0)
     summing.due(1.0)
     assert flood(summing, LIMIT + 5, now=1.5) == 0
@@ -55,7 +55,7 @@ def test_a_key_that_stays_loud_costs_one_line_a_second():
 
 
 def test_a_key_is_written_line_by_line_again_after_a_second_within_the_limit():
-    summing = Summing()
+    summing = LineLimiter()
     flood(summing, LIMIT + 1, now=0.0)
     summing.due(1.0)
     assert flood(summing, LIMIT, now=1.0) == 0
@@ -64,20 +64,20 @@ def test_a_key_is_written_line_by_line_again_after_a_second_within_the_limit():
 
 
 def test_a_key_is_written_line_by_line_again_after_quiet():
-    summing = Summing()
+    summing = LineLimiter()
     flood(summing, LIMIT + 1, now=0.0)
     summing.due(1.0)
     assert flood(summing, LIMIT, now=60.0) == LIMIT
 
 
 def test_one_loud_key_does_not_silence_another():
-    summing = Summing()
+    summing = LineLimiter()
     flood(summing, 10 * LIMIT, now=0.0)
     assert flood(summing, LIMIT, now=0.5, key="gcom") == LIMIT
 
 
 def test_a_line_that_comes_before_the_tick_loses_no_sum():
-    summing = Summing()
+    summing = LineLimiter()
     flood(summing, LIMIT + 3, now=0.0)
     flood(summing, 1, now=4.0, key="gcom")
     deadline = summing.next_deadline()
@@ -87,7 +87,7 @@ def test_a_line_that_comes_before_the_tick_loses_no_sum():
 
 
 def test_keys_beyond_the_bound_share_one():
-    summing = Summing()
+    summing = LineLimiter()
     for number in range(KEYS):
         assert summing.admit(f"peer-{number}", "join", 0.0)
     written = sum(summing.admit(f"further-{number}", "join", 0.0) for number in range(KEYS))
@@ -99,7 +99,7 @@ def test_keys_beyond_the_bound_share_one():
 
 
 def test_all_keys_together_get_no_more_lines_than_journald_takes():
-    summing = Summing()
+    summing = LineLimiter()
     peers = [f"peer-{number}" for number in range(300)]
 
     def second(now: float) -> int:
@@ -114,7 +114,7 @@ def test_all_keys_together_get_no_more_lines_than_journald_takes():
 
 
 def test_more_loud_keys_than_may_have_a_sum_share_one():
-    summing = Summing()
+    summing = LineLimiter()
     for number in range(SUMS + 2):
         flood(summing, LIMIT + 1, 0.0, f"peer-{number}")
     sums = {summary.key: summary.counts for summary in summing.due(1.0)}
@@ -123,7 +123,7 @@ def test_more_loud_keys_than_may_have_a_sum_share_one():
 
 
 def test_idle_keys_vanish():
-    summing = Summing()
+    summing = LineLimiter()
     for number in range(KEYS):
         summing.admit(f"peer-{number}", "join", 0.0)
     assert sum(summing.admit(f"further-{number}", "join", 1.0) for number in range(KEYS)) == KEYS

@@ -3,14 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 from signaling_server.core.protocol.events import (
-    Crowded,
-    Delivered,
     Disconnected,
-    Expired,
     Fact,
+    HeldSignalsExpired,
+    PeerReplaced,
+    PeerResumed,
     Rejected,
-    Replaced,
-    Resumed,
+    RoomOverfull,
+    SignalAccepted,
 )
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.reporting.metrics import Histogram, Metrics, Readings, render
@@ -27,8 +27,8 @@ READINGS = Readings(
 )
 
 
-def delivered(kind: str, count: int, held: int) -> Delivered:
-    return Delivered("sid", "node", "default", Signal(kind, None, 10, "{"), count, held)
+def delivered(kind: str, count: int, held: int) -> SignalAccepted:
+    return SignalAccepted("sid", "node", "default", Signal(kind, None, 10, "{"), count, held)
 
 
 def test_signals_are_counted_by_type_and_by_where_they_went() -> None:
@@ -51,11 +51,11 @@ def test_refusals_are_counted_by_code_and_the_last_is_kept() -> None:
 
 def test_expiries_takeovers_and_returns_are_counted() -> None:
     metrics = Metrics()
-    metrics.note(Expired("node", "default", 3), 1.0)
-    metrics.note(Expired("node", "default", 2), 1.0)
-    metrics.note(Replaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
-    metrics.note(Resumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
-    metrics.note(Crowded("default", ("a", "b", "c"), 2), 1.0)
+    metrics.note(HeldSignalsExpired("node", "default", 3), 1.0)
+    metrics.note(HeldSignalsExpired("node", "default", 2), 1.0)
+    metrics.note(PeerReplaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
+    metrics.note(PeerResumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
+    metrics.note(RoomOverfull("default", ("a", "b", "c"), 2), 1.0)
     assert (metrics.expired, metrics.replaced, metrics.resumed) == (5, 1, 1)
 
 
@@ -89,9 +89,9 @@ def test_signals_are_shown_by_type_with_their_bytes_and_copies() -> None:
 def test_refusals_are_shown_by_code_and_other_facts_by_name() -> None:
     found = values(
         Rejected("", "", "", "", "too-large", ""),
-        Expired("gcom", "default", 4),
-        Replaced("s", "gcom", "default", "a", "b"),
-        Resumed("s", "gcom", "default", "a", "websocket", 9),
+        HeldSignalsExpired("gcom", "default", 4),
+        PeerReplaced("s", "gcom", "default", "a", "b"),
+        PeerResumed("s", "gcom", "default", "a", "websocket", 9),
     )
     assert found['hawkeye_rejected_total{code="too-large"}'] == "1"
     assert found["hawkeye_expired_total"] == "4"

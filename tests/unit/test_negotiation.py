@@ -11,7 +11,7 @@ from signaling_server.core.insight.sdp import (
     parse_candidate,
     parse_description,
 )
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 HOST = Candidate("host", "private", "10.0.0.0/24")
 
@@ -30,8 +30,8 @@ def line(more: str = "") -> Candidate:
     return found
 
 
-def report(state: str) -> Report:
-    return Report(state, {})
+def report(state: str) -> ConnectionReport:
+    return ConnectionReport(state, {})
 
 
 def test_an_offer_and_its_answer() -> None:

@@ -5,25 +5,27 @@ from typing import Any
 
 from sdps import candidate, sdp
 from signaling_server.core.insight.negotiation import Pair
-from signaling_server.core.insight.observed import MAX_HELD, Contest, PeerView, RoomView
+from signaling_server.core.insight.observed import MAX_HELD, Contest, ObservedPeer, ObservedRoom
 from signaling_server.core.insight.sdp import parse_candidate, parse_description
-from signaling_server.core.protocol.events import Entered
+from signaling_server.core.protocol.events import PeerJoined
 from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 
-def peer(name: str, at: float = 100.0, address: str = "10.0.0.1") -> PeerView:
-    return PeerView(Entered(f"sid-{name}", name, "drone-1", address, "websocket", False), [], at)
+def peer(name: str, at: float = 100.0, address: str = "10.0.0.1") -> ObservedPeer:
+    return ObservedPeer(
+        PeerJoined(f"sid-{name}", name, "drone-1", address, "websocket", False), [], at
+    )
 
 
-def room(*names: str) -> RoomView:
-    made = RoomView("drone-1")
+def room(*names: str) -> ObservedRoom:
+    made = ObservedRoom("drone-1")
     for name in names:
         made.peers[name] = peer(name)
     return made
 
 
-def sentences(of: RoomView, *elsewhere: str, now: float = 100.0) -> dict[str, str]:
+def sentences(of: ObservedRoom, *elsewhere: str, now: float = 100.0) -> dict[str, str]:
     found = of.as_json(list(elsewhere), now)["diagnosis"]
     return {finding["code"]: finding["text"] for finding in found}
 
@@ -103,7 +105,7 @@ def test_what_is_remembered_of_held_signals_is_bounded() -> None:
 # --- pairs ----------------------------------------------------------------------------------------
 
 
-def pair_of(of: RoomView, one: str, other: str, since: float = 100.0) -> Pair:
+def pair_of(of: ObservedRoom, one: str, other: str, since: float = 100.0) -> Pair:
     pair = of.pairs[frozenset((one, other))] = Pair(one, other, since)
     return pair
 
@@ -138,8 +140,8 @@ def test_a_pair_that_connects_shows_each_stage_with_its_time() -> None:
         pair.sent_candidate("gcom", parse_candidate(candidate(address)), 101.5)
     pair.sent_candidate("gcom", None, 102.0)
     candidates = {"local": {"type": "host"}}
-    pair.reported("gcom", Report("connected", candidates), 103.0)
-    pair.reported("node", Report("connected", {}), 103.5)
+    pair.reported("gcom", ConnectionReport("connected", candidates), 103.0)
+    pair.reported("node", ConnectionReport("connected", {}), 103.5)
     (found,) = here.as_json([], 104.0)["pairs"]
     assert (found["state"], found["diagnosis"], found["last_activity"]) == ("connected", [], 2.0)
     assert stages(found) == {
@@ -163,8 +165,8 @@ def test_a_pair_that_connects_shows_each_stage_with_its_time() -> None:
 def test_a_pair_that_was_connected_is_so_no_more_when_a_peer_says_so() -> None:
     here = room("node", "gcom")
     pair = pair_of(here, "node", "gcom")
-    pair.reported("node", Report("connected", {}), 101.0)
-    pair.reported("gcom", Report("failed", {}), 102.0)
+    pair.reported("node", ConnectionReport("connected", {}), 101.0)
+    pair.reported("gcom", ConnectionReport("failed", {}), 102.0)
     (found,) = here.as_json([], 103.0)["pairs"]
     assert stages(found)["connected", ""] == (None, None)
     assert found["diagnosis"][0] == {

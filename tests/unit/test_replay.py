@@ -4,7 +4,7 @@ from signaling_server.core.config import schema as config
 from signaling_server.core.protocol.hold import OVERHEAD
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.protocol.replay import Kept, Replay, Told, session_hash
+from signaling_server.core.protocol.replay import Kept, MissedEvent, Replay, session_hash
 
 LIMITS = config.Resume(window=30.0, max_messages=3, max_bytes=3000)
 CERTAIN = 40.0
@@ -22,7 +22,7 @@ def wait(replay: Replay, size: int = 100, sender: str = "node") -> bool:
     return replay.wait(sender, signal(size), LIMITS, 0.0)
 
 
-def numbers(entries: list[Kept | Told]) -> list[int]:
+def numbers(entries: list[Kept | MissedEvent]) -> list[int]:
     return [entry.seq for entry in entries]
 
 
@@ -109,7 +109,11 @@ def test_event_without_room_takes_what_it_contradicts_with_it() -> None:
     replay.tell("peer_joined", {"peer_id": "b"}, LIMITS)
     wait(replay)
     replay.tell("peer_left", {"peer_id": "a"}, LIMITS)
-    told = [entry.payload["peer_id"] for entry in replay.resume(0, 0.0) if isinstance(entry, Told)]
+    told = [
+        entry.payload["peer_id"]
+        for entry in replay.resume(0, 0.0)
+        if isinstance(entry, MissedEvent)
+    ]
     assert told == ["b"]
     assert len(replay) == 1
 

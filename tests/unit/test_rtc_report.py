@@ -4,13 +4,18 @@ from typing import Any
 
 import pytest
 
-from signaling_server.core.protocol.rtc_report import MAX_TEXT, STATES, Report, parse_report
+from signaling_server.core.protocol.rtc_report import (
+    MAX_TEXT,
+    STATES,
+    ConnectionReport,
+    parse_report,
+)
 from signaling_server.errors import Rejection
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_state_alone_is_a_report(state: str) -> None:
-    assert parse_report({"state": state}) == Report(state, {})
+    assert parse_report({"state": state}) == ConnectionReport(state, {})
 
 
 @pytest.mark.parametrize("payload", [None, "connected", [], {}, {"state": "fine"}, {"state": []}])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from scenarios.scene import Scene
 from signaling_server.core.insight.insight import Insight
-from signaling_server.core.protocol.events import Delivered, Rejected
+from signaling_server.core.protocol.events import Rejected, SignalAccepted
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.core.reporting.status_report import overview
 
@@ -84,11 +84,11 @@ def test_no_body_of_a_signal_is_shown() -> None:
     scene = Scene()
     scene.join("n", name="node")
     delivered = scene.say("n", "offer", secret="a=ice-pwd:planted")
-    assert isinstance(delivered, Delivered)
+    assert isinstance(delivered, SignalAccepted)
     scene.facts.append(delivered._replace(signal=replace_body(delivered)))
     assert "planted" not in str(seen(scene))
 
 
-def replace_body(delivered: Delivered):  # type: ignore[no-untyped-def]
+def replace_body(delivered: SignalAccepted):  # type: ignore[no-untyped-def]
     body = '{"type":"offer","data":{"sdp":"v=0\\r\\na=ice-pwd:planted"}'
     return delivered.signal._replace(body=body)

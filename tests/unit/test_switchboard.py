@@ -7,13 +7,13 @@ import pytest
 
 from signaling_server.core.config.schema import Config, Hold, Limits
 from signaling_server.core.protocol.events import (
-    Delivered,
-    Entered,
-    Expired,
     Fact,
+    HeldSignalsExpired,
     Joined,
     Left,
-    Replaced,
+    PeerJoined,
+    PeerReplaced,
+    SignalAccepted,
     Ticked,
 )
 from signaling_server.core.protocol.hello import Hello
@@ -94,9 +94,9 @@ def test_signal_is_forwarded_and_its_facts_are_told(board: Board) -> None:
     outputs = board.switchboard.signal(node, OFFER)
     assert gcom.heard == ["welcome", "peer_joined", "offer of node"]
     assert node.received == 1
-    (delivered,) = (fact for fact in board.facts if isinstance(fact, Delivered))
+    (delivered,) = (fact for fact in board.facts if isinstance(fact, SignalAccepted))
     assert delivered in outputs
-    assert [type(fact) for fact in board.facts] == [Entered, Entered, Delivered]
+    assert [type(fact) for fact in board.facts] == [PeerJoined, PeerJoined, SignalAccepted]
 
 
 def test_bad_signal_and_a_flood_are_rejected(board: Board) -> None:
@@ -135,7 +135,7 @@ def test_replaced_connection_is_dismissed(board: Board) -> None:
     board.join("1", "node")
     board.join("2", "node")
     assert board.ended == [("1", "replaced")]
-    assert any(isinstance(fact, Replaced) for fact in board.facts)
+    assert any(isinstance(fact, PeerReplaced) for fact in board.facts)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_relay_is_woken_when_it_wants() -> None:
         board = Board(Config(hold=Hold(max_age=0.01)))
         node = board.join("1")
         board.switchboard.signal(node, OFFER)
-        await board.told(Expired)
+        await board.told(HeldSignalsExpired)
         assert node.heard == ["welcome", "error"]
 
     asyncio.run(asyncio.wait_for(scene(), 10))

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config.schema import Config
-from signaling_server.core.protocol.events import Delivered, Joined, Rejected
+from signaling_server.core.protocol.events import Joined, Rejected, SignalAccepted
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.core.reporting.systemd_line import status_line
 
-OFFER = Delivered("sid", "node", "default", Signal("offer", None, 2, "{"), 1, 0)
+OFFER = SignalAccepted("sid", "node", "default", Signal("offer", None, 2, "{"), 1, 0)
 
 
 def relay_with(*peers: str) -> Relay:

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from signaling_server.core.config.yaml_tree import Mapping, Node, Place, Scalar, Sequence, read
+from signaling_server.core.config.yaml_tree import (
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    SourcePosition,
+    read,
+)
 from signaling_server.errors import ConfigError
 
 
@@ -14,7 +21,7 @@ def refusal(text: str) -> str:
 
 
 def at(line: int, column: int, text: str, quoted: bool = False) -> Scalar:
-    return Scalar(Place("f.yaml", line, column), text, quoted)
+    return Scalar(SourcePosition("f.yaml", line, column), text, quoted)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "\ufeff"])
@@ -25,18 +32,18 @@ def test_nothing_is_no_tree(text: str) -> None:
 def test_every_value_knows_its_place_and_stays_as_written() -> None:
     text = "listen:\n  port: 010\n  hosts: [no, 'no', \"\\x41\"]\nempty:\n"
     assert read("f.yaml", text) == Mapping(
-        Place("f.yaml", 1, 1),
+        SourcePosition("f.yaml", 1, 1),
         [
             (
                 at(1, 1, "listen"),
                 Mapping(
-                    Place("f.yaml", 2, 3),
+                    SourcePosition("f.yaml", 2, 3),
                     [
                         (at(2, 3, "port"), at(2, 9, "010")),
                         (
                             at(3, 3, "hosts"),
                             Sequence(
-                                Place("f.yaml", 3, 10),
+                                SourcePosition("f.yaml", 3, 10),
                                 [at(3, 11, "no"), at(3, 15, "no", True), at(3, 21, "A", True)],
                             ),
                         ),
@@ -70,8 +77,8 @@ def test_what_counts_as_empty(node: Scalar, empty: bool) -> None:
 
 
 def test_places_name_a_line_of_a_file_or_an_option() -> None:
-    assert str(Place("f.yaml", 3, 5)) == "f.yaml:3"
-    assert str(Place("--port", 0, 0)) == "--port"
+    assert str(SourcePosition("f.yaml", 3, 5)) == "f.yaml:3"
+    assert str(SourcePosition("--port", 0, 0)) == "--port"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Callable, Collection, Iterator, Protocol
 
-from signaling_server.core.config.yaml_tree import Mapping, Node, Place, Scalar, Sequence
+from signaling_server.core.config.yaml_tree import Mapping, Node, Scalar, Sequence, SourcePosition
 from signaling_server.core.protocol.hello import NAME
 from signaling_server.errors import Complaint
 
@@ -32,14 +32,14 @@ _MEANINGS = (  # what YAML 1.1 makes of an unquoted word, https://yaml.org/type/
 )
 
 
-class Refusals:
+class Complaints:
     """Everything found wrong so far, and the keys it was found at."""
 
     def __init__(self) -> None:
         self.complaints: list[Complaint] = []
         self.keys: set[str] = set()
 
-    def add(self, place: Place, key: str, text: str) -> None:
+    def add(self, place: SourcePosition, key: str, text: str) -> None:
         self.complaints.append(Complaint(*place, text))
         self.keys.add(key.partition("[")[0])
 
@@ -47,7 +47,7 @@ class Refusals:
 class Kind(Protocol):
     """What a key may hold."""
 
-    def read(self, node: Node, key: str, refusals: Refusals) -> object:
+    def read(self, node: Node, key: str, refusals: Complaints) -> object:
         """The value of `node`; None, and a refusal more, if it is not of this kind."""
 
 
@@ -69,7 +69,7 @@ class Single:
         self._expected = f"{expected}, or null" if null else expected
         self._parse, self._null, self._secret, self._why = parse, null, secret, why
 
-    def read(self, node: Node, key: str, refusals: Refusals) -> object:
+    def read(self, node: Node, key: str, refusals: Complaints) -> object:
         advice = [self._why] if self._why else []
         if isinstance(node, Scalar):
             if self._null and node.empty:
@@ -100,7 +100,7 @@ class ListOf:
     def __init__(self, item: Kind, expected: str, *, least: int = 0) -> None:
         self._item, self._expected, self._least = item, expected, least
 
-    def read(self, node: Node, key: str, refusals: Refusals) -> object:
+    def read(self, node: Node, key: str, refusals: Complaints) -> object:
         if isinstance(node, Sequence) and len(node.items) >= self._least:
             return tuple(
                 self._item.read(item, f"{key}[{index}]", refusals)
@@ -116,7 +116,7 @@ class Either:
     def __init__(self, scalar: Kind, other: Kind) -> None:
         self._scalar, self._other = scalar, other
 
-    def read(self, node: Node, key: str, refusals: Refusals) -> object:
+    def read(self, node: Node, key: str, refusals: Complaints) -> object:
         kind = self._scalar if isinstance(node, Scalar) else self._other
         return kind.read(node, key, refusals)
 
@@ -205,7 +205,7 @@ def pairs(
     key: str,
     known: Collection[str],
     elsewhere: Collection[str],
-    refusals: Refusals,
+    refusals: Complaints,
 ) -> Iterator[tuple[str, Node]]:
     """The pairs of the mapping `node`, whose name is `key`; what is not `known` is refused.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from signaling_server.core.config.field_types import Either, Kind, ListOf, Refusals, pairs, text
+from signaling_server.core.config.field_types import Complaints, Either, Kind, ListOf, pairs, text
 from signaling_server.core.config.yaml_tree import Node
 
 _AUTHORITY = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
@@ -40,7 +40,7 @@ class IceServer:
 class _IceServerKind:
     """A mapping of urls, username and credential."""
 
-    def read(self, node: Node, key: str, refusals: Refusals) -> IceServer | None:
+    def read(self, node: Node, key: str, refusals: Complaints) -> IceServer | None:
         before = len(refusals.complaints)
         found: dict[str, Any] = {
             name: _KINDS[name].read(value, f"{key}.{name}", refusals)

@@ -21,8 +21,8 @@ from signaling_server.core.config.field_types import (
     ORIGINS,
     ROOM,
     TRANSPORTS,
+    Complaints,
     Kind,
-    Refusals,
     number,
     one_of,
     pairs,
@@ -31,7 +31,7 @@ from signaling_server.core.config.field_types import (
     yaml_meaning,
 )
 from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
-from signaling_server.core.config.yaml_tree import Node, Place, Scalar
+from signaling_server.core.config.yaml_tree import Node, Scalar, SourcePosition
 from signaling_server.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -247,9 +247,9 @@ def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[objec
     `sources` are (file name, YAML text); `overrides` map a dotted key to (value, origin), such as
     {"listen.port": (8081, "--port")}. Raises ConfigError with everything that is wrong.
     """
-    refusals = Refusals()
+    refusals = Complaints()
     values: dict[str, dict[str, Any]] = defaultdict(dict)
-    places: dict[str, Place] = {}
+    places: dict[str, SourcePosition] = {}
     for dotted, node in _given(sources, overrides, refusals):
         section, _, name = dotted.rpartition(".")
         values[section][name] = KEYS[dotted].metadata["kind"].read(node, dotted, refusals)
@@ -283,7 +283,7 @@ def changes_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
 def _given(
     sources: Iterable[tuple[str, str]],
     overrides: Mapping[str, tuple[object, str]],
-    refusals: Refusals,
+    refusals: Complaints,
 ) -> Iterator[tuple[str, Node]]:
     """Every known key that is given, dotted, with its node; the later wins."""
     for file, text in sources:
@@ -299,10 +299,15 @@ def _given(
             elif not (isinstance(node, Scalar) and node.empty):  # `ice_servers:` says nothing
                 yield name, node
     for dotted, (value, origin) in overrides.items():
-        yield dotted, Scalar(Place(origin, 0, 0), str(value), quoted=isinstance(value, str))
+        yield (
+            dotted,
+            Scalar(SourcePosition(origin, 0, 0), str(value), quoted=isinstance(value, str)),
+        )
 
 
-def _refuse_contradictions(config: Config, places: Mapping[str, Place], refusals: Refusals) -> None:
+def _refuse_contradictions(
+    config: Config, places: Mapping[str, SourcePosition], refusals: Complaints
+) -> None:
     """Refuse values that are right alone but not together; where one is refused already, pass."""
     for pair in TOGETHER:
         given = [dotted for dotted in pair if _value(config, dotted)]

@@ -14,7 +14,7 @@ from signaling_server.errors import Complaint, ConfigError
 MAX_DEPTH = 8  # the deepest setting, one of many URLs of an ICE server, is 4 deep
 
 
-class Place(NamedTuple):
+class SourcePosition(NamedTuple):
     """A line and column of a file, from 1; or line 0, and `file` says it all ("--port")."""
 
     file: str
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 class Scalar(NamedTuple):
     """One value, as it was written. `quoted` tells `"8080"` from `8080`."""
 
-    place: Place
+    place: SourcePosition
     text: str
     quoted: bool
 
@@ -38,14 +38,14 @@ class Scalar(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    place: Place
+    place: SourcePosition
     items: list[Node]
 
 
 class Mapping(NamedTuple):
     """The pairs in the order written; the same key may be there twice."""
 
-    place: Place
+    place: SourcePosition
     pairs: list[tuple[Node, Node]]
 
 
@@ -63,7 +63,7 @@ def read(file: str, text: str) -> Node | None:
         loader = yaml.BaseLoader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position].split("\n")
-        place = Place(file, len(before), len(before[-1]) + 1)
+        place = SourcePosition(file, len(before), len(before[-1]) + 1)
         raise _refusal(
             place, f"the character {error.character:#x} is not allowed in YAML"
         ) from None
@@ -112,11 +112,11 @@ def _document(loader: Any, file: str, yaml: Any) -> Node | None:
     return root
 
 
-def _place(file: str, mark: Any) -> Place:
-    return Place(file, mark.line + 1, mark.column + 1)
+def _place(file: str, mark: Any) -> SourcePosition:
+    return SourcePosition(file, mark.line + 1, mark.column + 1)
 
 
-def _refusal(place: Place, text: str) -> ConfigError:
+def _refusal(place: SourcePosition, text: str) -> ConfigError:
     return ConfigError([Complaint(*place, text)])
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Callable, NamedTuple
 
 from signaling_server.core.insight.negotiation import Pair
-from signaling_server.core.insight.observed import Contest, PeerView, RoomView
+from signaling_server.core.insight.observed import Contest, ObservedPeer, ObservedRoom
 from signaling_server.core.insight.sdp import (
     Candidate,
     Description,
@@ -21,21 +21,21 @@ from signaling_server.core.insight.sdp import (
     parse_description,
 )
 from signaling_server.core.protocol.events import (
-    Broke,
-    Crowded,
-    Delivered,
-    Departed,
-    Entered,
-    Expired,
     Fact,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    PeerAway,
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    PeerResumed,
     Rejected,
-    Released,
-    Replaced,
-    Resumed,
+    RoomOverfull,
+    SignalAccepted,
 )
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Histogram
 
 DIGEST_SECONDS = 0.25
@@ -62,7 +62,7 @@ _UNREADABLE = Candidate("unreadable", "other")
 _NOUNS = {"offer": "an offer", "answer": "an answer", "ice-candidate": "candidates"}
 
 
-class Event(NamedTuple):
+class Note(NamedTuple):
     """A line for people, the last time `at`; it came `times` times at about that time."""
 
     at: float
@@ -77,23 +77,23 @@ class Insight:
     def __init__(self) -> None:
         self.handshakes = Histogram(HANDSHAKE_SECONDS)
         """Seconds from both being here to the first answer."""
-        self._rooms: dict[str, RoomView] = {}
-        self._waiting: deque[RoomView] = deque()
+        self._rooms: dict[str, ObservedRoom] = {}
+        self._waiting: deque[ObservedRoom] = deque()
         """The rooms with pending signals, each once."""
         self._bytes = 0
         """Of all pending signals."""
         self._pace = TokenBucket(READ_PER_SECOND, READ_BURST, 0.0)
         self._pairs = 0
-        self._events: deque[Event] = deque(maxlen=EVENTS)
+        self._events: deque[Note] = deque(maxlen=EVENTS)
         self._noters: dict[type, Callable[[Any, float], None]] = {
-            Entered: self._entered,
-            Resumed: self._resumed,
-            Replaced: self._replaced,
-            Broke: self._broke,
-            Departed: self._departed,
-            Released: self._released,
-            Expired: self._expired,
-            Crowded: self._crowded,
+            PeerJoined: self._entered,
+            PeerResumed: self._resumed,
+            PeerReplaced: self._replaced,
+            PeerAway: self._broke,
+            PeerLeft: self._departed,
+            HeldSignalsDelivered: self._released,
+            HeldSignalsExpired: self._expired,
+            RoomOverfull: self._crowded,
             Rejected: self._rejected,
         }
 
@@ -104,7 +104,7 @@ class Insight:
 
     def note(self, fact: Fact, now: float) -> None:
         """Observe a fact."""
-        if type(fact) is not Delivered:
+        if type(fact) is not SignalAccepted:
             self._note_other(fact, now)
             return
         room = self._rooms.get(fact.room)
@@ -132,7 +132,7 @@ class Insight:
                 self._waiting.append(room)
         return self.pending and left <= 0
 
-    def report(self, room_name: str, peer_id: str, report: Report, now: float) -> None:
+    def report(self, room_name: str, peer_id: str, report: ConnectionReport, now: float) -> None:
         """Observe what a peer says of its RTCPeerConnection: of the one it negotiated last."""
         room = self._rooms.get(room_name)
         if room is None:
@@ -168,14 +168,14 @@ class Insight:
 
     # --- signals ----------------------------------------------------------------------------------
 
-    def _catch_up(self, room: RoomView) -> None:
+    def _catch_up(self, room: ObservedRoom) -> None:
         """Read all pending signals of a room: what follows must not come before them."""
         if room.pending:
             self._waiting.remove(room)
         while room.pending:
             self._read(room)
 
-    def _read(self, room: RoomView) -> int:
+    def _read(self, room: ObservedRoom) -> int:
         """Read the oldest pending signal; returns its size."""
         at, fact = room.pending.popleft()
         signal = fact.signal
@@ -194,7 +194,7 @@ class Insight:
         return signal.size
 
     def _pass(
-        self, room: RoomView, sender: str, receiver: str, kind: str, content: Any, now: float
+        self, room: ObservedRoom, sender: str, receiver: str, kind: str, content: Any, now: float
     ) -> None:
         pair = self._pair(room, sender, receiver)
         if pair is None:
@@ -208,7 +208,7 @@ class Insight:
             if seconds is not None:
                 self.handshakes.observe(seconds)
 
-    def _pair(self, room: RoomView, one: str, other: str) -> Pair | None:
+    def _pair(self, room: ObservedRoom, one: str, other: str) -> Pair | None:
         """What passed between two peers; None if there are too many, or one is not here."""
         key = frozenset((one, other))
         pair = room.pairs.get(key)
@@ -220,7 +220,7 @@ class Insight:
                 self._pairs += 1
         return pair
 
-    def _drop_pairs(self, room: RoomView, peer_id: str) -> None:
+    def _drop_pairs(self, room: ObservedRoom, peer_id: str) -> None:
         for key in [key for key in room.pairs if peer_id in key]:
             del room.pairs[key]
             self._pairs -= 1
@@ -244,18 +244,18 @@ class Insight:
                 times += event.times
                 self._events.remove(event)
                 break
-        self._events.append(Event(now, room, text, times))
+        self._events.append(Note(now, room, text, times))
 
-    def _peer(self, room_name: str, peer_id: str) -> PeerView | None:
+    def _peer(self, room_name: str, peer_id: str) -> ObservedPeer | None:
         room = self._rooms.get(room_name)
         return room.peers.get(peer_id) if room else None
 
-    def _entered(self, fact: Entered, now: float) -> None:
-        room = self._rooms.setdefault(fact.room, RoomView(fact.room))
+    def _entered(self, fact: PeerJoined, now: float) -> None:
+        room = self._rooms.setdefault(fact.room, ObservedRoom(fact.room))
         older = room.peers.pop(fact.peer_id, None)
         self._drop_pairs(room, fact.peer_id)
         others = list(room.peers.values())
-        room.peers[fact.peer_id] = PeerView(fact, older.contests if older else [], now)
+        room.peers[fact.peer_id] = ObservedPeer(fact, older.contests if older else [], now)
         for other in others[:ROOM_PAIRS]:
             self._pair(room, other.peer_id, fact.peer_id)
             while other.held:
@@ -264,7 +264,7 @@ class Insight:
         text = f"{fact.peer_id} {verb} from {fact.address} over {fact.transport}"
         self._tell(now, fact.room, text)
 
-    def _resumed(self, fact: Resumed, now: float) -> None:
+    def _resumed(self, fact: PeerResumed, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             peer.away = False
@@ -272,20 +272,20 @@ class Insight:
             peer.contests.clear()  # it was one and the same program
         self._tell(now, fact.room, f"{fact.peer_id} is back from {fact.address}")
 
-    def _replaced(self, fact: Replaced, now: float) -> None:
+    def _replaced(self, fact: PeerReplaced, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             peer.contest(Contest(now, (fact.address, fact.by_address)))
         text = f"a newer connection from {fact.by_address} replaces that of {fact.peer_id}"
         self._tell(now, fact.room, text)
 
-    def _broke(self, fact: Broke, now: float) -> None:
+    def _broke(self, fact: PeerAway, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             peer.away = True
         self._tell(now, fact.room, f"{fact.peer_id} lost its connection ({fact.reason})")
 
-    def _departed(self, fact: Departed, now: float) -> None:
+    def _departed(self, fact: PeerLeft, now: float) -> None:
         room = self._rooms.get(fact.room)
         if room is None:
             return
@@ -295,11 +295,11 @@ class Insight:
             del self._rooms[room.name]
         self._tell(now, fact.room, f"{fact.peer_id} left ({fact.reason})")
 
-    def _released(self, fact: Released, now: float) -> None:
+    def _released(self, fact: HeldSignalsDelivered, now: float) -> None:
         text = f"{fact.signals} held signals of {fact.sender} went to {fact.peer_id}"
         self._tell(now, fact.room, text)
 
-    def _expired(self, fact: Expired, now: float) -> None:
+    def _expired(self, fact: HeldSignalsExpired, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             for _ in range(min(fact.signals, len(peer.held))):
@@ -307,7 +307,7 @@ class Insight:
         text = f"{fact.signals} held signals of {fact.peer_id} expired: nobody joined in time"
         self._tell(now, fact.room, text)
 
-    def _crowded(self, fact: Crowded, now: float) -> None:
+    def _crowded(self, fact: RoomOverfull, now: float) -> None:
         room = self._rooms.get(fact.room)
         if room:
             room.expected = fact.expected

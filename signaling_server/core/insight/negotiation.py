@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from signaling_server.core.insight.sdp import MAX_CANDIDATES, Candidate, Description
-from signaling_server.core.protocol.rtc_report import Report
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 RESTART_WINDOW = 60.0
 """Seconds within which ICE restarts are counted."""
@@ -20,7 +20,7 @@ MAX_OPEN = 4
 MAX_RESTARTS = 32
 
 
-class Told(NamedTuple):
+class SentDescription(NamedTuple):
     """A description, and when it passed."""
 
     description: Description
@@ -46,9 +46,9 @@ class Side:
 
     def __init__(self, peer_id: str) -> None:
         self.peer_id = peer_id
-        self.told: Told | None = None
+        self.told: SentDescription | None = None
         """Its newest offer or answer."""
-        self.open_offers: list[Told] = []
+        self.open_offers: list[SentDescription] = []
         """Its offers without an answer so far, oldest first."""
         self.candidates: list[Candidate] = []
         """Of this ICE session; of very many only the first."""
@@ -59,7 +59,7 @@ class Side:
         """It said that no more candidates will come."""
         self.restarts: list[float] = []
         """When its ICE sessions changed lately."""
-        self.report: Report | None = None
+        self.report: ConnectionReport | None = None
         self.reported_at: float | None = None
 
     @property
@@ -70,7 +70,7 @@ class Side:
     def describe(self, description: Description, now: float) -> None:
         """It sent an offer or an answer: a new ICE session has candidates of its own."""
         old = self.told.description.ufrags if self.told else frozenset()
-        self.told = Told(description, now)
+        self.told = SentDescription(description, now)
         if not old & description.ufrags:
             # What came before its description belongs to that, unless it says otherwise.
             kept = [
@@ -180,7 +180,7 @@ class Pair:
         if newest and newest.origin and _same(newest, description):
             return  # sent once more
         side.describe(description, now)
-        side.open_offers.append(Told(description, now))
+        side.open_offers.append(SentDescription(description, now))
         del side.open_offers[1 : 1 - MAX_OPEN]  # the first tells since when there is no answer
         self.offerer, self.offered_at, self.answered_at = sender, now, None
 
@@ -215,7 +215,7 @@ class Pair:
         else:
             side.add_candidate(candidate, now)
 
-    def reported(self, sender: str, report: Report, now: float) -> None:
+    def reported(self, sender: str, report: ConnectionReport, now: float) -> None:
         """A peer told the state of its RTCPeerConnection."""
         side = self.sides[sender]
         was_connected = self.connected

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from signaling_server.core.insight.diagnosis import Finding, diagnose, state_of
 from signaling_server.core.insight.negotiation import Pair, Side
-from signaling_server.core.protocol.events import Delivered, Entered
+from signaling_server.core.protocol.events import PeerJoined, SignalAccepted
 from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
 
 MAX_HELD = 64
@@ -23,12 +23,12 @@ class Contest(NamedTuple):
     refused: bool = False
 
 
-class PeerView:
+class ObservedPeer:
     """A peer that is in the room, perhaps without a connection at the moment."""
 
     __slots__ = ("address", "away", "contests", "held", "peer_id", "since", "transport")
 
-    def __init__(self, fact: Entered, contests: list[Contest], now: float) -> None:
+    def __init__(self, fact: PeerJoined, contests: list[Contest], now: float) -> None:
         self.peer_id = fact.peer_id
         self.address = fact.address
         self.transport = fact.transport
@@ -55,16 +55,16 @@ class PeerView:
         }
 
 
-class RoomView:
+class ObservedRoom:
     """The peers, oldest first, and the pairs of a room."""
 
     __slots__ = ("expected", "name", "pairs", "peers", "pending", "unread")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.peers: dict[str, PeerView] = {}
+        self.peers: dict[str, ObservedPeer] = {}
         self.pairs: dict[frozenset[str], Pair] = {}
-        self.pending: deque[tuple[float, Delivered]] = deque()
+        self.pending: deque[tuple[float, SignalAccepted]] = deque()
         """Signals that were noted and not yet read."""
         self.unread = 0
         """Signals that never will be: more came than is read."""

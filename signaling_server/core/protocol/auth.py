@@ -16,9 +16,9 @@ from datetime import datetime, timezone
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.config.field_types import (
+    Complaints,
     Kind,
     ListOf,
-    Refusals,
     Single,
     one_of,
     pairs,
@@ -160,7 +160,7 @@ _NEEDED = ("id", "sha256", "name")
 class _GrantKind:
     """One token: a mapping."""
 
-    def read(self, node: Node, key: str, refusals: Refusals) -> Grant | None:
+    def read(self, node: Node, key: str, refusals: Complaints) -> Grant | None:
         before = len(refusals.complaints)
         found: dict[str, Any] = {
             name: _KINDS[name].read(value, f"{key}.{name}", refusals)
@@ -174,7 +174,7 @@ class _GrantKind:
 
 def parse_tokens(file: str, content: str, released: float) -> Tokens:
     """The tokens of a file's text: `tokens:`, a list of mappings. Raises ConfigError."""
-    refusals = Refusals()
+    refusals = Complaints()
     grants: list[Grant] = []
     for _, node in pairs(read(file, content), "", ("tokens",), (), refusals):
         if isinstance(node, Scalar) and node.empty:
@@ -188,7 +188,7 @@ def parse_tokens(file: str, content: str, released: float) -> Tokens:
     return Tokens(grants, released)
 
 
-def _refuse_twins(node: Node, refusals: Refusals, grants: list[Grant]) -> None:
+def _refuse_twins(node: Node, refusals: Complaints, grants: list[Grant]) -> None:
     ids = [grant.id for grant in grants]
     for twin in sorted({one for one in ids if ids.count(one) > 1}):
         refusals.add(node.place, "tokens", f"the id {twin} is there more than once")

@@ -84,7 +84,7 @@ class Close(NamedTuple):
 # --- facts ----------------------------------------------------------------------------------------
 
 
-class Entered(NamedTuple):
+class PeerJoined(NamedTuple):
     """A peer is in its room."""
 
     sid: str
@@ -95,7 +95,7 @@ class Entered(NamedTuple):
     rejoined: bool
 
 
-class Resumed(NamedTuple):
+class PeerResumed(NamedTuple):
     """A session came back; `missed` signals and events were sent (again)."""
 
     sid: str
@@ -106,7 +106,7 @@ class Resumed(NamedTuple):
     missed: int
 
 
-class Replaced(NamedTuple):
+class PeerReplaced(NamedTuple):
     """A newer connection took a peer's name, or came back with its session."""
 
     sid: str
@@ -116,7 +116,7 @@ class Replaced(NamedTuple):
     by_address: str
 
 
-class Broke(NamedTuple):
+class PeerAway(NamedTuple):
     """A peer with a session lost its connection; it may come back within `window` seconds."""
 
     sid: str
@@ -126,7 +126,7 @@ class Broke(NamedTuple):
     window: float
 
 
-class Departed(NamedTuple):
+class PeerLeft(NamedTuple):
     """A peer is out of its room."""
 
     sid: str
@@ -135,7 +135,7 @@ class Departed(NamedTuple):
     reason: str
 
 
-class Delivered(NamedTuple):
+class SignalAccepted(NamedTuple):
     """A signal was accepted: written to `delivered` connections; `held` copies wait."""
 
     sid: str
@@ -146,7 +146,7 @@ class Delivered(NamedTuple):
     held: int
 
 
-class Released(NamedTuple):
+class HeldSignalsDelivered(NamedTuple):
     """`signals` held signals went to a newcomer."""
 
     sender: str
@@ -155,7 +155,7 @@ class Released(NamedTuple):
     signals: int
 
 
-class Expired(NamedTuple):
+class HeldSignalsExpired(NamedTuple):
     """`signals` held signals of a peer were dropped: nobody came in time."""
 
     peer_id: str
@@ -163,7 +163,7 @@ class Expired(NamedTuple):
     signals: int
 
 
-class Crowded(NamedTuple):
+class RoomOverfull(NamedTuple):
     """More peers than `rooms.expected_peers`; the oldest first."""
 
     room: str
@@ -197,15 +197,15 @@ class Disconnected(NamedTuple):
 
 Command = Union[Send, Forward, Close]
 Fact = Union[
-    Entered,
-    Resumed,
-    Replaced,
-    Broke,
-    Departed,
-    Delivered,
-    Released,
-    Expired,
-    Crowded,
+    PeerJoined,
+    PeerResumed,
+    PeerReplaced,
+    PeerAway,
+    PeerLeft,
+    SignalAccepted,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    RoomOverfull,
     Rejected,
     Disconnected,
 ]

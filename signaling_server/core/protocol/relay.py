@@ -14,23 +14,23 @@ from typing import Any, Callable
 
 from signaling_server.core.config import schema as config
 from signaling_server.core.protocol.events import (
-    Broke,
     Close,
-    Crowded,
-    Delivered,
-    Departed,
-    Entered,
     Event,
-    Expired,
     Forward,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
     Joined,
     Left,
     Output,
+    PeerAway,
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    PeerResumed,
     Reconfigured,
-    Released,
-    Replaced,
-    Resumed,
+    RoomOverfull,
     Send,
+    SignalAccepted,
     Signalled,
     Ticked,
 )
@@ -153,7 +153,7 @@ class Relay:
             else:
                 outputs.append(Send(peer.sid, entry.event, entry.payload))
         outputs.append(
-            Resumed(
+            PeerResumed(
                 peer.sid, peer.peer_id, peer.room.name, peer.address, peer.transport, len(missed)
             )
         )
@@ -168,7 +168,7 @@ class Relay:
         return [
             Send(peer.sid, "error", {"code": "replaced", "message": message}),
             Close(peer.sid, "replaced"),
-            Replaced(peer.sid, peer.peer_id, peer.room.name, peer.address, by.address),
+            PeerReplaced(peer.sid, peer.peer_id, peer.room.name, peer.address, by.address),
         ]
 
     def _welcome(self, peer: Peer, event: Joined, resumed: bool) -> Send:
@@ -199,11 +199,13 @@ class Relay:
             if held:
                 payload["held"] = len(held)
                 released += [self._forward(newcomer, other, signal, now) for signal in held]
-                released.append(Released(other.peer_id, newcomer.peer_id, room.name, len(held)))
+                released.append(
+                    HeldSignalsDelivered(other.peer_id, newcomer.peer_id, room.name, len(held))
+                )
             outputs += self._tell(other, event, payload)
         outputs += released
         outputs.append(
-            Entered(
+            PeerJoined(
                 newcomer.sid,
                 newcomer.peer_id,
                 room.name,
@@ -214,7 +216,7 @@ class Relay:
         )
         expected = self._config.rooms.expected_peers
         if len(room.peers) > expected and not rejoined:
-            outputs.append(Crowded(room.name, tuple(room.peers), expected))
+            outputs.append(RoomOverfull(room.name, tuple(room.peers), expected))
         return outputs
 
     # --- signals ----------------------------------------------------------------------------------
@@ -251,7 +253,9 @@ class Relay:
             held = 1
         elif full:
             self._refuse_copies(full, outputs, sender, accepted=delivered + held > 0)
-        outputs.append(Delivered(sid, sender.peer_id, sender.room.name, signal, delivered, held))
+        outputs.append(
+            SignalAccepted(sid, sender.peer_id, sender.room.name, signal, delivered, held)
+        )
         return outputs
 
     def _forward(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> Forward:
@@ -290,7 +294,7 @@ class Relay:
         peer.change(Change.BROKE)
         peer.away_until = now + window
         self._set_due(peer)
-        return [Broke(event.sid, peer.peer_id, peer.room.name, event.reason, window)]
+        return [PeerAway(event.sid, peer.peer_id, peer.room.name, event.reason, window)]
 
     def _depart(self, peer: Peer, change: Change, reason: str) -> list[Output]:
         self._remove(peer, change)
@@ -300,7 +304,7 @@ class Relay:
             if peer.name:
                 payload["name"] = peer.name
             outputs += self._tell(other, "peer_left", payload)
-        outputs.append(Departed(peer.sid, peer.peer_id, peer.room.name, reason))
+        outputs.append(PeerLeft(peer.sid, peer.peer_id, peer.room.name, reason))
         return outputs
 
     def _remove(self, peer: Peer, change: Change) -> None:
@@ -354,7 +358,7 @@ class Relay:
             message = f"{count} held signals dropped: nobody joined in time"
             error = {"code": "expired", "message": message, "count": count}
             outputs += self._tell(peer, "error", error)
-            outputs.append(Expired(peer.peer_id, peer.room.name, count))
+            outputs.append(HeldSignalsExpired(peer.peer_id, peer.room.name, count))
         self._deadline = min(self._due.values(), default=None)
         return outputs
 

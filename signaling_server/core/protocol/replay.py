@@ -33,7 +33,7 @@ class Kept(NamedTuple):
     signal: Signal
 
 
-class Told(NamedTuple):
+class MissedEvent(NamedTuple):
     """An event about another peer that came while this one was away; it has no number."""
 
     event: str
@@ -53,7 +53,7 @@ class Replay:
         if the welcome of this one is lost, the client returns with a number of that one."""
         self._budget = budget
         self._bytes = 0
-        self._entries: deque[Kept | Told] = deque()
+        self._entries: deque[Kept | MissedEvent] = deque()
         self._lost = 0
         """The highest seq that was dropped although it may not have arrived."""
 
@@ -93,7 +93,7 @@ class Replay:
 
         If there is no room, `welcome.peers` must do, and what is kept may not belie it: it goes.
         """
-        if not self._keep(Told(event, payload), limits):
+        if not self._keep(MissedEvent(event, payload), limits):
             who = payload.get("peer_id")
             self._refill(
                 entry
@@ -105,29 +105,33 @@ class Replay:
         """Whether nothing after `seen` is missing."""
         return self._lost <= seen <= self.seq
 
-    def resume(self, seen: int, now: float) -> list[Kept | Told]:
+    def resume(self, seen: int, now: float) -> list[Kept | MissedEvent]:
         """All that came after `seen`, in order; signals stay kept, this connection may die too."""
-        missed = [entry for entry in self._entries if isinstance(entry, Told) or entry.seq > seen]
+        missed = [
+            entry for entry in self._entries if isinstance(entry, MissedEvent) or entry.seq > seen
+        ]
         self._refill(entry._replace(at=now) for entry in missed if isinstance(entry, Kept))
         return missed
 
     def forget(self, sender: str) -> None:
         """Drop what a peer sent that is gone now: nobody waits for it any more."""
         self._refill(
-            entry for entry in self._entries if isinstance(entry, Told) or entry.sender != sender
+            entry
+            for entry in self._entries
+            if isinstance(entry, MissedEvent) or entry.sender != sender
         )
 
     def clear(self) -> None:
         """Let go of everything."""
         self._refill(())
 
-    def _fits(self, entry: Kept | Told, limits: config.Resume) -> bool:
+    def _fits(self, entry: Kept | MissedEvent, limits: config.Resume) -> bool:
         return (
             len(self._entries) < limits.max_messages
             and self._bytes + _size(entry) <= limits.max_bytes
         )
 
-    def _keep(self, entry: Kept | Told, limits: config.Resume) -> bool:
+    def _keep(self, entry: Kept | MissedEvent, limits: config.Resume) -> bool:
         size = _size(entry)
         if not (self._fits(entry, limits) and self._budget.take(size)):
             return False
@@ -141,12 +145,12 @@ class Replay:
         self._budget.give(_size(entry))
         return entry.seq
 
-    def _refill(self, entries: Iterable[Kept | Told]) -> None:
+    def _refill(self, entries: Iterable[Kept | MissedEvent]) -> None:
         self._entries = deque(entries)
         used = sum(map(_size, self._entries))
         self._budget.give(self._bytes - used)
         self._bytes = used
 
 
-def _size(entry: Kept | Told) -> int:
+def _size(entry: Kept | MissedEvent) -> int:
     return cost(entry.signal) if isinstance(entry, Kept) else OVERHEAD

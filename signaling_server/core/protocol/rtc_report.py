@@ -13,7 +13,7 @@ _FIELDS = {"type": ("type", "candidateType"), "protocol": ("protocol",), "addres
 """Our names, and those that https://www.w3.org/TR/webrtc-stats/#icecandidate-dict* has."""
 
 
-class Report(NamedTuple):
+class ConnectionReport(NamedTuple):
     """`state` is one of STATES; `candidate_pair` is {local: {...}, remote: {...}}.
 
     Each of the two has those of type, protocol and address that the client gave.
@@ -23,7 +23,7 @@ class Report(NamedTuple):
     candidate_pair: dict[str, dict[str, str]]
 
 
-def parse_report(payload: Any) -> Report:
+def parse_report(payload: Any) -> ConnectionReport:
     """Read {state, candidate_pair?}; what is odd in the pair is left out. Raises Rejection."""
     state = payload.get("state") if isinstance(payload, dict) else None
     if state not in STATES:
@@ -31,7 +31,7 @@ def parse_report(payload: Any) -> Report:
     pair = payload.get("candidate_pair")
     given = pair if isinstance(pair, dict) else {}
     ends = {end: _end(given[end]) for end in ("local", "remote") if end in given}
-    return Report(state, {end: fields for end, fields in ends.items() if fields})
+    return ConnectionReport(state, {end: fields for end, fields in ends.items() if fields})
 
 
 def _end(given: Any) -> dict[str, str]:

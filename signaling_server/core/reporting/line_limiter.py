@@ -50,7 +50,7 @@ class Summary(NamedTuple):
         return f"{sum(self.counts.values())} more {noun} in the last {span}: {told}{size}"
 
 
-class Summing:
+class LineLimiter:
     """Says whether a line is written or summed. `now` is in seconds of a monotonic clock.
 
     After `admit` said False, call `due` at the time that `next_deadline` names: the sums come out

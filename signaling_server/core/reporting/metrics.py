@@ -10,13 +10,13 @@ from typing import Counter as CounterOf
 from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from signaling_server.core.protocol.events import (
-    Delivered,
     Disconnected,
-    Expired,
     Fact,
+    HeldSignalsExpired,
+    PeerReplaced,
+    PeerResumed,
     Rejected,
-    Replaced,
-    Resumed,
+    SignalAccepted,
 )
 from signaling_server.core.protocol.messages import VALID_TYPES
 
@@ -45,7 +45,7 @@ class Metrics:
 
     def note(self, fact: Fact, now: float) -> None:
         """Count a fact."""
-        if isinstance(fact, Delivered):
+        if isinstance(fact, SignalAccepted):
             self.signals[fact.signal.type] += 1
             self.delivered += fact.delivered
             self.held += fact.held
@@ -56,11 +56,11 @@ class Metrics:
             self.last_error = f"{fact.code}: {fact.message}"
         elif isinstance(fact, Disconnected):
             self.disconnections[fact.reason] += 1
-        elif isinstance(fact, Expired):
+        elif isinstance(fact, HeldSignalsExpired):
             self.expired += fact.signals
-        elif isinstance(fact, Replaced):
+        elif isinstance(fact, PeerReplaced):
             self.replaced += 1
-        elif isinstance(fact, Resumed):
+        elif isinstance(fact, PeerResumed):
             self.resumed += 1
 
 

@@ -34,7 +34,7 @@ WIDEST = 4
 """Bytes that one byte from the network may take as text, if a wide character is among them."""
 
 
-class Turn:
+class WriteBatch:
     """What is relayed while one piece from the network is read is written when that is done.
 
     It is often more than one signal: a system call for each would cost more than all the rest.
@@ -77,7 +77,7 @@ class FrameReader:
     def __init__(
         self,
         budget: Budget,
-        turn: Turn,
+        turn: WriteBatch,
         abort: Callable[[], None],
         relay: Callable[[str], bool] | None,
     ) -> None:

@@ -18,7 +18,7 @@ from engineio import async_socket
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.frames import (
     FrameReader,
-    Turn,
+    WriteBatch,
     encoded,
     header,
     is_signal,
@@ -46,7 +46,7 @@ class WebSocket:
         on_signal: Callable[[str, str], bool] | None,
         on_bad_frame: Callable[[str], None],
         budget: Budget,
-        turn: Turn,
+        turn: WriteBatch,
     ) -> None:
         self._handler = handler
         self._engine_socket = handler.__self__  # type: ignore[attr-defined]
@@ -173,7 +173,7 @@ class WebSocket:
             self._tcp.abort()
 
 
-def missing_of(eio: Any) -> list[str]:
+def missing_internals(eio: Any) -> list[str]:
     """What the short way needs inside of engine.io and aiohttp, and does not find."""
     try:
         socket = async_socket.AsyncSocket(eio, "probe")
