@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
 from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Loaded
 from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
 
@@ -18,7 +19,7 @@ MAX_BYTES = 1 << 20  # every key with its meaning takes 4 KiB: a larger file is 
 Fingerprint = Tuple[Tuple[str, Optional[Tuple[int, ...]]], ...]
 
 
-def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> config.Loaded:
+def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
     """The configuration as of `read_settings`, with what is in the files that it names."""
     loaded = read_settings(path, overrides)
     return loaded._replace(
@@ -27,7 +28,7 @@ def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> confi
     )
 
 
-def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> config.Loaded:
+def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
     """The configuration of the file `path`, or of the default one if there is one.
 
     `overrides` are as of config.load. Raises ConfigError with what is wrong in all of the files.

@@ -7,7 +7,7 @@ import time
 from asyncio.sslproto import SSLProtocol
 from typing import Any
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import TLSSettings
 from signaling_server.errors import Complaint, ConfigError
 
 # asyncio fills a buffer of 256 KiB for each TLS connection, from the start of its handshake: 1000
@@ -23,12 +23,12 @@ WARN_SECONDS = 14 * 86400.0
 class Certificate:
     """The server's TLS context: new handshakes use what was loaded last, old ones live on."""
 
-    def __init__(self, settings: config.TLS) -> None:
+    def __init__(self, settings: TLSSettings) -> None:
         self.context = _context(settings)
         self.expires = _expiry(settings)
         """Seconds since 1970."""
 
-    def reload(self, settings: config.TLS) -> None:
+    def reload(self, settings: TLSSettings) -> None:
         """Use the files as they are now; raises ConfigError, and the old pair stays in use."""
         _context(settings)
         self.context.load_cert_chain(str(settings.certificate), settings.private_key, NO_PASSWORD)
@@ -48,7 +48,7 @@ def _day(moment: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(moment))
 
 
-def _context(settings: config.TLS) -> ssl.SSLContext:
+def _context(settings: TLSSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate = str(settings.certificate)
@@ -64,7 +64,7 @@ def _context(settings: config.TLS) -> ssl.SSLContext:
     return context
 
 
-def _expiry(settings: config.TLS) -> float:
+def _expiry(settings: TLSSettings) -> float:
     # The one decoder of certificates in the standard library: in every CPython since 2.6.
     decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined]
     return float(ssl.cert_time_to_seconds(decode(settings.certificate)["notAfter"]))

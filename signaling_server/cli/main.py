@@ -11,6 +11,7 @@ from typing import Any, Sequence
 
 from signaling_server.appliance import config_files
 from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Config, Loaded
 from signaling_server.core.protocol.hello import NAME
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _load(options: argparse.Namespace) -> config.Loaded:
+def _load(options: argparse.Namespace) -> Loaded:
     flags = {"host": "listen.host", "port": "listen.port", "log_level": "logging.level"}
     overrides: dict[str, tuple[Any, str]] = {}
     for flag, key in flags.items():
@@ -128,7 +129,7 @@ def _print_config(options: argparse.Namespace) -> int:
 def _ask(function: str, options: argparse.Namespace) -> int:
     from signaling_server.cli import ask
 
-    here = config.Config()
+    here = Config()
     if options.config or not options.url:
         # Without the tokens and the TURN secret, which who asks may not be allowed to read.
         here = config_files.read_settings(options.config, {}).config
@@ -139,7 +140,7 @@ def _ask(function: str, options: argparse.Namespace) -> int:
     return code
 
 
-def _own_url(settings: config.Config) -> str:
+def _own_url(settings: Config) -> str:
     """Where the server of this configuration answers on this machine."""
     scheme = "https" if settings.tls.certificate else "http"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)

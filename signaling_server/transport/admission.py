@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.relay import Relay
@@ -28,7 +28,7 @@ class Admission:
 
     def __init__(
         self,
-        settings: config.Config,
+        settings: Config,
         tokens: Tokens | None,
         relay: Relay,
         count: Callable[[], int],
@@ -41,7 +41,7 @@ class Admission:
         """The server stops: nobody comes in any more."""
         self.reconfigure(settings, tokens)
 
-    def reconfigure(self, settings: config.Config, tokens: Tokens | None) -> None:
+    def reconfigure(self, settings: Config, tokens: Tokens | None) -> None:
         """Go on with new rules."""
         self._config = settings
         self._tokens = tokens

@@ -11,7 +11,7 @@ from typing import Any, Callable
 import socketio
 
 from signaling_server.background import Background
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import LimitsSettings, Loaded
 from signaling_server.core.protocol.events import (
     Fact,
     Joined,
@@ -60,7 +60,7 @@ class Transport:
 
     def __init__(
         self,
-        loaded: config.Loaded,
+        loaded: Loaded,
         relay: Relay,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
@@ -87,7 +87,7 @@ class Transport:
         )
         self.handle_request = handshake.handle
 
-    def _use(self, loaded: config.Loaded) -> None:
+    def _use(self, loaded: Loaded) -> None:
         self._config = loaded.config
         self._turn_secret = loaded.turn_secret
 
@@ -347,7 +347,7 @@ class Transport:
 
     # --- for others -------------------------------------------------------------------------------
 
-    def reconfigure(self, loaded: config.Loaded) -> None:
+    def reconfigure(self, loaded: Loaded) -> None:
         """Go on with a new configuration; who has no good token any more must go."""
         self._use(loaded)
         self._switchboard.limits = loaded.config.limits
@@ -395,7 +395,7 @@ class Transport:
         self._sio.manager.basic_disconnect(connection.sid, "/")
 
 
-def _largest_frame(limits: config.Limits) -> int:
+def _largest_frame(limits: LimitsSettings) -> int:
     """Bytes of a frame or POST. A larger one closes the connection, so this is well above the
     limit on a signal, which is answered.
     """

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any, Callable
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.events import (
     Close,
     Event,
@@ -31,7 +31,7 @@ class Switchboard:
     """
 
     def __init__(
-        self, relay: Relay, limits: config.Limits, ending: Closer, observe: Callable[[Fact], None]
+        self, relay: Relay, limits: LimitsSettings, ending: Closer, observe: Callable[[Fact], None]
     ) -> None:
         self.connections: dict[str, Connection] = {}
         """By Socket.IO sid."""

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from signaling_server.app import App
-from signaling_server.core.config.schema import Config, Limits, Listen, Loaded
+from signaling_server.core.config.schema import Config, LimitsSettings, ListenSettings, Loaded
 from signaling_server.logs.pipe import LogPipe
 
 CALLS = 31.0
@@ -37,8 +37,8 @@ def test_signal_costs_no_more_calls_and_memory_than_recorded() -> None:
 
 
 async def _measured() -> tuple[Counter[str], int]:
-    limits = Limits(messages_per_second=1e6, burst=10**6)
-    settings = Config(listen=Listen(host="127.0.0.1", port=0), limits=limits)
+    limits = LimitsSettings(messages_per_second=1e6, burst=10**6)
+    settings = Config(listen=ListenSettings(host="127.0.0.1", port=0), limits=limits)
     pipe = LogPipe(lambda line: None, lambda: None)
     app = App(Loaded(settings, {}), pipe)
     url = await app.start()

@@ -22,7 +22,7 @@ from integration.inside import Inside, running
 from integration.raw import RawClient
 from signaling_server.app import App
 from signaling_server.background import Background
-from signaling_server.core.config.schema import Config, Listen, Loaded
+from signaling_server.core.config.schema import Config, ListenSettings, Loaded
 from signaling_server.core.protocol import events
 from signaling_server.errors import Rejection
 from signaling_server.logs.pipe import LogPipe
@@ -349,7 +349,7 @@ async def test_connection_that_ends_is_free_though_the_timer_of_its_ping_goes_on
 
 async def test_caller_who_came_in_just_before_a_stop_is_answered() -> None:
     pipe = LogPipe(lambda line: None, lambda: None)
-    app = App(Loaded(Config(listen=Listen("127.0.0.1", 0)), {}), pipe)
+    app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
     port = int((await app.start()).rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await Inside(app, "").until(lambda: app._door._strangers)

@@ -18,11 +18,17 @@ from hypothesis import strategies as st
 
 from framing import frame
 from signaling_server.app import App, end_all_tasks
-from signaling_server.core.config.schema import Config, Limits, Listen, Loaded, SocketIO
+from signaling_server.core.config.schema import (
+    Config,
+    LimitsSettings,
+    ListenSettings,
+    Loaded,
+    SocketIOSettings,
+)
 from signaling_server.logs.pipe import LogPipe
 
 CLIENTS = ("a", "b", "c")
-LIMITS = Limits(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)
+LIMITS = LimitsSettings(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)
 FORMS = ("ordinary", "ordinary", "ordinary", "acked", "pieces", "behind a ping", "wide")
 HANDSHAKE = (
     "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -106,8 +112,8 @@ def world() -> Iterator[tuple[asyncio.AbstractEventLoop, list[str]]]:
     pipe = LogPipe(lambda line: None, lambda: None)
     apps = []
     for fast in (True, False):
-        options = SocketIO(fast_path=fast)
-        config = Config(listen=Listen("127.0.0.1", 0), socketio=options, limits=LIMITS)
+        options = SocketIOSettings(fast_path=fast)
+        config = Config(listen=ListenSettings("127.0.0.1", 0), socketio=options, limits=LIMITS)
         apps.append(loop.run_until_complete(_made(Loaded(config, {}), pipe)))
     yield loop, [url for _, url in apps]
     for app, _ in apps:
@@ -222,7 +228,7 @@ def test_engine_io_that_has_changed_means_the_ordinary_path(
 
     async def start() -> Any:
         pipe = LogPipe(lambda line: None, lambda: None)
-        app = App(Loaded(Config(listen=Listen("127.0.0.1", 0)), {}), pipe)
+        app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
         pipe.close()
         return app.transport._sio.eio._async["websocket"].keywords["on_signal"]
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.events import (
     Close,
     Event,
@@ -30,9 +30,9 @@ from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.relay import Relay
 
 
-def settings(**sections: dict[str, Any]) -> config.Config:
+def settings(**sections: dict[str, Any]) -> Config:
     """The default configuration with some keys changed: settings(rooms={"max_peers": 2})."""
-    base = config.Config()
+    base = Config()
     changed = {name: replace(getattr(base, name), **keys) for name, keys in sections.items()}
     return replace(base, **changed)
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
@@ -24,7 +24,7 @@ class Door:
 
     def __init__(self, tokens: Tokens | None = None, **limits: Any) -> None:
         self.count = 0
-        self.settings = replace(config.Config(), limits=config.Limits(**limits))
+        self.settings = replace(Config(), limits=LimitsSettings(**limits))
         self.admission = Admission(self.settings, tokens, Relay(self.settings), lambda: self.count)
 
     def refuses(self, query: str = "") -> str:

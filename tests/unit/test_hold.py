@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import HoldSettings
 from signaling_server.core.protocol.hold import OVERHEAD, Hold
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
 
-LIMITS = config.Hold(max_messages=3, max_bytes=2000, max_age=60.0)
+LIMITS = HoldSettings(max_messages=3, max_bytes=2000, max_age=60.0)
 
 
 def signal(kind: str = "ice-candidate", size: int = 100) -> Signal:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import ResumeSettings
 from signaling_server.core.protocol.hold import OVERHEAD
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.replay import Kept, MissedEvent, Replay, session_hash
 
-LIMITS = config.Resume(window=30.0, max_messages=3, max_bytes=3000)
+LIMITS = ResumeSettings(window=30.0, max_messages=3, max_bytes=3000)
 CERTAIN = 40.0
 
 

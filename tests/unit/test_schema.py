@@ -10,12 +10,12 @@ from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.schema import (
     KEYS,
     Config,
-    Hold,
-    Limits,
-    Listen,
+    HoldSettings,
+    LimitsSettings,
+    ListenSettings,
     Loaded,
-    Rooms,
-    SocketIO,
+    RoomsSettings,
+    SocketIOSettings,
     changes_needing_restart,
     example,
     load,
@@ -46,8 +46,8 @@ def test_nothing_said_is_the_defaults(text: str) -> None:
 def test_defaults_are_those_of_the_contract() -> None:
     config = Config()
     assert config.version == 1
-    assert config.listen == Listen(host="0.0.0.0", port=8080, backlog=4096)
-    assert config.socketio == SocketIO(
+    assert config.listen == ListenSettings(host="0.0.0.0", port=8080, backlog=4096)
+    assert config.socketio == SocketIOSettings(
         path="/socket.io",
         cors_allowed_origins="*",
         ping_interval=10,
@@ -56,11 +56,13 @@ def test_defaults_are_those_of_the_contract() -> None:
         compression=False,
         fast_path=True,
     )
-    assert config.rooms == Rooms(
+    assert config.rooms == RoomsSettings(
         default="default", expected_peers=2, max_peers=0, max_rooms=1024, announce="everyone"
     )
-    assert config.hold == Hold(enabled=True, max_messages=256, max_bytes=1048576, max_age=60)
-    assert config.limits == Limits(
+    assert config.hold == HoldSettings(
+        enabled=True, max_messages=256, max_bytes=1048576, max_age=60
+    )
+    assert config.limits == LimitsSettings(
         message_bytes=262144,
         messages_per_second=200,
         burst=400,
@@ -103,12 +105,12 @@ shutdown: {drain: 0.5}
 """
     config, origins, *_ = loaded(text)
     assert config == Config(
-        listen=Listen("::", 1, 2),
-        socketio=SocketIO("/s", ("http://a",), 1, 2, ("polling",), True, False),
-        rooms=Rooms("lobby", 3, 4, 5, "newcomers"),
-        hold=Hold(False, 1, 2, 3.0),
+        listen=ListenSettings("::", 1, 2),
+        socketio=SocketIOSettings("/s", ("http://a",), 1, 2, ("polling",), True, False),
+        rooms=RoomsSettings("lobby", 3, 4, 5, "newcomers"),
+        hold=HoldSettings(False, 1, 2, 3.0),
         resume=type(config.resume)(0.0, 1, 2),
-        limits=Limits(1, 0.5, 2, 3, 4, 5.5, 6, 7, 8, 9, 10),
+        limits=LimitsSettings(1, 0.5, 2, 3, 4, 5.5, 6, 7, 8, 9, 10),
         auth=type(config.auth)("/tokens"),
         tls=type(config.tls)("/c", "/k"),
         ice_servers=(IceServer(("stun:a",)),),
@@ -126,8 +128,8 @@ def test_later_files_win_key_by_key_and_options_win_over_files() -> None:
         "listen:\n  port: 2\n  backlog: 2\nrooms:\n",
         listen_port=(3, "--port"),
     )
-    assert config.listen == Listen("a", 3, 2)
-    assert config.rooms == Rooms()
+    assert config.listen == ListenSettings("a", 3, 2)
+    assert config.rooms == RoomsSettings()
     assert origins["listen.host"] == "a.yaml:1"
     assert origins["listen.backlog"] == "b.yaml:3"
     assert origins["listen.port"] == "--port"

@@ -7,7 +7,7 @@ import pytest
 from engineio import packet
 
 from signaling_server.background import Background
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine import send_queue as outbox_module
 from signaling_server.transport.engine.send_queue import (
@@ -241,7 +241,7 @@ def test_client_that_does_not_read_is_over_its_bounds(
 ) -> None:
     async def scene(socket: Socket) -> None:
         most = OVERHEAD * len(texts) + 10
-        limits = config.Limits(send_queue_messages=3, send_queue_bytes=most)
+        limits = LimitsSettings(send_queue_messages=3, send_queue_bytes=most)
         outbox = Outbox(socket)
         if not corked:
             outbox.uncork()
@@ -254,7 +254,7 @@ def test_client_that_does_not_read_is_over_its_bounds(
 
 def test_when_memory_is_short_who_has_more_than_his_share_is_over() -> None:
     async def scene(socket: Socket) -> None:
-        outbox, limits = Outbox(socket), config.Limits()
+        outbox, limits = Outbox(socket), LimitsSettings()
         outbox.uncork()
         assert not outbox.over(limits, Budget(-1))
         outbox.send("four")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from signaling_server.core.config.schema import Config, Hold, Limits
+from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings
 from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsExpired,
@@ -45,7 +45,7 @@ class Connection:
         self.heard.append(f"{signal.type} of {sender}")
         return self.waits
 
-    def over(self, limits: Limits, budget: Any) -> bool:
+    def over(self, limits: LimitsSettings, budget: Any) -> bool:
         return self.too_much
 
 
@@ -158,7 +158,7 @@ def test_who_lets_too_much_wait_is_a_slow_consumer(
 
 def test_relay_is_woken_when_it_wants() -> None:
     async def scene() -> None:
-        board = Board(Config(hold=Hold(max_age=0.01)))
+        board = Board(Config(hold=HoldSettings(max_age=0.01)))
         node = board.join("1")
         board.switchboard.signal(node, OFFER)
         await board.told(HeldSignalsExpired)

@@ -6,7 +6,7 @@ import pytest
 
 from integration.credentials import make_ca, make_certificate
 from signaling_server.appliance.tls import WARN_SECONDS, Certificate
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import TLSSettings
 from signaling_server.errors import ConfigError
 
 A_DAY = 86400.0
@@ -20,11 +20,11 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(vault: Path) -> config.TLS:
-    return config.TLS(*make_certificate(vault, "server", days=100))
+def settings(vault: Path) -> TLSSettings:
+    return TLSSettings(*make_certificate(vault, "server", days=100))
 
 
-def test_expiry_is_told_14_days_ahead(settings: config.TLS) -> None:
+def test_expiry_is_told_14_days_ahead(settings: TLSSettings) -> None:
     certificate = Certificate(settings)
     end = certificate.expires
     assert certificate.warning(end - WARN_SECONDS - 1, released=0.0) == ""
@@ -32,26 +32,26 @@ def test_expiry_is_told_14_days_ahead(settings: config.TLS) -> None:
     assert "expired on" in certificate.warning(end + 1, released=0.0)
 
 
-def test_clock_that_is_not_set_yet_is_not_believed(settings: config.TLS) -> None:
+def test_clock_that_is_not_set_yet_is_not_believed(settings: TLSSettings) -> None:
     certificate = Certificate(settings)
     assert certificate.warning(certificate.expires - 1, released=certificate.expires) == ""
 
 
-def test_reload_takes_the_new_expiry(settings: config.TLS, vault: Path) -> None:
+def test_reload_takes_the_new_expiry(settings: TLSSettings, vault: Path) -> None:
     certificate = Certificate(settings)
     before = certificate.expires
-    certificate.reload(config.TLS(*make_certificate(vault, "next", days=200)))
+    certificate.reload(TLSSettings(*make_certificate(vault, "next", days=200)))
     assert certificate.expires - before == pytest.approx(100 * A_DAY, abs=60)
 
 
-def test_bad_files_change_nothing(settings: config.TLS, vault: Path) -> None:
+def test_bad_files_change_nothing(settings: TLSSettings, vault: Path) -> None:
     certificate = Certificate(settings)
     before = certificate.expires
     _, other_key = make_certificate(vault, "other", days=5)
     for bad in (
-        config.TLS(settings.certificate, other_key),
-        config.TLS(settings.certificate, str(vault / "none.key")),
-        config.TLS(str(vault / "names"), settings.private_key),
+        TLSSettings(settings.certificate, other_key),
+        TLSSettings(settings.certificate, str(vault / "none.key")),
+        TLSSettings(str(vault / "names"), settings.private_key),
     ):
         with pytest.raises(ConfigError) as raised:
             certificate.reload(bad)

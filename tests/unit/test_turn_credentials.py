@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config.ice_servers import IceServer
-from signaling_server.core.config.schema import Config, Turn
+from signaling_server.core.config.schema import Config, TurnSettings
 from signaling_server.core.protocol.turn_credentials import FAR_AHEAD, credentials, ice_servers
 from signaling_server.version import RELEASED
 
@@ -28,7 +28,7 @@ def test_configured_ones_are_good_for_ever() -> None:
 
 
 def test_turn_comes_last_and_is_good_for_its_ttl() -> None:
-    settings = Config(ice_servers=(STUN,), turn=Turn(urls=URLS, ttl=60))
+    settings = Config(ice_servers=(STUN,), turn=TurnSettings(urls=URLS, ttl=60))
     (stun, turn), seconds = ice_servers(settings, "north", "gcom", NOW)
     assert stun == {"urls": ["stun:10.0.0.1"]}
     username, password = credentials("north", "gcom", int(NOW + 60))
@@ -38,7 +38,7 @@ def test_turn_comes_last_and_is_good_for_its_ttl() -> None:
 
 @pytest.mark.parametrize("clock", [0.0, RELEASED - 1.0])
 def test_clock_that_is_not_set_makes_credentials_that_outlast_its_setting(clock: float) -> None:
-    settings = Config(turn=Turn(urls=URLS, ttl=60))
+    settings = Config(turn=TurnSettings(urls=URLS, ttl=60))
     (turn,), seconds = ice_servers(settings, "north", "gcom", clock)
     assert turn["username"] == f"{FAR_AHEAD:.0f}:gcom"
     assert seconds == 60

@@ -63,7 +63,7 @@ def key(default: T, kind: Kind, doc: str) -> T:
 
 
 @dataclass(frozen=True)
-class Listen:
+class ListenSettings:
     """Where the server listens. A change needs a restart."""
 
     host: str = key("0.0.0.0", HOST, '"0.0.0.0": every IPv4 address; "::": IPv6 as well')
@@ -72,7 +72,7 @@ class Listen:
 
 
 @dataclass(frozen=True)
-class SocketIO:
+class SocketIOSettings:
     """The Socket.IO endpoint. A change needs a restart."""
 
     path: str = key("/socket.io", ENDPOINT, "the same as in the clients")
@@ -89,7 +89,7 @@ class SocketIO:
 
 
 @dataclass(frozen=True)
-class Rooms:
+class RoomsSettings:
     """Where peers meet. 0: no limit."""
 
     default: str = key("default", ROOM, "room of a client that names none")
@@ -104,7 +104,7 @@ class Rooms:
 
 
 @dataclass(frozen=True)
-class Hold:
+class HoldSettings:
     """What waits in a room for a second peer; bounds of a room."""
 
     enabled: bool = key(True, truth(), "false: nothing waits")
@@ -114,7 +114,7 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Resume:
+class ResumeSettings:
     """What waits for a peer that may come back; bounds of a peer."""
 
     window: float = key(30.0, number(0, _A_DAY), "seconds it may be away; 0: not at all")
@@ -123,7 +123,7 @@ class Resume:
 
 
 @dataclass(frozen=True)
-class Limits:
+class LimitsSettings:
     """What one client may take, and all together."""
 
     message_bytes: int = key(262144, whole(1, 2**24), "bytes of a signal")
@@ -144,14 +144,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Auth:
+class AuthSettings:
     """Who may connect."""
 
     tokens_file: str | None = key(None, FILE, "file of tokens; null: everybody may connect")
 
 
 @dataclass(frozen=True)
-class TLS:
+class TLSSettings:
     """HTTPS and WSS. To turn it on or off needs a restart."""
 
     certificate: str | None = key(None, FILE, "PEM file of the certificate chain")
@@ -159,7 +159,7 @@ class TLS:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurnSettings:
     """Short-lived credentials for a TURN server such as coturn."""
 
     urls: tuple[str, ...] = key((), TURN_URLS, "such as [turn:10.0.0.1:3478]")
@@ -168,14 +168,14 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusSettings:
     """The status page."""
 
     enabled: bool = key(True, truth(), "serve it")
 
 
 @dataclass(frozen=True)
-class Logging:
+class LoggingSettings:
     """The log."""
 
     level: Literal["debug", "info", "warning", "error"] = key(
@@ -187,7 +187,7 @@ class Logging:
 
 
 @dataclass(frozen=True)
-class Shutdown:
+class ShutdownSettings:
     """Stop and restart."""
 
     drain: float = key(2.0, number(0, 60), "seconds to let clients go in good order")
@@ -198,21 +198,21 @@ class Config:
     """The whole of it."""
 
     version: int = key(1, whole(1, 1), "format of this file")
-    listen: Listen = Listen()
-    socketio: SocketIO = SocketIO()
-    rooms: Rooms = Rooms()
-    hold: Hold = Hold()
-    resume: Resume = Resume()
-    limits: Limits = Limits()
-    auth: Auth = Auth()
-    tls: TLS = TLS()
+    listen: ListenSettings = ListenSettings()
+    socketio: SocketIOSettings = SocketIOSettings()
+    rooms: RoomsSettings = RoomsSettings()
+    hold: HoldSettings = HoldSettings()
+    resume: ResumeSettings = ResumeSettings()
+    limits: LimitsSettings = LimitsSettings()
+    auth: AuthSettings = AuthSettings()
+    tls: TLSSettings = TLSSettings()
     ice_servers: tuple[IceServer, ...] = key(
         (), ICE_SERVERS, 'for clients, as they stand: [{urls: "stun:10.0.0.1:3478"}]'
     )
-    turn: Turn = Turn()
-    status: Status = Status()
-    logging: Logging = Logging()
-    shutdown: Shutdown = Shutdown()
+    turn: TurnSettings = TurnSettings()
+    status: StatusSettings = StatusSettings()
+    logging: LoggingSettings = LoggingSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
 
 
 class Loaded(NamedTuple):

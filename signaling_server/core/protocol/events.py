@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Sequence, Union
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import Signal
 
@@ -45,7 +45,7 @@ class Left(NamedTuple):
 class Reconfigured(NamedTuple):
     """The configuration was read again."""
 
-    config: config.Config
+    config: Config
 
 
 class Ticked(NamedTuple):

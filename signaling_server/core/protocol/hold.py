@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import HoldSettings
 from signaling_server.core.protocol.limits import Budget, memory_of
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
@@ -42,7 +42,7 @@ class Hold:
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(self, signal: Signal, limits: config.Hold, now: float) -> None:
+    def add(self, signal: Signal, limits: HoldSettings, now: float) -> None:
         """Keep a signal; a new offer replaces the older ones. Raises Rejection `hold-full`."""
         replaces = signal.type == "offer"
         count, used = (0, 0) if replaces else (len(self._held), self._bytes)

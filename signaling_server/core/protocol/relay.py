@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.events import (
     Close,
     Event,
@@ -52,7 +52,7 @@ TAKEOVER_WINDOW = 30.0
 class Relay:
     """The state of all rooms. Does no I/O and never looks at a clock."""
 
-    def __init__(self, settings: config.Config) -> None:
+    def __init__(self, settings: Config) -> None:
         self.rooms: dict[str, Room] = {}
         self.peers: dict[str, Peer] = {}
         """The present peers by the sid of their connection."""

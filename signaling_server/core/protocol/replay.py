@@ -11,7 +11,7 @@ import hashlib
 from collections import deque
 from typing import Any, Iterable, NamedTuple
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import ResumeSettings
 from signaling_server.core.protocol.hold import OVERHEAD, cost
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.messages import Signal
@@ -61,7 +61,7 @@ class Replay:
         return len(self._entries)
 
     def sent(
-        self, sender: str, signal: Signal, limits: config.Resume, certain: float, now: float
+        self, sender: str, signal: Signal, limits: ResumeSettings, certain: float, now: float
     ) -> int:
         """Number a signal that is written to a live connection; returns its seq.
 
@@ -81,14 +81,14 @@ class Replay:
         while self._entries and self._entries[0].at < before:
             self._drop_oldest()
 
-    def wait(self, sender: str, signal: Signal, limits: config.Resume, now: float) -> bool:
+    def wait(self, sender: str, signal: Signal, limits: ResumeSettings, now: float) -> bool:
         """Keep a signal for a peer that is away; False if there is no room."""
         if not self._keep(Kept(self.seq + 1, now, sender, signal), limits):
             return False
         self.seq += 1
         return True
 
-    def tell(self, event: str, payload: dict[str, Any], limits: config.Resume) -> None:
+    def tell(self, event: str, payload: dict[str, Any], limits: ResumeSettings) -> None:
         """Keep an event for a peer that is away.
 
         If there is no room, `welcome.peers` must do, and what is kept may not belie it: it goes.
@@ -125,13 +125,13 @@ class Replay:
         """Let go of everything."""
         self._refill(())
 
-    def _fits(self, entry: Kept | MissedEvent, limits: config.Resume) -> bool:
+    def _fits(self, entry: Kept | MissedEvent, limits: ResumeSettings) -> bool:
         return (
             len(self._entries) < limits.max_messages
             and self._bytes + _size(entry) <= limits.max_bytes
         )
 
-    def _keep(self, entry: Kept | MissedEvent, limits: config.Resume) -> bool:
+    def _keep(self, entry: Kept | MissedEvent, limits: ResumeSettings) -> bool:
         size = _size(entry)
         if not (self._fits(entry, limits) and self._budget.take(size)):
             return False

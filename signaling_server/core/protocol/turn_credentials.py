@@ -11,8 +11,8 @@ import hashlib
 import hmac
 from typing import Any
 
-from signaling_server.core.config import schema as config
 from signaling_server.core.config.ice_servers import IceServer
+from signaling_server.core.config.schema import Config
 from signaling_server.version import RELEASED
 
 FAR_AHEAD = RELEASED + 10 * 365 * 86400
@@ -20,7 +20,7 @@ FAR_AHEAD = RELEASED + 10 * 365 * 86400
 
 
 def ice_servers(
-    settings: config.Config, secret: str, name: str, wall_clock: float
+    settings: Config, secret: str, name: str, wall_clock: float
 ) -> tuple[list[dict[str, Any]], int | None]:
     """The ICE servers for a peer, and for how many seconds they are good (None: for ever).
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from engineio import packet
 
-from signaling_server.core.config import schema as config
+from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget, memory_of
 
 BATCH = 16
@@ -144,7 +144,7 @@ class Outbox:
         for text in corked:
             self.send(text)
 
-    def over(self, limits: config.Limits, budget: Budget) -> bool:
+    def over(self, limits: LimitsSettings, budget: Budget) -> bool:
         """Whether more waits than may, because the client does not read."""
         messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
         if self._corked:
