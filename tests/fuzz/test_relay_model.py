@@ -29,7 +29,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from scenarios.scene import Scene
 from signaling_server.core.protocol.hold import OVERHEAD
 from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
-from signaling_server.core.protocol.replay import Kept, Told
+from signaling_server.core.protocol.replay import Kept, MissedEvent
 from signaling_server.errors import Rejection
 
 WINDOW, MAX_AGE = 8.0, 6.0
@@ -481,7 +481,7 @@ HEAR = {
 }
 
 
-def _cost(entry: Kept | Told) -> int:
+def _cost(entry: Kept | MissedEvent) -> int:
     return OVERHEAD + (entry.signal.size if isinstance(entry, Kept) else 0)
 
 
