@@ -15,17 +15,17 @@ def test_memory_of_a_text_is_that_of_its_characters(text: str) -> None:
 
 def test_budget_gives_what_is_there_and_no_more() -> None:
     budget = Budget(10)
-    assert budget.take(10)
-    assert not budget.take(1)
-    budget.give(4)
-    assert not budget.take(5)
-    assert budget.take(4)
+    assert budget.reserve(10)
+    assert not budget.reserve(1)
+    budget.release(4)
+    assert not budget.reserve(5)
+    assert budget.reserve(4)
     assert budget.used == 10
 
 
 def test_refused_bytes_are_not_counted() -> None:
     budget = Budget(10)
-    budget.take(11)
+    budget.reserve(11)
     assert budget.used == 0
 
 

@@ -49,7 +49,7 @@ class Hold:
         size = cost(signal)
         if count >= limits.max_messages or used + size > limits.max_bytes:
             raise Rejection("hold-full", f"{count} signals wait already for somebody to join")
-        if not self._budget.take(used + size - self._bytes):
+        if not self._budget.reserve(used + size - self._bytes):
             raise Rejection("hold-full", "the server keeps as many signals as it may")
         if replaces:
             self._held.clear()
@@ -64,7 +64,7 @@ class Hold:
 
     def clear(self) -> None:
         """Let go of everything."""
-        self._budget.give(self._bytes)
+        self._budget.release(self._bytes)
         self._bytes = 0
         self._held.clear()
 
@@ -74,7 +74,7 @@ class Hold:
         while self._held and self._held[0].at + max_age <= now:
             size = cost(self._held.popleft().signal)
             self._bytes -= size
-            self._budget.give(size)
+            self._budget.release(size)
             count += 1
         return count
 

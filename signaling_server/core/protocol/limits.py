@@ -28,7 +28,7 @@ class Budget:
         """Bytes of the total for each connection."""
         self.used = 0
 
-    def take(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Reserve `size` bytes; False if they are not there."""
         if self.used + size > self.total:
             return False
@@ -43,7 +43,7 @@ class Budget:
         """Whether memory is short, and who has `size` bytes has more than his share."""
         return self.used > self.total and size > self.share
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Return `size` bytes that were taken or charged."""
         self.used -= size
 

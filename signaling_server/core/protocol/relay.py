@@ -262,7 +262,7 @@ class Relay:
         replay = receiver.replay
         if replay is None:
             return Forward(receiver.sid, signal, sender.peer_id, 0)
-        seq = replay.sent(sender.peer_id, signal, self._config.resume, self._certain, now)
+        seq = replay.sent(sender.peer_id, signal, self._config.resume, self._delivery_horizon, now)
         return Forward(receiver.sid, signal, sender.peer_id, seq)
 
     def _wait(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
@@ -290,7 +290,7 @@ class Relay:
         window = self._config.resume.window
         if event.goodbye or peer.replay is None or window == 0:
             return self._depart(peer, Change.LEFT, event.reason)
-        peer.replay.settle(now - self._certain)
+        peer.replay.settle(now - self._delivery_horizon)
         peer.change(Change.BROKE)
         peer.away_until = now + window
         self._set_due(peer)
@@ -348,7 +348,7 @@ class Relay:
         outputs: list[Output] = []
         for peer in self.peers.values():
             if peer.replay is not None:  # what has surely arrived must not take the room of others
-                peer.replay.settle(now - self._certain)
+                peer.replay.settle(now - self._delivery_horizon)
         for peer in [peer for peer, due in self._due.items() if due <= now]:
             if peer.state is State.AWAY and peer.away_until <= now:
                 outputs += self._depart(peer, Change.EXPIRED, "connection-lost")
@@ -370,7 +370,7 @@ class Relay:
         socketio = event.config.socketio
         # A PING goes out every ping_interval and must be answered within ping_timeout, which
         # engine.io checks once in a ping_timeout: a connection that lives longer has delivered.
-        self._certain = socketio.ping_interval + 3 * socketio.ping_timeout
+        self._delivery_horizon = socketio.ping_interval + 3 * socketio.ping_timeout
         for peer in list(self._due):
             self._set_due(peer)
         return []

@@ -133,7 +133,7 @@ class Replay:
 
     def _keep(self, entry: Kept | MissedEvent, limits: ResumeSettings) -> bool:
         size = _size(entry)
-        if not (self._fits(entry, limits) and self._budget.take(size)):
+        if not (self._fits(entry, limits) and self._budget.reserve(size)):
             return False
         self._bytes += size
         self._entries.append(entry)
@@ -142,13 +142,13 @@ class Replay:
     def _drop_oldest(self) -> int:
         entry = self._entries.popleft()
         self._bytes -= _size(entry)
-        self._budget.give(_size(entry))
+        self._budget.release(_size(entry))
         return entry.seq
 
     def _refill(self, entries: Iterable[Kept | MissedEvent]) -> None:
         self._entries = deque(entries)
         used = sum(map(_size, self._entries))
-        self._budget.give(self._bytes - used)
+        self._budget.release(self._bytes - used)
         self._bytes = used
 
 

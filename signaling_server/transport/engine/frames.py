@@ -152,13 +152,13 @@ class FrameReader:
         size = len(data) if isinstance(data, bytes) or data.isascii() else len(encoded(data))
         left = self._unread - size - (6 if size < 126 else 8 if size < 65536 else 14)
         left = 0 if left <= 0 else left if left < self._last else self._last
-        self._budget.give(WIDEST * (self._unread - left))
+        self._budget.release(WIDEST * (self._unread - left))
         self._unread = left
 
     def close(self) -> None:
         """The connection has ended."""
         self._relay = None
-        self._budget.give(WIDEST * self._unread)
+        self._budget.release(WIDEST * self._unread)
         self._unread = 0
 
 

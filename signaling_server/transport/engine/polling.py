@@ -49,7 +49,7 @@ async def read_body(request: web.Request, most: int, budget: Budget, seconds: fl
     except (asyncio.IncompleteReadError, asyncio.TimeoutError, OSError, web.RequestPayloadError):
         raise ValueError("the body is not complete") from None
     finally:
-        budget.give(length)
+        budget.release(length)
     packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
     if len(packets) > MAX_PACKETS or not all(map(ENGINE_PACKET.match, packets)):
         raise ValueError("the body has what is no packet")

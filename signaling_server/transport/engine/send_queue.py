@@ -50,7 +50,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
     async def get(self) -> Any:
         """The first packet of a batch."""
-        self._budget.give(self._in_batch)
+        self._budget.release(self._in_batch)
         self._batch = self._in_batch = 0
         self._waited_for = True
         try:
@@ -81,14 +81,14 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         """
         self.dropped = True
         self._queue.clear()  # type: ignore[attr-defined]
-        self._budget.give(self.bytes)
+        self._budget.release(self.bytes)
         self.bytes = 0
 
     def abandon(self) -> None:
         """The connection has ended: what engine.io still says to it counts no more."""
         self.drop()
         self._ended = True
-        self._budget.give(self._in_batch)
+        self._budget.release(self._in_batch)
         self._budget = Budget(0)
 
     def _put(self, item: Any) -> None:
