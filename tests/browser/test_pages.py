@@ -44,7 +44,7 @@ FAR = "drone.test"
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1200, "height": 900}}
 MILLISECONDS = 20_000
 FRAMES = 20
-"""Frames after which the video is said to flow."""
+"""Frames after which the video counts as flowing."""
 LOADED = "Failed to load resource"
 """What Chromium itself says on the console of a request that the page knows may fail."""
 
@@ -288,11 +288,11 @@ def test_page_goes_on_by_itself_after_a_restart_of_the_server(visit: Visit, tmp_
     with ServerProcess(tmp_path) as server:
         page = visit.open(server.url)
         verdict = page.get_by_role("heading", level=1)
-        expect(verdict).to_have_text("Nobody is here yet")
-    expect(verdict).to_contain_text("The server does not answer")
-    expect(page.locator("#announcer")).to_contain_text("does not answer")
+        expect(verdict).to_have_text("Nobody is connected yet")
+    expect(verdict).to_contain_text("The server is not responding")
+    expect(page.locator("#announcer")).to_contain_text("is not responding")
     with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
-        expect(verdict).to_have_text("Nobody is here yet")
+        expect(verdict).to_have_text("Nobody is connected yet")
         visit.close()
     assert all(text.startswith(LOADED) for text in visit.said)
     visit.said.clear()
@@ -480,7 +480,7 @@ def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) ->
     node = visit.open(link)  # asks for no camera: without a right to it, a test picture
     for page in (gcom, node):
         frames(page, more_than=frames(page))
-        expect(page.locator("#verdict")).to_have_text("The video flows")
+        expect(page.locator("#verdict")).to_have_text("Video is flowing")
         expect(page.locator("#stages li.reached")).to_have_count(7)
         expect(page.locator("#figures")).to_contain_text("host udp")
         expect(page.locator("#figures")).to_contain_text("Mbit/s")
@@ -496,7 +496,7 @@ def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) ->
 
 def test_over_plain_http_a_test_picture_will_do(visit: Visit, server: ServerProcess) -> None:
     node = visit.open(f"http://{FAR}:{server.port}/call")
-    expect(node.get_by_text("only to pages that come over https")).to_be_visible()
+    expect(node.get_by_text("only on pages loaded over https")).to_be_visible()
     expect(node.get_by_label("camera")).to_be_disabled()
     node.get_by_role("button", name="Start as Streaming Node").click()
     node.get_by_role("button", name="Copy the link").click()
@@ -523,9 +523,9 @@ def test_video_flows_on_through_a_restart_of_the_server(visit: Visit, tmp_path: 
         visit.open(gcom.get_by_role("textbox", name="The other side").input_value())
         counted = frames(gcom)
         offered = gcom.locator("#stages li").filter(has_text="offer").inner_text()
-    expect(gcom.locator("#verdict")).to_contain_text("the server does not answer")
+    expect(gcom.locator("#verdict")).to_contain_text("the server is not responding")
     with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
-        expect(gcom.locator("#verdict")).to_have_text("The video flows")
+        expect(gcom.locator("#verdict")).to_have_text("Video is flowing")
         frames(gcom, more_than=counted + FRAMES)
         gcom.wait_for_timeout(1500)  # a second call would have begun by now
         assert gcom.locator("#stages li").filter(has_text="offer").inner_text() == offered
@@ -572,10 +572,10 @@ def test_call_test_goes_into_no_other_room_unasked(visit: Visit, server: ServerP
     page = visit.open(f"{server.url}/call?role=gcom&room=drone-1")
     start = page.get_by_role("button", name="Start as GCOM")
     start.click()
-    expect(page.get_by_text("never do this while somebody flies")).to_be_visible()
+    expect(page.get_by_text("never do this during a flight")).to_be_visible()
     assert all_violations(page) == []
     assert not any("socket.io/" in url for url in visit.requested)
-    page.get_by_label("Nobody flies with this room now").check()
+    page.get_by_label("No flight is using this room").check()
     start.click()
     expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
     assert [peer["name"] for peer in peers_of(server, "drone-1")] == [None]  # it takes nobody's
@@ -591,7 +591,7 @@ def test_page_that_is_taken_over_says_so(visit: Visit, server: ServerProcess, ro
     first = visit.open(f"{server.url}/call?role=gcom&room={room}")
     expect(first.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
     visit.open(f"{server.url}/call?role=gcom&room={room}")
-    expect(first.locator("#verdict")).to_have_text("Another page plays this part now")
+    expect(first.locator("#verdict")).to_have_text("Another page has taken over this role")
 
 
 def test_without_the_client_the_page_says_what_to_do(visit: Visit, server: ServerProcess) -> None:
