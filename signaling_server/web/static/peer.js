@@ -88,7 +88,7 @@ export class Peer {
     } else if (event === "peer_joined") {
       await this.#meet(data);
     } else if (event === "peer_left") {
-      this.#peers.delete(data.peer_id); // its video may well continue: ICE decides
+      this.#peers.delete(data.peer_id); // its video may well continue
       this.tell("left", data.peer_id);
     } else if (event === "signal") {
       await this.#take(data);
