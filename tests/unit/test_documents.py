@@ -92,7 +92,7 @@ def reachable(start: Path) -> set[Path]:
     ahead = [start]
     while ahead:
         document = ahead.pop()
-        if document in found or document.suffix != ".md":
+        if document in found or document not in DOCUMENTS:
             continue
         found.add(document)
         for target in links(document.read_text(encoding="utf-8")):
