@@ -1,4 +1,4 @@
-// A GCOM: answers whoever offers, and has the video again after restarts of anybody and dropouts
+// A GCOM: answers every offer, and recovers the video after the restart of any part and the dropout
 // of any link.
 //
 //   new GCOM("http://SERVER:8080/?name=gcom&role=gcom", (peerId, stream) => {
@@ -12,7 +12,7 @@ export class GCOM {
   #iceServers = [];
   #calls = new Map(); // peer_id -> {id, pc}; id is what the offer said
 
-  /** `show(peerId, stream)` is called when there is video, and again when a peer comes anew. */
+  /** `show(peerId, stream)` is called when there is video, and again for each new call. */
   constructor(url, show) {
     this.show = show;
     this.signaling = new Signaling(url, (event, data) => this.#handle(event, data));
@@ -29,10 +29,10 @@ export class GCOM {
     }
   }
 
-  /** Answer an offer: each is a call of its own, in place of the peer's older one. */
+  /** Answer an offer: each is a new call, which replaces the peer's older one. */
   async #answer({ from: peerId, data: offer, call: id }) {
     const older = this.#calls.get(peerId);
-    if (older && id && older.id === id) return; // once more: its sender heard no confirmation
+    if (older && id && older.id === id) return; // a duplicate: its sender saw no confirmation
     older?.pc.close();
     const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
     this.#calls.set(peerId, { id, pc });

@@ -1,4 +1,4 @@
-"""A GCOM: answers whoever offers, and has the video again after restarts of anybody and dropouts
+"""A GCOM: answers every offer, and recovers the video after the restart of any part and the dropout
 of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
@@ -36,20 +36,20 @@ class GCOM:
         self.calls: dict[str, Call] = {}
 
     async def run(self) -> None:
-        """Watch the room that the URL names, for ever."""
+        """Watch the room that the URL names, until the program ends."""
         await asyncio.gather(self.signaling.run(), self.handle_events())
 
     async def handle_events(self) -> None:
-        """Take what happens, one thing at a time."""
+        """Handle events, one at a time."""
         while True:
             event, data = await self.signaling.inbox.get()
             try:
                 await self.handle(event, data)
-            except Exception:  # what one peer says must not end the calls of the others
+            except Exception:  # one peer's message must not end the calls of the others
                 traceback.print_exc()
 
     async def handle(self, event: str, data: Any) -> None:
-        """Do what an event asks for."""
+        """Act on one event."""
         if event == "welcome":
             self.configuration = configuration(data)
         elif event == "signal" and data["type"] == "offer":
@@ -60,11 +60,11 @@ class GCOM:
                 await add_candidate(call.pc, data["data"])
 
     async def answer(self, offer: dict[str, Any]) -> None:
-        """Answer an offer: each is a call of its own, in place of the peer's older one."""
+        """Answer an offer: each is a new call, which replaces the peer's older one."""
         peer_id, call_id = offer["from"], offer.get("call")
         older = self.calls.get(peer_id)
         if older and older.id == call_id is not None:
-            return  # the same offer once more: its sender heard no confirmation
+            return  # a duplicate: its sender saw no confirmation
         if older:
             await older.pc.close()
         pc = RTCPeerConnection(self.configuration)
@@ -77,7 +77,7 @@ class GCOM:
         self.signaling.send("answer", peer_id, answer, call=call_id)
 
     def on_state(self, peer_id: str, pc: RTCPeerConnection) -> None:
-        """A call that fails is the node's to make again."""
+        """Print the state; if a call fails, the node starts it again."""
         print(f"{peer_id}: {pc.connectionState}", flush=True)
 
     async def watch(self, peer_id: str, track: MediaStreamTrack) -> None:
@@ -91,7 +91,7 @@ class GCOM:
 
 
 async def main() -> None:
-    """Watch whoever streams."""
+    """Watch every node that streams."""
     await GCOM(sys.argv[1]).run()
 
 

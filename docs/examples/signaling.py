@@ -1,5 +1,5 @@
-"""The way to the signaling server, for streaming_node.py and gcom.py: comes back after every break,
-loses nothing on the way, and hands on what it hears in order.
+"""The connection to the signaling server, for streaming_node.py and gcom.py: reconnects after every
+break, loses nothing, and delivers events in order.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ EVENTS = ("welcome", "peer_joined", "peer_left", "signal", "error")
 CONNECT_SECONDS = 5
 ACK_SECONDS = 2
 HEARTBEAT_SECONDS = 4
-"""How often a WebSocket PING asks whether the server is still there: a dead link shows soon."""
+"""How often a WebSocket PING checks the server, so that a dead link is noticed soon."""
 
 
 class Signaling:
-    """One session with the server, over as many connections as it takes."""
+    """One session with the server, over any number of connections."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.inbox: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-        """What the server says: (event, data). Take one thing at a time from it."""
+        """The server's events: (event, data). Handle one at a time."""
         self.connected = False
         self._session = secrets.token_urlsafe(16)  # once per run of the program
         self._seen = 0
@@ -36,24 +36,24 @@ class Signaling:
         self._outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Stay connected, for ever. Exits when another program has taken our name."""
+        """Stay connected until the program ends. Exits when another program takes over the name."""
         await asyncio.gather(self._stay_connected(), self._send())
 
     def send(self, kind: str, to: str, data: Any, **fields: Any) -> None:
-        """Queue a signal. The server passes `fields` of ours on as they are."""
+        """Queue a signal. The server passes `fields` on unchanged."""
         self._outbox.put_nowait({"type": kind, "to": to, "data": data, **fields})
 
     async def _stay_connected(self) -> None:
         while True:
             try:
                 await self._connect()
-            except Exception as error:  # there is nothing to do about any of them but to try again
+            except Exception as error:  # whatever it is, retry
                 print(f"signaling: {error or type(error).__name__}", flush=True)
             await asyncio.sleep(random.uniform(0.2, 1))
 
     async def _connect(self) -> None:
         """Connect; returns when the connection has ended."""
-        # python-socketio's own reconnection gives up for good on errors that it does not expect.
+        # python-socketio's own reconnection gives up on errors that it does not expect.
         options = {"heartbeat": HEARTBEAT_SECONDS}
         self._sio = sio = socketio.AsyncClient(reconnection=False, websocket_extra_options=options)
         for event in EVENTS:
@@ -67,14 +67,14 @@ class Signaling:
             self.connected = False
             await sio.disconnect()
         if self._replaced:
-            sys.exit("signaling: another program uses our name")
+            sys.exit("signaling: another program uses this name")
 
     def _receive(self, event: str, data: dict[str, Any]) -> None:
-        # Handlers of python-socketio run side by side: only a queue keeps the order.
+        # python-socketio runs handlers concurrently: only a queue keeps the order.
         if event == "welcome":
             self.connected = True
             if not data["resumed"]:
-                self._seen = 0  # the server knows nothing of before, and counts from 1
+                self._seen = 0  # the server knows no earlier session, and counts from 1
         elif event == "error":
             print(f"signaling: {data['code']}: {data['message']}", flush=True)
             self._replaced = data["code"] == "replaced"
@@ -94,13 +94,13 @@ class Signaling:
 
 
 def configuration(welcome: dict[str, Any]) -> RTCConfiguration:
-    """For RTCPeerConnection: the servers that the signaling server names, and no others."""
+    """For RTCPeerConnection: the ICE servers from `welcome`, and no others."""
     return RTCConfiguration([RTCIceServer(**server) for server in welcome["ice_servers"]])
 
 
 async def add_candidate(pc: RTCPeerConnection, data: dict[str, Any] | None) -> None:
-    """Give a connection a candidate as browsers write it. (aiortc's are in its descriptions.)"""
-    if data and data["candidate"]:  # else: that was the last one
+    """Add a candidate in the form that browsers send. (aiortc's are in its descriptions.)"""
+    if data and data["candidate"]:  # otherwise it marks the end of candidates
         candidate = candidate_from_sdp(data["candidate"].partition(":")[2])
         candidate.sdpMid, candidate.sdpMLineIndex = data["sdpMid"], data["sdpMLineIndex"]
         await pc.addIceCandidate(candidate)

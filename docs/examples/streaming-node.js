@@ -1,14 +1,14 @@
-// A Streaming Node: offers its video to every peer in its room, and gets it there again after
-// restarts of anybody and dropouts of any link.
+// A Streaming Node: offers its video to every peer in its room, and recovers it after the restart
+// of any part and the dropout of any link.
 //
 //   const stream = await navigator.mediaDevices.getUserMedia({ video: true });
 //   new StreamingNode("http://SERVER:8080/?name=streaming-node&role=streaming-node", stream);
 
 import { Signaling, randomId } from "./signaling.js";
 
-const CALL_MILLISECONDS = 10_000; // a call that does not stand by then is made anew
+const CALL_MILLISECONDS = 10_000; // a call not established by then is started again
 
-/** Offers `stream` to every peer. Offers are ours alone: GCOM answers. */
+/** Offers `stream` to every peer. Only the node offers: GCOM answers. */
 export class StreamingNode {
   #iceServers = [];
   #peers = new Map(); // peer_id -> session
@@ -22,12 +22,12 @@ export class StreamingNode {
   async #handle(event, data) {
     if (event === "welcome") {
       this.#iceServers = data.ice_servers;
-      this.#peers.clear(); // a peer_joined for everyone here follows, if we are new
+      this.#peers.clear(); // a newcomer receives a peer_joined for everyone here next
       if (data.resumed) for (const peer of data.peers) await this.#meet(peer);
     } else if (event === "peer_joined") {
       await this.#meet(data);
     } else if (event === "peer_left") {
-      this.#peers.delete(data.peer_id); // its video may well go on: ICE will tell
+      this.#peers.delete(data.peer_id); // its video may well continue
     } else if (event === "signal") {
       await this.#take(data);
     } else if (event === "check") {
@@ -35,15 +35,15 @@ export class StreamingNode {
     }
   }
 
-  /** A peer is here. The same session as before, and connected: nothing to do. */
+  /** Call a peer that is here, unless its session is unchanged and it is connected. */
   async #meet({ peer_id: peerId, session }) {
     this.#peers.set(peerId, session);
     const call = this.#calls.get(peerId);
-    const stands = call?.pc.connectionState === "connected";
-    if (!stands || !session || call.session !== session) await this.#call(peerId);
+    const established = call?.pc.connectionState === "connected";
+    if (!established || !session || call.session !== session) await this.#call(peerId);
   }
 
-  /** Make a new connection to a peer, in place of the one there was. */
+  /** Open a new connection to a peer, which replaces the current one. */
   async #call(peerId) {
     this.#hangUp(peerId);
     const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
@@ -57,15 +57,15 @@ export class StreamingNode {
       if (pc.connectionState === "failed") this.signaling.queue("check", call);
     };
     const offer = await pc.createOffer();
-    send("offer", offer); // before its candidates; the answer brings `call` back
+    send("offer", offer); // before its candidates; the answer returns `call`
     await pc.setLocalDescription(offer);
     setTimeout(() => this.signaling.queue("check", call), CALL_MILLISECONDS);
   }
 
-  /** Take an answer or a candidate, if it belongs to the call that we have. */
+  /** Apply an answer or a candidate, if it belongs to the current call. */
   async #take(signal) {
     const call = this.#calls.get(signal.from);
-    if (!call || (signal.call ?? call.id) !== call.id) return; // null: it knows no `call`
+    if (!call || (signal.call ?? call.id) !== call.id) return; // null: it does not use `call`
     if (signal.type === "answer" && call.pc.signalingState === "have-local-offer") {
       await call.pc.setRemoteDescription(signal.data);
     } else if (signal.type === "ice-candidate" && signal.data) {
@@ -73,12 +73,12 @@ export class StreamingNode {
     }
   }
 
-  /** Call again if this call is the peer's newest and does not stand. */
+  /** Call again if this call is the peer's newest and is not established. */
   async #check(call) {
     const waits = ["connected", "disconnected"].includes(call.pc.connectionState);
-    if (this.#calls.get(call.peerId) !== call || waits) return; // ICE has the last word
+    if (this.#calls.get(call.peerId) !== call || waits) return; // ICE decides
     if (this.#peers.has(call.peerId) && this.signaling.connected) await this.#call(call.peerId);
-    else this.#hangUp(call.peerId); // when we or the peer are back, we meet
+    else this.#hangUp(call.peerId); // #meet calls again when both sides are back
   }
 
   #hangUp(peerId) {

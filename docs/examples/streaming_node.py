@@ -1,5 +1,5 @@
-"""A Streaming Node: offers its video to every peer in its room, and gets it there again after
-restarts of anybody and dropouts of any link.
+"""A Streaming Node: offers its video to every peer in its room, and recovers it after the restart
+of any part and the dropout of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
     python streaming_node.py "http://SERVER:8080/?name=streaming-node&role=streaming-node"
@@ -21,7 +21,7 @@ from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
 from signaling import Signaling, add_candidate, configuration
 
 CALL_SECONDS = 10
-"""A call that does not stand by then is made anew."""
+"""A call not established by then is started again."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Call:
 
 
 class StreamingNode:
-    """Offers `track` to every peer. Offers are ours alone: GCOM answers."""
+    """Offers `track` to every peer. Only the node offers: GCOM answers."""
 
     def __init__(self, url: str, track: MediaStreamTrack) -> None:
         self.track = track
@@ -45,45 +45,45 @@ class StreamingNode:
         self.calls: dict[str, Call] = {}
 
     async def run(self) -> None:
-        """Serve the room that the URL names, for ever."""
+        """Serve the room that the URL names, until the program ends."""
         await asyncio.gather(self.signaling.run(), self.handle_events())
 
     async def handle_events(self) -> None:
-        """Take what happens, one thing at a time."""
+        """Handle events, one at a time."""
         while True:
             event, data = await self.signaling.inbox.get()
             try:
                 await self.handle(event, data)
-            except Exception:  # what one peer says must not end the calls of the others
+            except Exception:  # one peer's message must not end the calls of the others
                 traceback.print_exc()
 
     async def handle(self, event: str, data: Any) -> None:
-        """Do what an event asks for."""
+        """Act on one event."""
         if event == "welcome":
             self.configuration = configuration(data)
-            self.peers = {}  # a peer_joined for everyone here follows, if we are new
+            self.peers = {}  # a newcomer receives a peer_joined for everyone here next
             for peer in data["peers"] if data["resumed"] else ():
                 await self.meet(peer)
         elif event == "peer_joined":
             await self.meet(data)
         elif event == "peer_left":
-            self.peers.pop(data["peer_id"], None)  # its video may well go on: ICE will tell
+            self.peers.pop(data["peer_id"], None)  # its video may well continue
         elif event == "signal":
             await self.take(data)
         elif event == "check":
             await self.check(*data)
 
     async def meet(self, peer: dict[str, Any]) -> None:
-        """A peer is here. The same session as before, and connected: nothing to do."""
+        """Call a peer that is here, unless its session is unchanged and it is connected."""
         peer_id, session = peer["peer_id"], peer.get("session")
         self.peers[peer_id] = session
         call = self.calls.get(peer_id)
-        stands = call is not None and call.pc.connectionState == "connected"
-        if not (stands and call.session == session is not None):
+        established = call is not None and call.pc.connectionState == "connected"
+        if not (established and call.session == session is not None):
             await self.call(peer_id)
 
     async def call(self, peer_id: str) -> None:
-        """Make a new connection to a peer, in place of the one there was."""
+        """Open a new connection to a peer, which replaces the current one."""
         await self.hang_up(peer_id)
         pc = RTCPeerConnection(self.configuration)
         call = self.calls[peer_id] = Call(secrets.token_urlsafe(8), self.peers[peer_id], pc)
@@ -91,11 +91,11 @@ class StreamingNode:
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, call))
         await pc.setLocalDescription(await pc.createOffer())
         offer = {"type": "offer", "sdp": pc.localDescription.sdp}
-        self.signaling.send("offer", peer_id, offer, call=call.id)  # the answer brings `call` back
+        self.signaling.send("offer", peer_id, offer, call=call.id)  # the answer returns `call`
         asyncio.get_running_loop().call_later(CALL_SECONDS, self.ask_check, peer_id, call)
 
     async def take(self, signal: dict[str, Any]) -> None:
-        """Take an answer or a candidate, if it belongs to the call that we have."""
+        """Apply an answer or a candidate, if it belongs to the current call."""
         call = self.calls.get(signal["from"])
         if call is None or signal.get("call") not in (call.id, None):  # None: knows no `call`
             return
@@ -105,23 +105,23 @@ class StreamingNode:
             await add_candidate(call.pc, signal["data"])
 
     def on_state(self, peer_id: str, call: Call) -> None:
-        """ICE has the last word on whether a call stands."""
+        """ICE decides whether a call is established."""
         print(f"{peer_id}: {call.pc.connectionState}", flush=True)
         if call.pc.connectionState in ("failed", "closed"):
             self.ask_check(peer_id, call)
 
     def ask_check(self, peer_id: str, call: Call) -> None:
-        """Have a call checked when its turn comes."""
+        """Queue a check of a call."""
         self.signaling.inbox.put_nowait(("check", (peer_id, call)))
 
     async def check(self, peer_id: str, call: Call) -> None:
-        """Call again if this call is the peer's newest and does not stand."""
+        """Call again if this call is the peer's newest and is not established."""
         if self.calls.get(peer_id) is not call or call.pc.connectionState == "connected":
             return
         if peer_id in self.peers and self.signaling.connected:
             await self.call(peer_id)
         else:
-            await self.hang_up(peer_id)  # when we or the peer are back, we meet
+            await self.hang_up(peer_id)  # `meet` calls again when both sides are back
 
     async def hang_up(self, peer_id: str) -> None:
         """Close the call to a peer."""

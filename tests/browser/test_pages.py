@@ -1,7 +1,7 @@
 """The status page and the call test in a real Chromium (Debian's), against a real server.
 
-After each test: nothing was on the console, and no request went anywhere but to the server. With
-IMAGES=FOLDER the pictures of the documentation are written there.
+After each test the console must be empty, and every request must have gone to the server. With
+IMAGES=FOLDER the tests write the pictures of the documentation there.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ FLAGS = [
     "--host-resolver-rules=MAP drone.test 127.0.0.1",
 ]
 FAR = "drone.test"
-"""To Chromium not this machine: over plain http, such a page gets neither camera nor clipboard."""
+"""Chromium treats this name as another machine: over plain http, no camera and no clipboard."""
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1200, "height": 900}}
 MILLISECONDS = 20_000
 FRAMES = 20
-"""Frames after which the video is said to flow."""
+"""Frames after which the video counts as flowing."""
 LOADED = "Failed to load resource"
-"""What Chromium itself says on the console of a request that the page knows may fail."""
+"""Chromium's own console message for a failed request; the page handles such failures."""
 
 expect.set_options(timeout=MILLISECONDS)
 
@@ -66,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 class Visit:
-    """The pages of one test, each in a window of its own, and what they did wrong."""
+    """The pages of one test, each in a window of its own, and their console output and requests."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -104,7 +104,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     assert hosts <= {"127.0.0.1", FAR}
 
 
-# --- peers that follow a script, to bring the server into any state -------------------------------
+# --- scripted peers, to bring the server into any state -------------------------------------------
 
 ACTORS = """async (scenes) => {
   const actors = (globalThis.actors ??= []);
@@ -126,7 +126,7 @@ ACTORS = """async (scenes) => {
 
 
 def play(visit: Visit, server: ServerProcess, scenes: dict[str, list[Any]]) -> Page:
-    """Peers join and send as the steps (name, what, data) say, in a room for each scene."""
+    """Peers join and send according to the steps (name, what, data), in one room for each scene."""
     page = visit.open(f"{server.url}/call")
     page.evaluate(ACTORS, [{"room": room, "steps": steps} for room, steps in scenes.items()])
     return page
@@ -195,7 +195,7 @@ FAULTS: dict[str, list[Any]] = {
 
 
 def test_every_diagnosis_is_shown_in_words(visit: Visit, server: ServerProcess) -> None:
-    """All at once, each in its room: some need 10 s to be sure."""
+    """All at once, each in its own room: some take 10 s to be certain."""
     assert set(FAULTS) == CODES
     play(visit, server, {f"fault-{code}": steps for code, steps in FAULTS.items()})
     page = visit.open(f"{server.url}/status")
@@ -221,7 +221,7 @@ def fetch(url: str, accept: str = "*/*", token: str = "") -> tuple[int, Any, str
         return error.code, error.headers, error.read().decode()
 
 
-def test_root_is_the_page_for_browsers_and_text_for_all_others(server: ServerProcess) -> None:
+def test_root_answers_browsers_with_the_page_and_others_with_text(server: ServerProcess) -> None:
     assert fetch(f"{server.url}/")[2] == "WebRTC Signaling Server is running"
     status, headers, body = fetch(f"{server.url}/", "text/html,application/xhtml+xml,*/*;q=0.8")
     assert (status, headers.get_content_type()) == (200, "text/html")
@@ -252,13 +252,13 @@ def test_static_serves_no_other_file(server: ServerProcess) -> None:
 
 
 def picture(page: Page, name: str, full: bool = False) -> None:
-    """Write a picture of a page for the documentation."""
+    """Save a picture of a page for the documentation."""
     folder = os.environ.get("IMAGES")
     page.screenshot(path=str(Path(folder, f"{name}.png")) if folder else None, full_page=full)
 
 
 @pytest.mark.parametrize("state", ["good", "bad"])
-def test_call_is_seen_at_a_look(visit: Visit, tmp_path: Path, state: str) -> None:
+def test_state_of_a_call_is_visible_at_a_glance(visit: Visit, tmp_path: Path, state: str) -> None:
     expected = "Connected" if state == "good" else re.compile("gcom has not answered the offer")
     schemes: tuple[Any, ...] = ("light", "dark")
     with ServerProcess(tmp_path) as server:
@@ -271,10 +271,10 @@ def test_call_is_seen_at_a_look(visit: Visit, tmp_path: Path, state: str) -> Non
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert all_violations(page) == []
             picture(page, f"status-{state}-{size}-{scheme}")
-        visit.close()  # before the server goes: a page would complain
+        visit.close()  # before the server stops: a page would complain
 
 
-def test_text_of_clients_is_never_html(visit: Visit, tmp_path: Path) -> None:
+def test_text_from_clients_is_never_html(visit: Visit, tmp_path: Path) -> None:
     role = "<img src=x onerror=alert(1)>"
     with ServerProcess(tmp_path) as server:
         play(visit, server, {"drone-1": [("gcom", "join", role)]})
@@ -284,23 +284,21 @@ def test_text_of_clients_is_never_html(visit: Visit, tmp_path: Path) -> None:
         visit.close()
 
 
-def test_page_goes_on_by_itself_after_a_restart_of_the_server(visit: Visit, tmp_path: Path) -> None:
+def test_page_recovers_by_itself_after_a_server_restart(visit: Visit, tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         page = visit.open(server.url)
         verdict = page.get_by_role("heading", level=1)
-        expect(verdict).to_have_text("Nobody is here yet")
-    expect(verdict).to_contain_text("The server does not answer")
-    expect(page.locator("#announcer")).to_contain_text("does not answer")
+        expect(verdict).to_have_text("Nobody is connected yet")
+    expect(verdict).to_contain_text("The server is not responding")
+    expect(page.locator("#announcer")).to_contain_text("is not responding")
     with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
-        expect(verdict).to_have_text("Nobody is here yet")
+        expect(verdict).to_have_text("Nobody is connected yet")
         visit.close()
     assert all(text.startswith(LOADED) for text in visit.said)
     visit.said.clear()
 
 
-def test_page_is_loaded_anew_after_an_upgrade_of_the_server(
-    visit: Visit, server: ServerProcess
-) -> None:
+def test_page_reloads_after_a_server_upgrade(visit: Visit, server: ServerProcess) -> None:
     page = visit.open(server.url)
     expect(page.locator("#server")).to_be_visible()
     status = json.loads(fetch(f"{server.url}/api/status")[2])
@@ -310,12 +308,12 @@ def test_page_is_loaded_anew_after_an_upgrade_of_the_server(
     expect(page.locator("#server")).to_contain_text("99.0.0")
 
 
-def test_hidden_page_asks_nothing(visit: Visit, server: ServerProcess) -> None:
+def test_hidden_page_does_not_poll(visit: Visit, server: ServerProcess) -> None:
     page = visit.open(server.url)
     expect(page.locator("#server")).to_be_visible()
     hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     page.evaluate(hide % "true")
-    page.wait_for_timeout(1500)  # longer than a poll takes to be due
+    page.wait_for_timeout(1500)  # longer than the interval between polls
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(1500)
@@ -386,7 +384,7 @@ def test_call_test_asks_for_the_token(visit: Visit, tmp_path: Path, tokens: dict
 
 
 def all_violations(page: Page) -> list[str]:
-    """What axe-core has to say of the accessibility."""
+    """The accessibility violations that axe-core finds."""
     page.evaluate((ROOT / "tests/js/node_modules/axe-core/axe.js").read_text())
     found = page.evaluate("axe.run(document)")["violations"]
     return [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in found]
@@ -397,7 +395,7 @@ def focused(page: Page) -> str:
     return text
 
 
-def test_keyboard_alone_will_do(visit: Visit, server: ServerProcess) -> None:
+def test_pages_work_with_the_keyboard_alone(visit: Visit, server: ServerProcess) -> None:
     page = visit.open(f"{server.url}/status")
     expect(page.locator("#server")).to_be_visible()
     page.keyboard.press("Tab")
@@ -477,10 +475,10 @@ def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) ->
     gcom.get_by_role("button", name="Start as GCOM").click()
     link = gcom.get_by_role("textbox", name="The other side").input_value()
     assert re.search(r"role=streaming-node&room=probe-[0-9a-f]{32}$", link)
-    node = visit.open(link)  # asks for no camera: without a right to it, a test picture
+    node = visit.open(link)  # without permission to use the camera: a test picture
     for page in (gcom, node):
         frames(page, more_than=frames(page))
-        expect(page.locator("#verdict")).to_have_text("The video flows")
+        expect(page.locator("#verdict")).to_have_text("Video is flowing")
         expect(page.locator("#stages li.reached")).to_have_count(7)
         expect(page.locator("#figures")).to_contain_text("host udp")
         expect(page.locator("#figures")).to_contain_text("Mbit/s")
@@ -494,9 +492,9 @@ def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) ->
     expect(pair).to_have_attribute("data-state", "connected")
 
 
-def test_over_plain_http_a_test_picture_will_do(visit: Visit, server: ServerProcess) -> None:
+def test_page_over_plain_http_offers_a_test_picture(visit: Visit, server: ServerProcess) -> None:
     node = visit.open(f"http://{FAR}:{server.port}/call")
-    expect(node.get_by_text("only to pages that come over https")).to_be_visible()
+    expect(node.get_by_text("only on pages loaded over https")).to_be_visible()
     expect(node.get_by_label("camera")).to_be_disabled()
     node.get_by_role("button", name="Start as Streaming Node").click()
     node.get_by_role("button", name="Copy the link").click()
@@ -517,17 +515,17 @@ def test_camera_is_used_where_it_is_allowed(visit: Visit, server: ServerProcess,
     expect(node.locator("#picture-note")).to_be_empty()
 
 
-def test_video_flows_on_through_a_restart_of_the_server(visit: Visit, tmp_path: Path) -> None:
+def test_video_survives_a_server_restart(visit: Visit, tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         gcom = visit.open(f"{server.url}/call?role=gcom&room={next(_rooms)}")
         visit.open(gcom.get_by_role("textbox", name="The other side").input_value())
         counted = frames(gcom)
         offered = gcom.locator("#stages li").filter(has_text="offer").inner_text()
-    expect(gcom.locator("#verdict")).to_contain_text("the server does not answer")
+    expect(gcom.locator("#verdict")).to_contain_text("the server is not responding")
     with ServerProcess(tmp_path, {"listen": {"port": server.port}}):
-        expect(gcom.locator("#verdict")).to_have_text("The video flows")
+        expect(gcom.locator("#verdict")).to_have_text("Video is flowing")
         frames(gcom, more_than=counted + FRAMES)
-        gcom.wait_for_timeout(1500)  # a second call would have begun by now
+        gcom.wait_for_timeout(1500)  # a second call would have started by now
         assert gcom.locator("#stages li").filter(has_text="offer").inner_text() == offered
         visit.close()
     assert all("ERR_CONNECTION_REFUSED" in text for text in visit.said)
@@ -536,7 +534,7 @@ def test_video_flows_on_through_a_restart_of_the_server(visit: Visit, tmp_path: 
 
 @contextmanager
 def example(program: str, server: ServerProcess, room: str) -> Iterator[Callable[[str], str]]:
-    """A program of docs/examples; gives a function that waits for a line with a text in it."""
+    """Run a program of docs/examples; yields a function that waits for a line with some text."""
     name = program[:-3].replace("_", "-")
     url = f"{server.url}/?room={room}&name={name}&role={name}"
     command = [sys.executable, str(ROOT / "docs/examples" / program), url]
@@ -568,21 +566,23 @@ def test_gcom_of_aiortc_sees_the_browser(visit: Visit, server: ServerProcess, ro
         frames(node)
 
 
-def test_call_test_goes_into_no_other_room_unasked(visit: Visit, server: ServerProcess) -> None:
+def test_call_test_asks_before_it_joins_a_shared_room(visit: Visit, server: ServerProcess) -> None:
     page = visit.open(f"{server.url}/call?role=gcom&room=drone-1")
     start = page.get_by_role("button", name="Start as GCOM")
     start.click()
-    expect(page.get_by_text("never do this while somebody flies")).to_be_visible()
+    expect(page.get_by_text("never do this during a flight")).to_be_visible()
     assert all_violations(page) == []
     assert not any("socket.io/" in url for url in visit.requested)
-    page.get_by_label("Nobody flies with this room now").check()
+    page.get_by_label("No flight is using this room").check()
     start.click()
     expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
-    assert [peer["name"] for peer in peers_of(server, "drone-1")] == [None]  # it takes nobody's
+    assert [peer["name"] for peer in peers_of(server, "drone-1")] == [
+        None
+    ]  # it takes over nobody's
 
 
 def peers_of(server: ServerProcess, room: str) -> Any:
-    """The peers in a room, as /api/status tells."""
+    """The peers in a room, according to /api/status."""
     rooms = json.loads(fetch(f"{server.url}/api/status")[2])["rooms"]
     return next(each["peers"] for each in rooms if each["room"] == room)
 
@@ -591,10 +591,12 @@ def test_page_that_is_taken_over_says_so(visit: Visit, server: ServerProcess, ro
     first = visit.open(f"{server.url}/call?role=gcom&room={room}")
     expect(first.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
     visit.open(f"{server.url}/call?role=gcom&room={room}")
-    expect(first.locator("#verdict")).to_have_text("Another page plays this part now")
+    expect(first.locator("#verdict")).to_have_text("Another page has taken over this role")
 
 
-def test_without_the_client_the_page_says_what_to_do(visit: Visit, server: ServerProcess) -> None:
+def test_page_without_the_client_library_says_what_to_do(
+    visit: Visit, server: ServerProcess
+) -> None:
     page = visit.open(f"{server.url}/status")
     page.route("**/static/socket.io.js", lambda route: route.fulfill(status=404))
     page.goto(f"{server.url}/call")

@@ -1,4 +1,4 @@
-"""The five steps of "Closing the door" in docs/operations.md, typed as they stand there."""
+"""The five steps of "Require tokens and TLS" in docs/operations.md, typed as printed there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// The call test: plays a Streaming Node or a GCOM in a room of its own, and shows how it goes.
+// The call test: acts as a Streaming Node or a GCOM in a private room, and shows its progress.
 
 import { element, morph, timeline } from "./page.js";
 import { Peer, measure, randomHex } from "./peer.js";
@@ -6,7 +6,7 @@ import { Peer, measure, randomHex } from "./peer.js";
 const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
 const TOKEN = "hawkeye-call-token";
 const STEPS = ["server", "both-here", "offer", "answer", "candidates", "connected", "picture"];
-const SLOW_SECONDS = 5; // a step that takes longer than this is worth a word
+const SLOW_SECONDS = 5; // a step that takes longer is reported
 const WIDTH = 640;
 const HEIGHT = 360;
 const FRAMES_PER_SECOND = 25;
@@ -15,9 +15,9 @@ const part = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 let peer;
 let role;
-let pc; // of the call that there is
+let pc; // of the current call
 let stages; // name -> {detail, at}
-let before; // the measurement before
+let before; // the previous measurement
 let startedAt;
 let server; // the transport's name; null while there is no connection
 let away; // the other side was here, and left
@@ -42,7 +42,7 @@ function setUp() {
   part("stop").addEventListener("click", () => location.assign("call"));
   part("copy").addEventListener("click", copyLink);
   part("open").addEventListener("click", (event) => {
-    event.preventDefault(); // a window beside this one: a new tab would hide it
+    event.preventDefault(); // a window beside this one: a new tab would hide this page
     window.open(part("open").href, "_blank", "popup,noopener,width=520,height=900");
   });
   if (!globalThis.io) {
@@ -50,7 +50,7 @@ function setUp() {
     part("setup").hidden = true;
   } else if (["streaming-node", "gcom"].includes(asked.get("role")) && isOwnRoom()) {
     if (asked.get("picture") === "test") part("setup").elements.picture.value = "test";
-    start(asked.get("role")); // a link of this page: no need to ask again
+    start(asked.get("role")); // a link from this page: no need to ask again
   }
 }
 
@@ -58,7 +58,7 @@ function isOwnRoom() {
   return OWN_ROOM.test(part("room").value);
 }
 
-/** Only into a room that nobody else can be in does the test go unasked. */
+/** Ask for consent unless the room is one that nobody else can be in. */
 function checkRoom() {
   part("other-room").hidden = isOwnRoom();
   part("room-help").hidden = !isOwnRoom();
@@ -78,8 +78,8 @@ function showLink() {
   part("link").value = linkFor(other);
   part("open").href = linkFor(other);
   part("link-help").textContent =
-    `Open this link as ${name}. On one machine, keep the two windows side by side: browsers slow down what is hidden.` +
-    (local ? ` On another machine, put this machine's address in place of ${location.hostname}.` : "");
+    `Open this link as ${name}. On one machine, keep the two windows side by side: browsers slow down hidden ones.` +
+    (local ? ` On another machine, replace ${location.hostname} with this machine's address.` : "");
 }
 
 async function copyLink() {
@@ -87,7 +87,7 @@ async function copyLink() {
   try {
     await navigator.clipboard.writeText(part("link").value);
   } catch {
-    document.execCommand("copy"); // the clipboard proper is for https only
+    document.execCommand("copy"); // the clipboard API requires https
   }
   part("announcer").textContent = "Copied";
   part("copy").textContent = "Copied";
@@ -107,7 +107,7 @@ async function start(chosen) {
   startedAt = performance.now();
   stages = new Map();
   server = null;
-  // In somebody else's room it has no name, so that it takes nobody's.
+  // In a shared room it has no name, so that it cannot take over another peer's.
   const name = isOwnRoom() ? role : undefined;
   const stream = role === "gcom" ? null : await picture();
   if (stream) part("video").srcObject = stream;
@@ -145,11 +145,11 @@ function reach(name, detail) {
   stages.set(name, { detail, at });
 }
 
-/** The server does not want us, and trying again is no use. */
+/** The server has refused this page for good; retrying would not help. */
 function refuse({ code, message }) {
   peer.close();
   clearInterval(watching);
-  setVerdict("bad", code === "replaced" ? "Another page plays this part now" : `Refused: ${message}`);
+  setVerdict("bad", code === "replaced" ? "Another page has taken over this role" : `Refused: ${message}`);
   if (code !== "unauthorized") return;
   sessionStorage.removeItem(TOKEN);
   part("run").hidden = true;
@@ -159,13 +159,13 @@ function refuse({ code, message }) {
   part("token").focus();
 }
 
-/** The camera's stream, or without one that of a moving test picture. */
+/** The camera's stream, or that of a moving test picture if there is no camera. */
 async function picture() {
   if (part("setup").elements.picture.value === "camera") {
     try {
       return await navigator.mediaDevices.getUserMedia({ video: true });
     } catch (error) {
-      part("picture-note").textContent = `No camera (${error.message}): a test picture instead.`;
+      part("picture-note").textContent = `No camera (${error.message}): sending a test picture instead.`;
     }
   }
   const canvas = document.createElement("canvas");
@@ -175,7 +175,7 @@ async function picture() {
   return canvas.captureStream(FRAMES_PER_SECOND);
 }
 
-/** A colour bar that moves, and a clock: delay can be read off by holding two screens together. */
+/** A moving colour bar and a clock: two screens side by side show the delay. */
 function draw(canvas) {
   const context = canvas.getContext("2d");
   const now = new Date();
@@ -194,7 +194,7 @@ function draw(canvas) {
 
 // --- showing ----------------------------------------------------------------------------------------
 
-/** Once a second: what has come or gone since. */
+/** Once a second: measure, and show what has changed. */
 async function watch() {
   if (!pc) return show();
   const now = { ...(await measure(pc)), at: performance.now() };
@@ -212,11 +212,11 @@ async function watch() {
 function showFigures(now, rates) {
   const shown = [
     ["Frames", now.frames],
-    ["Frames a second", rates && rates.frames.toFixed(0)],
+    ["Frames per second", rates && rates.frames.toFixed(0)],
     ["Bitrate", rates && `${(rates.bits / 1e6).toFixed(2)} Mbit/s`],
-    ["Round trip", now.seconds === undefined ? undefined : `${(1000 * now.seconds).toFixed(0)} ms`],
-    ["From here", now.pair && candidate(now.pair.local)],
-    ["To there", now.pair && candidate(now.pair.remote)],
+    ["Round-trip time", now.seconds === undefined ? undefined : `${(1000 * now.seconds).toFixed(0)} ms`],
+    ["Local candidate", now.pair && candidate(now.pair.local)],
+    ["Remote candidate", now.pair && candidate(now.pair.remote)],
   ];
   const figure = ([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, String(value ?? "–")));
@@ -241,29 +241,29 @@ function show(rates) {
   setVerdict(tone, text);
 }
 
-/** How it goes, in a line. */
+/** The progress of the call in one line. */
 function verdict(rates) {
   const me = role === "gcom" ? "GCOM" : "Streaming Node";
   const since = (name) => (performance.now() - stages.get(name).at) / 1000;
   const slow = (name) => since(name) > SLOW_SECONDS;
   if (pc?.connectionState === "connected") {
     if (!stages.has("picture")) return { tone: "busy", text: "Connected, waiting for the picture" };
-    if (rates && rates.frames <= 0) return { tone: "bad", text: "Connected, but the picture stands still" };
-    const lost = server ? "" : " (the server does not answer: the call goes on without it)";
-    return { tone: "good", text: `The video flows${lost}` };
+    if (rates && rates.frames <= 0) return { tone: "bad", text: "Connected, but the picture is frozen" };
+    const lost = server ? "" : " (the server is not responding; the call continues without it)";
+    return { tone: "good", text: `Video is flowing${lost}` };
   }
-  if (!server) return { tone: "bad", text: "No connection to the server. Trying again." };
+  if (!server) return { tone: "bad", text: "No connection to the server. Retrying." };
   if (away) return { tone: "plain", text: `${away} has left. Waiting for it to come back.` };
   if (!stages.has("both-here")) return { tone: "plain", text: `${me}: waiting for the other side` };
   if (pc?.connectionState === "failed" || (stages.has("answer") && slow("answer"))) {
-    const text = "Signaling works, but the two sides do not reach each other: a firewall, or two networks with no TURN server";
+    const text = "Signaling works, but the two sides cannot reach each other (firewall, or different networks without TURN)";
     return { tone: "bad", text };
   }
   if (stages.has("offer") && !stages.has("answer") && slow("offer")) {
-    return { tone: "bad", text: "The other side does not answer the offer" };
+    return { tone: "bad", text: "The other side has not answered the offer" };
   }
   if (!stages.has("offer") && slow("both-here")) {
-    return { tone: "bad", text: "The other side makes no offer: is it a Streaming Node?" };
+    return { tone: "bad", text: "The other side has not sent an offer: is it a Streaming Node?" };
   }
   return { tone: "busy", text: "Connecting …" };
 }

@@ -1,4 +1,4 @@
-// What the pages share: making elements, changing them in place, and the timeline.
+// Shared by the pages: creating elements, updating them in place, and the timeline.
 
 /** An element; children are elements or text. */
 export function element(name, attributes, ...children) {
@@ -9,8 +9,8 @@ export function element(name, attributes, ...children) {
 }
 
 /**
- * Make the children of `parent` like `wanted`, changing only what differs: so the focus, a selection
- * and a screen reader's place stay where they are though the page is told anew each second.
+ * Make the children of `parent` equal to `wanted`, changing only what differs. The focus, a selection
+ * and a screen reader's position survive, although the page updates every second.
  */
 export function morph(parent, wanted) {
   const children = [...wanted]; // a copy: a list of childNodes shrinks when one is moved
@@ -41,7 +41,7 @@ export function ago(seconds) {
   return `${Math.floor(seconds)} s`;
 }
 
-/** A negotiation: the stages that were reached, `{name, detail, when}`, then those still `expected`. */
+/** A negotiation: the stages reached, `{name, detail, when}`, then those still `expected`. */
 export function timeline(stages, expected) {
   const reached = new Set(stages.map(({ name }) => name));
   const missing = expected.filter((name) => !reached.has(name));

@@ -1,16 +1,16 @@
-// One side of the call test: its way to the server, and its RTCPeerConnection to the other side.
-// Written like docs/examples, where more is said of the why.
+// One side of the call test: its connection to the server, and its RTCPeerConnection to the other
+// side. Written like docs/examples, which explain the reasons.
 
 const EVENTS = ["welcome", "peer_joined", "peer_left", "signal", "error"];
-const CALL_MILLISECONDS = 10_000; // a call that does not stand by then is made anew
+const CALL_MILLISECONDS = 10_000; // a call not established by then is started again
 
-/** Random text. (crypto.randomUUID would need https.) */
+/** Random text. (crypto.randomUUID requires https.) */
 export function randomHex(digits) {
   const bytes = crypto.getRandomValues(new Uint8Array(digits / 2));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** One session with the server, over as many connections as it takes; events come one at a time. */
+/** One session with the server, over any number of connections; events are handled one at a time. */
 class Signaling {
   #session = randomHex(32);
   #seen = 0;
@@ -40,7 +40,7 @@ class Signaling {
     this.socket.emit("signal", signal, () => {});
   }
 
-  /** Have an event handled when its turn comes. */
+  /** Handle an event after all earlier ones. */
   queue(event, data) {
     this.#last = this.#last.then(() => this.#handle(event, data)).catch(console.error);
   }
@@ -53,11 +53,12 @@ class Signaling {
 }
 
 /**
- * A Streaming Node, which offers `stream` to whoever is there, or without one a GCOM, which answers.
+ * A Streaming Node, which offers `stream` to every peer in the room; without a stream a GCOM, which
+ * answers.
  *
- * `tell(what, detail)` hears: "server" (the transport's name, or null when it is lost), "refused"
- * (an error; for good), "call" (an RTCPeerConnection: a call begins), "stage" ({name, detail}),
- * "stream" (a MediaStream of the other side), "left" (the other side's peer_id).
+ * It calls `tell(what, detail)` with: "server" (the transport's name, or null when it is lost),
+ * "refused" (an error; final), "call" (an RTCPeerConnection: a call begins), "stage"
+ * ({name, detail}), "stream" (the other side's MediaStream), "left" (the other side's peer_id).
  */
 export class Peer {
   #peers = new Map(); // peer_id -> session
@@ -82,31 +83,31 @@ export class Peer {
       this.#iceServers = data.ice_servers;
       this.tell("server", socket.io.engine.transport.name);
       this.#report();
-      this.#peers.clear(); // a peer_joined for everyone here follows, if we are new
+      this.#peers.clear(); // a newcomer receives a peer_joined for everyone here next
       if (data.resumed) for (const peer of data.peers) await this.#meet(peer);
     } else if (event === "peer_joined") {
       await this.#meet(data);
     } else if (event === "peer_left") {
-      this.#peers.delete(data.peer_id); // its video may well go on: ICE will tell
+      this.#peers.delete(data.peer_id); // its video may well continue
       this.tell("left", data.peer_id);
     } else if (event === "signal") {
       await this.#take(data);
     } else if (event === "check") {
       await this.#check(data);
     } else if (socket.active) {
-      if (!socket.connected) this.tell("server", null); // it tries again by itself
+      if (!socket.connected) this.tell("server", null); // it retries by itself
     } else if (event === "connect_error") {
       this.tell("refused", data.data ?? { code: "refused", message: data.message });
     } else if (event === "disconnect" && data === "io server disconnect") {
-      this.tell("refused", { code: "replaced", message: "a newer connection has this name" });
+      this.tell("refused", { code: "replaced", message: "a newer connection uses this name" });
     }
   }
 
-  /** A peer is here. The same session as before, and connected: nothing to do. */
+  /** A peer is here. If its session is the same as before and it is connected, there is nothing to do. */
   async #meet({ peer_id: peerId, session }) {
     this.#peers.set(peerId, session);
-    const stands = this.#call?.peerId === peerId && this.#call.pc.connectionState === "connected";
-    if (stands && session && this.#call.session === session) return;
+    const established = this.#call?.peerId === peerId && this.#call.pc.connectionState === "connected";
+    if (established && session && this.#call.session === session) return;
     this.tell("stage", { name: "both-here", detail: peerId });
     if (this.stream) await this.#offer(peerId);
   }
@@ -122,12 +123,12 @@ export class Peer {
   }
 
   async #answer({ from: peerId, data: offer, call: id }) {
-    if (id && this.#call?.id === id) return; // once more: its sender heard no confirmation
+    if (id && this.#call?.id === id) return; // a duplicate: its sender saw no confirmation
     const call = this.#begin(peerId, id);
     call.pc.ontrack = ({ track, streams }) => {
       this.tell("stream", streams[0] ?? new MediaStream([track]));
     };
-    this.tell("stage", { name: "offer", detail: "came" });
+    this.tell("stage", { name: "offer", detail: "received" });
     await call.pc.setRemoteDescription(offer);
     const answer = await call.pc.createAnswer();
     this.#send(call, "answer", answer);
@@ -135,13 +136,13 @@ export class Peer {
     await call.pc.setLocalDescription(answer);
   }
 
-  /** A new RTCPeerConnection in place of the one there was. */
+  /** Replace the current RTCPeerConnection with a new one. */
   #begin(peerId, id) {
     this.#hangUp();
     const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
     const call = { id, peerId, session: this.#peers.get(peerId), pc };
     this.#call = call;
-    this.#counts = { sent: 0, came: 0 };
+    this.#counts = { sent: 0, received: 0 };
     pc.onicecandidate = ({ candidate }) => {
       this.#send(call, "ice-candidate", candidate);
       if (candidate) this.#countCandidate("sent");
@@ -163,24 +164,24 @@ export class Peer {
     const call = this.#call;
     if (call?.peerId !== signal.from || (signal.call ?? call.id) !== call.id) return;
     if (signal.type === "answer" && call.pc.signalingState === "have-local-offer") {
-      this.tell("stage", { name: "answer", detail: "came" });
+      this.tell("stage", { name: "answer", detail: "received" });
       await call.pc.setRemoteDescription(signal.data);
     } else if (signal.type === "ice-candidate" && signal.data) {
-      this.#countCandidate("came");
+      this.#countCandidate("received");
       await call.pc.addIceCandidate(signal.data);
     }
   }
 
-  #countCandidate(way) {
-    this.#counts[way] += 1;
-    const { sent, came } = this.#counts;
-    this.tell("stage", { name: "candidates", detail: `${sent} sent, ${came} came` });
+  #countCandidate(direction) {
+    this.#counts[direction] += 1;
+    const { sent, received } = this.#counts;
+    this.tell("stage", { name: "candidates", detail: `${sent} sent, ${received} received` });
   }
 
-  /** The Streaming Node calls again if its newest call does not stand. */
+  /** The Streaming Node calls again if its newest call is not established. */
   async #check(call) {
     const waits = ["connected", "disconnected"].includes(call.pc.connectionState);
-    if (this.#call !== call || waits || !this.stream) return; // ICE has the last word
+    if (this.#call !== call || waits || !this.stream) return; // ICE decides
     if (this.#peers.has(call.peerId) && this.signaling.socket.connected) await this.#offer(call.peerId);
   }
 
@@ -188,7 +189,7 @@ export class Peer {
     this.signaling.send({ type, to: call.peerId, data, ...(call.id && { call: call.id }) });
   }
 
-  /** Tell the server how the connection is: so its status page knows, and need not guess. */
+  /** Report the connection's state, so that the status page need not guess. */
   async #report() {
     const pc = this.#call?.pc;
     if (!pc) return;
@@ -204,7 +205,7 @@ export class Peer {
 }
 
 /**
- * What getStats knows of the video: `{pair: {local, remote} or null, seconds: round-trip time,
+ * What getStats reports about the video: `{pair: {local, remote} or null, seconds: round-trip time,
  * bytes, frames, width, height}`, numbers undefined while unknown. W3C webrtc-stats.
  */
 export async function measure(pc) {

@@ -1,11 +1,11 @@
-// The status page: asks /api/status every second and shows what it says.
+// The status page: fetches /api/status every second and shows the answer.
 //
-// Text of clients (names, roles, rooms) is set as text and attributes only, never as HTML.
+// Text from clients (names, roles, rooms) is set as text or attributes, never as HTML.
 
 import { ago, element, morph, timeline } from "./page.js";
 
 const EVERY_MILLISECONDS = 1000;
-const PATIENCE_MILLISECONDS = 5000; // without an answer for so long, a request has failed
+const PATIENCE_MILLISECONDS = 5000; // without an answer for this long, a request has failed
 const FIRST_EVENTS = 12;
 const TOKEN = "hawkeye-status-token";
 const EVERY_CALL_HAS = ["both-here", "offer", "answer", "connected"];
@@ -30,7 +30,7 @@ let showsAll = false;
 
 async function poll() {
   clearTimeout(timer);
-  if (asking || document.hidden) return; // a hidden page asks nothing; it asks again when it is seen
+  if (asking || document.hidden) return; // a hidden page does not poll; it resumes when visible
   asking = true;
   try {
     await ask();
@@ -41,7 +41,7 @@ async function poll() {
   if (part("token-form").hidden) timer = setTimeout(poll, EVERY_MILLISECONDS);
 }
 
-/** One question; throws if there is no good answer. */
+/** Fetch the status once; throws unless the server answers with it. */
 async function ask() {
   const token = sessionStorage.getItem(TOKEN);
   const response = await fetch("api/status", {
@@ -56,7 +56,7 @@ async function ask() {
   if (!response.ok) throw new Error(`the server answers ${response.status}`);
   const status = await response.json();
   const upgraded = newest && newest.server.version !== status.server.version;
-  if (upgraded) location.reload(); // to the page of that version
+  if (upgraded) location.reload(); // loads the page of that version
   newest = status;
   answeredAt = performance.now();
   show(status);
@@ -67,7 +67,7 @@ function askForToken(complaint) {
   part("token-wrong").textContent = complaint;
   part("status").hidden = true;
   part("token-form").hidden = false;
-  setVerdict({ tone: "plain", text: "Token, please" });
+  setVerdict({ tone: "plain", text: "Token required" });
   part("token").focus();
 }
 
@@ -104,15 +104,15 @@ function show(status) {
 
 function showLost() {
   document.body.classList.add("stale");
-  const since = answeredAt && `: what is below is ${ago((performance.now() - answeredAt) / 1000)} old`;
+  const since = answeredAt && `; the data below is ${ago((performance.now() - answeredAt) / 1000)} old`;
   setVerdict({
     tone: "bad",
-    text: `The server does not answer${since ?? ""}. Trying again.`,
-    announce: "The server does not answer. Trying again.",
+    text: `The server is not responding${since ?? ""}. Retrying.`,
+    announce: "The server is not responding. Retrying.",
   });
 }
 
-/** The state of all calls in a line; `announce` is what a screen reader says when it changes. */
+/** The state of all calls in one line; `announce` is what a screen reader says when it changes. */
 function verdict(rooms) {
   const calls = rooms.flatMap(({ room, pairs }) => pairs.map((pair) => ({ room, ...pair })));
   const stalled = calls.find(({ state }) => state === "stalled");
@@ -121,9 +121,9 @@ function verdict(rooms) {
     const [first] = stalled.diagnosis;
     return {
       tone: "bad",
-      text: `${stalled.room}: ${first?.text ?? `no connection of ${stalled.peers.join(" and ")}`}`,
+      text: `${stalled.room}: ${first?.text ?? `no connection between ${stalled.peers.join(" and ")}`}`,
       announce: `${who}: no connection. ${first ? first.text : ""}`,
-      key: `${who} ${first?.code}`, // the text may count seconds: that is no news
+      key: `${who} ${first?.code}`, // the text may count seconds: not worth announcing
     };
   }
   const connected = calls.filter(({ state }) => state === "connected").length;
@@ -133,12 +133,12 @@ function verdict(rooms) {
   }
   const answered = calls.filter(({ state }) => state === "answered").length;
   if (answered && answered + connected === calls.length) {
-    return { tone: "plain", text: "Offer and answer have passed" };
+    return { tone: "plain", text: "Offer and answer exchanged" };
   }
   if (connected) return { tone: "busy", text: `${connected} of ${calls.length} calls connected` };
   if (calls.length) return { tone: "busy", text: "Connecting …" };
   if (rooms.length) return { tone: "plain", text: "Waiting for the other side" };
-  return { tone: "plain", text: "Nobody is here yet" };
+  return { tone: "plain", text: "Nobody is connected yet" };
 }
 
 let announced;
@@ -156,7 +156,7 @@ function nobody() {
   return element(
     "p",
     { class: "card" },
-    "No Streaming Node and no GCOM is connected to this server. Check on both that the server's address is ",
+    "Neither a Streaming Node nor GCOM is connected to this server. Check on both that the server's address is ",
     element("strong", {}, location.host),
     ".",
   );
@@ -183,7 +183,7 @@ const STATES = {
   connected: { tone: "good", text: "Connected" },
   negotiating: { tone: "busy", text: "Connecting" },
   waiting: { tone: "plain", text: "Waiting" },
-  answered: { tone: "plain", text: "Answered" }, // and nobody reports what came of it
+  answered: { tone: "plain", text: "Answered" }, // and no client reports whether it connected
   stalled: { tone: "bad", text: "No connection" },
 };
 
@@ -204,7 +204,7 @@ function stage({ stage: name, by, seconds_ago: seconds, count }) {
 }
 
 function peer({ peer_id, name, role, address, transport, state, connected_seconds: seconds }) {
-  const here = state === "away" ? "away, may come back" : `here for ${ago(seconds)}`;
+  const here = state === "away" ? "away, may come back" : `connected for ${ago(seconds)}`;
   const label = role === name ? null : role;
   const details = [label, address, transport, here].filter(Boolean).join(" · ");
   return element(
@@ -229,7 +229,7 @@ function event({ seconds_ago: seconds, room: where, text }) {
 function figures({ server, counters }) {
   const shown = [
     ["Version", server.version],
-    ["Running for", ago(server.uptime_seconds)],
+    ["Uptime", ago(server.uptime_seconds)],
     ...Object.entries(COUNTERS).map(([key, text]) => [text, counters[key] ?? 0]),
   ];
   return shown.map(([name, value]) =>
