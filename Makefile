@@ -11,7 +11,7 @@ CLIENT := signaling_server/web/static/vendor/socket.io.js
 # What waits for limits, penalties and certificates takes longer than all the rest: test-all only.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
 
-.PHONY: help run test test-all lint bench soak recovery-tables deb clean needs
+.PHONY: help run test test-all slow lint bench soak recovery-tables deb clean needs
 
 help:
 	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
@@ -30,8 +30,11 @@ run: $(VENV)/run.stamp $(CLIENT)
 test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
 	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
-test-all: needs
+test-all: needs test
 	.ci/stages
+
+slow: $(VENV)/dev.stamp tests/js/node_modules
+	$(PYTEST) $(SLOW)
 
 needs:
 	.ci/needs
@@ -40,7 +43,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck $$(git ls-files '*.sh') .ci/run .ci/stages .ci/needs
+	shellcheck $$(git ls-files '*.sh') .ci/needs .ci/pythons .ci/run .ci/stages .ci/venv
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/bench.py

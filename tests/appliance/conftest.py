@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
-from .machine import CACHE, ROOT, Machine, host_command, tree
+from .machine import CACHE, ROOT, SUITES, Machine, host_command, tree
 from .service import INSIDE, Service
 
-SUITES = ("bookworm", "trixie")
 OLDER = "0.0.9"
 """A version to upgrade from: the same tree under a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
@@ -28,13 +26,6 @@ class Packages(NamedTuple):
     """In a folder of its own."""
     repositories: dict[str, Path]
     """A signed repository for each suite, with all dependencies."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    skip = pytest.mark.skip(reason="needs root: it boots machines")
-    for item in items:
-        if os.geteuid() != 0 and Path(__file__).parent in item.path.parents:
-            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

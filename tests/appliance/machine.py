@@ -1,6 +1,7 @@
 """A machine to install the package on: a Debian tree, booted with its real systemd by nspawn.
 
-Works on a host without systemd. The machine has no network but its own loopback.
+Works on a host without systemd. The machine has no network but its own loopback. As a program:
+make the trees, so that the tests find them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "appliance"
+SUITES = ("bookworm", "trixie")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 LIMIT_SECONDS = 60
@@ -213,3 +215,8 @@ def _cgroups(name: str) -> list[Path]:
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS / name]
     return [CGROUPS / h / name for h in LEGACY_HIERARCHIES if (CGROUPS / h).exists()]
+
+
+if __name__ == "__main__":
+    for suite in SUITES:
+        print(tree(suite))

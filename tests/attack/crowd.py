@@ -159,7 +159,7 @@ class Usage:
     """What the server's process uses."""
 
     def __init__(self, server: ServerProcess) -> None:
-        process = Path(f"/proc/{server._process.pid}")
+        process = Path(f"/proc/{server.pid}")
         status = dict(
             line.split(":\t", 1) for line in (process / "status").read_text().splitlines()
         )

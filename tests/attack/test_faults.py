@@ -34,7 +34,7 @@ def test_out_of_descriptors_who_is_in_goes_on_and_who_comes_later_gets_in(tmp_pa
     async def scene(server: ServerProcess) -> None:
         pair = await Pair.meet(server.port)
         most = Usage(server).descriptors + 20
-        pid = server._process.pid
+        pid = server.pid
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
         crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
         await server.line("no more connections, 1 callers turned away so far")

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import socketio
 
+import needs
 from integration.server import PATIENCE
 
 JS_CLIENT = Path(__file__).parents[1] / "js" / "client.js"
@@ -180,33 +181,25 @@ class JavaScriptClient(Client):
 
 
 class Node:
-    """The process in which all JavaScript clients live. You must await `close()`."""
+    """The process in which all JavaScript clients run; their first request starts it.
 
-    @classmethod
-    async def start(cls) -> Node:
-        """Raises AssertionError where socket.io-client is not installed."""
-        modules = JS_CLIENT.parent / "node_modules" / "socket.io-client"
-        assert modules.is_dir(), f"run `npm ci` in {JS_CLIENT.parent} first"
-        node = cls()
-        node._process = await asyncio.create_subprocess_exec(
-            "node",
-            str(JS_CLIENT),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=2**24,
-        )
-        node._reading = asyncio.get_running_loop().create_task(node._read())
-        return node
+    You must await `close()`.
+    """
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
         self._reading: asyncio.Task[None]
         self._clients: dict[str, Client] = {}
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._numbers = itertools.count()
 
     def introduce(self, client: Client) -> Any:
-        """Let a client hear; returns the function by which it asks for something."""
+        """Record what a client hears; returns the function by which it sends its requests.
+
+        Fails the test where JavaScript clients cannot run.
+        """
+        needs.require_javascript()
         name = f"client-{next(self._numbers)}"
         self._clients[name] = client
 
@@ -214,22 +207,39 @@ class Node:
             number = next(self._numbers)
             request = {"id": number, "client": name, "do": what, **details}
             answer = self._answers[number] = asyncio.get_running_loop().create_future()
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(request, default=_binary).encode() + b"\n")
+            stdin = await self._stdin()
+            stdin.write(json.dumps(request, default=_binary).encode() + b"\n")
             return await asyncio.wait_for(answer, PATIENCE)
 
         return ask
 
     async def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        if self._process is None:
+            return
+        (await self._stdin()).close()
         await asyncio.wait_for(self._process.wait(), PATIENCE)
         await self._reading
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
+    async def _stdin(self) -> asyncio.StreamWriter:
+        """Where requests go; starts the process if there is none."""
+        async with self._starting:
+            if self._process is None:
+                self._process = await asyncio.create_subprocess_exec(
+                    "node",
+                    str(JS_CLIENT),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    limit=2**24,
+                )
+                assert self._process.stdout is not None
+                reading = self._read(self._process.stdout)
+                self._reading = asyncio.get_running_loop().create_task(reading)
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    async def _read(self, stdout: asyncio.StreamReader) -> None:
+        async for line in stdout:
             message = json.loads(line)
             if "client" in message:
                 self._clients[message["client"]].record(message["event"], message.get("payload"))

@@ -25,7 +25,7 @@ TEST_SECONDS = 60.0
 
 def pytest_configure(config: pytest.Config) -> None:
     server.PYTHON = os.path.abspath(config.getoption("--server-python"))
-    if config.getoption("--ordinary-path"):
+    if config.getoption("--no-fast-path"):
         server.SOCKETIO["fast_path"] = False
 
 
@@ -54,8 +54,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="session")
 def node(loop: asyncio.AbstractEventLoop) -> Iterator[Node]:
-    """Where the JavaScript clients live."""
-    node = loop.run_until_complete(Node.start())
+    """Runs the JavaScript clients; starts no process as long as there are none."""
+    node = Node()
     yield node
     loop.run_until_complete(node.close())
 

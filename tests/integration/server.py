@@ -23,7 +23,7 @@ PATIENCE = 15.0
 PYTHON = sys.executable
 """What runs the server; another one with `--server-python`."""
 SOCKETIO: dict[str, Any] = {}
-"""Keys of every server's `socketio` section; `--ordinary-path` sets one."""
+"""Keys of every server's `socketio` section; `--no-fast-path` sets one."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -90,6 +90,11 @@ class ServerProcess:
         self._reader.join(PATIENCE)
         assert self._process.stderr is not None
         self._process.stderr.close()
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process."""
