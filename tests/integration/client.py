@@ -1,7 +1,7 @@
-"""The two official clients behind one face: what they hear is recorded, in order.
+"""The two official clients with one interface. Each records what it hears, in order.
 
 Besides the server's events a client records its own: `connect`, `connect_error`, `disconnect`,
-and `upgrade` (JavaScript alone).
+and `upgrade` (only in JavaScript).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TRANSPORTS = {
 }
 
 OWN = ("connect", "connect_error", "disconnect", "upgrade")
-"""Events of the client itself, not of the server."""
+"""Events from the client itself, not from the server."""
 
 
 class Client:
@@ -48,7 +48,7 @@ class Client:
         return [event for event, _ in self.events if event not in OWN]
 
     async def next(self, event: str, patience: float | None = PATIENCE) -> Any:
-        """The payload of the next `event`; those that come before it are passed over."""
+        """Wait for the next `event` and return its payload; events before it are skipped."""
         try:
             return await asyncio.wait_for(self._next(event), patience)
         except asyncio.TimeoutError:
@@ -64,16 +64,16 @@ class Client:
             await self._changed.wait()
 
     def record(self, event: str, payload: Any = None) -> None:
-        """Something was heard."""
+        """Note an event that the client heard."""
         self.events.append((event, payload))
         self._changed.set()
 
     async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
-        """Begin to connect; `again`: come back by itself after a break; `ca`: a file to trust."""
+        """Begin to connect; `again`: reconnect by itself; `ca`: a file of authorities to trust."""
         raise NotImplementedError
 
     async def emit(self, *arguments: Any) -> None:
-        """Send an event: its name and what goes with it."""
+        """Send an event: its name and its payloads."""
         raise NotImplementedError
 
     async def call(self, *arguments: Any) -> Any:
@@ -89,7 +89,7 @@ class Client:
         raise NotImplementedError
 
     async def disconnect(self) -> None:
-        """Say goodbye, and do not come back."""
+        """Say goodbye, and do not reconnect."""
         raise NotImplementedError
 
 
@@ -115,7 +115,7 @@ class PythonClient(Client):
             client.on(event, lambda payload=None, event=event: self.record(event, payload))
         try:
             await client.connect(url, auth=auth, transports=self.transports, wait_timeout=PATIENCE)
-        except socketio.exceptions.ConnectionError:  # heard as a connect_error, too
+        except socketio.exceptions.ConnectionError:  # recorded as a connect_error, too
             self._was_refused = True
 
     async def emit(self, *arguments: Any) -> None:
@@ -128,7 +128,7 @@ class PythonClient(Client):
         return str(self._client.transport())
 
     async def has_given_up(self) -> bool:
-        if self._was_refused:  # it tries again only after a connection that stood
+        if self._was_refused:  # it reconnects only after it was connected
             return True
         try:
             await asyncio.wait_for(self._client.wait(), PATIENCE)

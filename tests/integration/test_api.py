@@ -45,7 +45,7 @@ def samples(page: Page) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-async def test_status_tells_of_rooms_and_peers_and_shows_no_body(
+async def test_status_lists_rooms_and_peers_but_no_signal_data(
     visitors: Visitors, tmp_path: Path
 ) -> None:
     with ServerProcess(tmp_path) as server:
@@ -86,7 +86,7 @@ async def test_metrics_count_what_the_relay_did(visitors: Visitors, tmp_path: Pa
         page = get(f"{server.url}/metrics")
         await visitors.leave()
         left = samples(get(f"{server.url}/metrics"))
-        while left["hawkeye_peers"]:  # a goodbye takes its way; the test's own time is bounded
+        while left["hawkeye_peers"]:  # the goodbye is on its way; TEST_SECONDS bounds this loop
             await asyncio.sleep(0.01)
             left = samples(get(f"{server.url}/metrics"))
     assert page.status == 200
@@ -115,7 +115,7 @@ async def test_metrics_count_what_the_relay_did(visitors: Visitors, tmp_path: Pa
     assert left["hawkeye_peers"] == left["hawkeye_rooms"] == 0
 
 
-def test_metrics_and_status_need_a_token_that_may_see(tmp_path: Path) -> None:
+def test_metrics_and_status_require_a_status_token(tmp_path: Path) -> None:
     tokens, lines = {}, []
     for name, can in (("node", "signal"), ("watcher", "status")):
         tokens[name], line = new_token(name)
@@ -134,14 +134,14 @@ def test_metrics_and_status_need_a_token_that_may_see(tmp_path: Path) -> None:
             assert get(url, tokens["watcher"]).status == 200
 
 
-def test_status_that_is_turned_off_is_not_found_and_metrics_stay(tmp_path: Path) -> None:
+def test_disabled_status_answers_404_and_metrics_still_work(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
         assert get(f"{server.url}/api/status").status == 404
         assert get(f"{server.url}/metrics").status == 200
 
 
 @pytest.mark.parametrize("path", ["/api/status", "/metrics"])
-def test_they_are_there_to_be_read_alone(shared_server: ServerProcess, path: str) -> None:
+def test_status_and_metrics_refuse_post(shared_server: ServerProcess, path: str) -> None:
     request: Any = urllib.request.Request(shared_server.url + path, data=b"{}", method="POST")
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request, timeout=PATIENCE)

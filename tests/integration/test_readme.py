@@ -1,4 +1,4 @@
-"""The README's two snippets, as they stand, exchange an offer and an answer."""
+"""The README's two snippets, unchanged, exchange an offer and an answer."""
 
 from __future__ import annotations
 

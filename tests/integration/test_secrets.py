@@ -1,4 +1,4 @@
-"""Secrets that are planted wherever a client or an operator can put one are found nowhere."""
+"""Secrets planted wherever a client or an operator can put one appear in no output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fetch(url: str, token: str = "") -> str:
         return f"{error.headers}{error.read().decode()}"
 
 
-async def test_planted_secrets_are_found_nowhere(tmp_path: Path) -> None:
+async def test_planted_secrets_appear_in_no_output(tmp_path: Path) -> None:
     token, line = new_token("node")
     watcher, watcher_line = new_token("watcher")
     guess, _ = new_token("guess")
