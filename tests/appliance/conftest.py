@@ -1,4 +1,4 @@
-"""Builds the packages once, and boots a machine for each suite with the package installed."""
+"""Build the packages once, and boot a machine with the package installed for each suite."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .machine import CACHE, ROOT, SUITES, Machine, host_command, tree
 from .service import INSIDE, Service
 
 OLDER = "0.0.9"
-"""A version to upgrade from: the same tree under a lower number."""
+"""A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
 RESULTS = CACHE / "results.json"
 
 
 class Packages(NamedTuple):
-    """What the build made."""
+    """What the builds made."""
 
     deb: Path
     older: Path
@@ -74,7 +74,7 @@ def _repository(suite: str, folder: Path, deb: Path) -> Path:
 def machine(
     request: pytest.FixtureRequest, packages: Packages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
-    """A machine with the package installed by name, without a network and without Recommends."""
+    """A machine without a network, with the package installed by its name, without Recommends."""
     suite = request.param
     repository = packages.repositories[suite]
     shared = {
@@ -96,7 +96,7 @@ def machine(
 
 @pytest.fixture
 def service(machine: Machine) -> Service:
-    """The service as after its installation, and running."""
+    """The service, configured as after its installation, and running."""
     service = Service(machine)
     service.reset()
     return service
@@ -104,7 +104,7 @@ def service(machine: Machine) -> Service:
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Notes measured figures under a heading, by suite, for the documentation."""
+    """Records measured figures under a heading, by suite, for the documentation."""
 
     def note(heading: str, **figures: Any) -> None:
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
