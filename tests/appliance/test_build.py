@@ -17,6 +17,12 @@ UNIT_FILE = ROOT / "systemd/hawkeye-signaling.service"
 BUILT_FROM = ("signaling_server", "systemd", "etc", "packaging")
 
 
+def copy_source(folder: Path) -> None:
+    """Copy to a folder all that the package is built from."""
+    for part in BUILT_FROM:
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.fixture(scope="session")
 def field(packages: Packages) -> Callable[[str], str]:
     """Reads a field of the package's control file."""
@@ -34,10 +40,7 @@ def test_builds_of_one_commit_are_identical_in_any_folder_time_zone_and_umask(
     packages: Packages, build: Callable[..., Path], tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "another folder"
-    for folder in BUILT_FROM:
-        shutil.copytree(
-            ROOT / folder, elsewhere / folder, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    copy_source(elsewhere)
     when = host_command(
         *("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "log", "-1", "--format=%ct")
     ).strip()
@@ -119,8 +122,7 @@ def test_unit_passes_systemds_security_analysis(record: Callable[..., None]) -> 
 
 
 def test_build_names_a_missing_dependency(build: Callable[..., Path], tmp_path: Path) -> None:
-    for folder in BUILT_FROM:
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    copy_source(tmp_path)
     control = tmp_path / "packaging/debian/control"
     control.write_text(control.read_text().replace(" dh-python,", " dh-python, no-such-tool,"))
     with pytest.raises(AssertionError, match="install first: no-such-tool"):
@@ -130,8 +132,7 @@ def test_build_names_a_missing_dependency(build: Callable[..., Path], tmp_path: 
 def test_build_refuses_a_wheel_with_another_hash(
     wheels: Path, build: Callable[..., Any], tmp_path: Path
 ) -> None:
-    for folder in BUILT_FROM:
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    copy_source(tmp_path)
     lock = tmp_path / "packaging/wheels.lock"
     lock.write_text(lock.read_text().replace("sha256:e768", "sha256:0768"))
     with pytest.raises(AssertionError, match="HASHES"):

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import time
-import urllib.request
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from attack.crowd import Pair, Usage, join
 from attack.test_malformed import LIMITS, Attack
-from integration.server import PATIENCE, ServerProcess
+from integration.pages import get
+from integration.server import ServerProcess
 
 GROWTH_MEGABYTES = 16
 SERVICE_TASKS = 2
 """engine.io's own, from the first client on."""
 BATCH = 200
 """Malformed inputs between two checks of the clock."""
-
-
-def health(server: ServerProcess) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{server.url}/healthz", timeout=PATIENCE) as answer:
-        return dict(json.loads(answer.read()))
-
-
-def tasks(server: ServerProcess) -> int:
-    with urllib.request.urlopen(f"{server.url}/metrics", timeout=PATIENCE) as answer:
-        return int(answer.read().partition(b"\nhawkeye_tasks ")[2].split()[0])
 
 
 class Left(NamedTuple):
@@ -43,7 +32,10 @@ class Left(NamedTuple):
 
 
 def left(server: ServerProcess) -> Left:
-    return Left(health(server)["rooms"], Usage(server).descriptors, tasks(server))
+    rooms = get(f"{server.url}/healthz").json()["rooms"]
+    metrics = get(f"{server.url}/metrics").body
+    tasks = int(metrics.partition("\nhawkeye_tasks ")[2].split()[0])
+    return Left(rooms, Usage(server).descriptors, tasks)
 
 
 class Life:

@@ -87,11 +87,8 @@ def cut(links: Sequence[str], seconds: float, stage: Stage) -> Times:
 def silence(seconds: float, stage: Stage) -> Times:
     """All packets by radio vanish for a while, without any link going down."""
     stage.start()
-    began = time.monotonic()
-    stage.network.silence(RADIO)
-    time.sleep(seconds)
-    stage.network.unsilence(RADIO)
-    return began, time.monotonic()
+    network = stage.network
+    return _for_a_while(seconds, lambda: network.silence(RADIO), lambda: network.unsilence(RADIO))
 
 
 def half_open(stage: Stage) -> Times:
@@ -108,11 +105,10 @@ def half_open(stage: Stage) -> Times:
 def gcom_sleeps(seconds: float, stage: Stage) -> Times:
     """GCOM's laptop is asleep for a while, with all its connections open."""
     stage.start()
-    began = time.monotonic()
-    stage.gcom.send(signal.SIGSTOP)
-    time.sleep(seconds)
-    stage.gcom.send(signal.SIGCONT)
-    return began, time.monotonic()
+    gcom = stage.gcom
+    return _for_a_while(
+        seconds, lambda: gcom.send(signal.SIGSTOP), lambda: gcom.send(signal.SIGCONT)
+    )
 
 
 def duplicate_name(stage: Stage) -> Times:
@@ -162,10 +158,15 @@ def _kill_server(stage: Stage) -> Times:
 
 
 def _cut(stage: Stage, links: Sequence[str], seconds: float) -> Times:
+    network = stage.network
+    return _for_a_while(seconds, lambda: network.cut(links), lambda: network.restore(links))
+
+
+def _for_a_while(seconds: float, strike: Callable[[], None], repair: Callable[[], None]) -> Times:
     began = time.monotonic()
-    stage.network.cut(links)
+    strike()
     time.sleep(seconds)
-    stage.network.restore(links)
+    repair()
     return began, time.monotonic()
 
 

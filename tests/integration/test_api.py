@@ -5,38 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import urllib.error
-import urllib.request
-from email.message import Message
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
+from integration.pages import Page, get
 from integration.server import PATIENCE, ServerProcess
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\na=ice-pwd:planted\r\n"}}
 ANSWER = {"type": "answer", "data": {"type": "answer", "sdp": "v=0\r\n"}}
-
-
-class Page(NamedTuple):
-    status: int
-    headers: Message
-    body: str
-
-
-def get(url: str, token: str = "") -> Page:
-    request = urllib.request.Request(url)
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return Page(answer.status, answer.headers, answer.read().decode())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Page(error.code, error.headers, error.read().decode())
 
 
 def samples(page: Page) -> dict[str, float]:
@@ -58,7 +37,7 @@ async def test_status_lists_rooms_and_peers_but_no_signal_data(
     assert page.status == 200
     assert page.headers["Content-Type"] == "application/json; charset=utf-8"
     assert page.headers["Cache-Control"] == "no-store"
-    found = json.loads(page.body)
+    found = page.json()
     assert found.keys() == {"server", "counters", "rooms", "events"}
     (room,) = found["rooms"]
     assert [
@@ -129,7 +108,7 @@ def test_metrics_and_status_require_a_status_token(tmp_path: Path) -> None:
                 assert page.status == 401
                 assert page.headers["WWW-Authenticate"] == "Bearer"
                 assert page.headers["Cache-Control"] == "no-store"
-                assert "token" in json.loads(page.body)["error"]
+                assert "token" in page.json()["error"]
             assert get(f"{url}?token={tokens['watcher']}").status == 401
             assert get(url, tokens["watcher"]).status == 200
 
@@ -142,8 +121,4 @@ def test_disabled_status_answers_404_and_metrics_still_work(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("path", ["/api/status", "/metrics"])
 def test_status_and_metrics_refuse_post(shared_server: ServerProcess, path: str) -> None:
-    request: Any = urllib.request.Request(shared_server.url + path, data=b"{}", method="POST")
-    with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(request, timeout=PATIENCE)
-    with error.value:
-        assert error.value.code == 405
+    assert get(shared_server.url + path, data=b"{}").status == 405

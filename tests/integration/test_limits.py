@@ -7,8 +7,6 @@ import contextlib
 import json
 import socket
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, AsyncIterator
 
@@ -16,6 +14,7 @@ import aiohttp
 import pytest
 
 from integration.conftest import Visitors
+from integration.pages import get
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess
 
@@ -57,14 +56,6 @@ def polling(url: str, query: str = "") -> str:
     return f"{url}/socket.io/?EIO=4&transport=polling{query}"
 
 
-def status_of(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-
-
 @pytest.mark.parametrize("js", ["js-websocket", "js-polling", "js-upgrade"])
 @pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
 async def test_full_server_answers_503_and_the_client_retries_until_it_joins(
@@ -85,15 +76,15 @@ async def test_full_server_answers_503_and_the_client_retries_until_it_joins(
 @pytest.mark.parametrize("query", ["", "&sid=", "&sid", "&%73id=", "&x=1%26sid=a"])
 def test_no_spelling_of_a_handshake_evades_the_limit(tmp_path: Path, query: str) -> None:
     with ServerProcess(tmp_path, limits(connections=1)) as server:
-        assert status_of(polling(server.url)) == 200
-        assert status_of(polling(server.url, query)) == 503
+        assert get(polling(server.url)).status == 200
+        assert get(polling(server.url, query)).status == 503
 
 
 def test_silent_client_is_closed_at_the_deadline(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(connections=1, connect_deadline=0.3)) as server:
-        assert status_of(polling(server.url)) == 200  # and never sends CONNECT
+        assert get(polling(server.url)).status == 200  # and never sends CONNECT
         deadline = time.monotonic() + PATIENCE
-        while status_of(polling(server.url)) == 503:
+        while get(polling(server.url)).status == 503:
             assert time.monotonic() < deadline
 
 
@@ -290,7 +281,7 @@ async def test_peers_in_a_room_and_rooms_are_limited(tmp_path: Path, room: str, 
     with ServerProcess(tmp_path, config) as server:
         async with pair(server.url, "a"), RawClient(server.url, room="open") as other:
             await other.hello()
-            assert status_of(polling(server.url, f"&room={room}")) == 503
+            assert get(polling(server.url, f"&room={room}")).status == 503
             await server.line(f"refused .* {code}: ")
             async with RawClient(server.url) as late:
                 await late.send(f'40{{"room":"{room}"}}')

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Mapping
 
 import pytest
 
 from integration.credentials import new_token, write_tokens
-from integration.server import PATIENCE, ServerProcess
+from integration.pages import get
+from integration.server import ServerProcess
 
 GCOM = "https://gcom.example"
 STRANGER = "https://stranger.example"
@@ -18,14 +17,8 @@ STRANGER = "https://stranger.example"
 
 def handshake(server: ServerProcess, headers: Mapping[str, str], query: str = "") -> dict[str, str]:
     """The headers of the answer, plus its status as `status`."""
-    url = f"{server.url}/socket.io/?EIO=4&transport=polling{query}"
-    try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=dict(headers)), timeout=PATIENCE
-        ) as answer:
-            return {"status": str(answer.status), **dict(answer.headers)}
-    except urllib.error.HTTPError as error:
-        return {"status": str(error.code), **dict(error.headers)}
+    page = get(f"{server.url}/socket.io/?EIO=4&transport=polling{query}", headers=headers)
+    return {"status": str(page.status), **dict(page.headers)}
 
 
 def socketio(*origins: str) -> dict[str, dict[str, list[str]]]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.conftest import Visitors
+from integration.pages import get
 from integration.raw import RawClient
-from integration.server import PATIENCE, ServerProcess
+from integration.server import ServerProcess
 from signaling_server.core.protocol.rtc_report import STATES
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\n"}}
@@ -20,8 +20,7 @@ ANSWER = {"type": "answer", "data": {"type": "answer", "sdp": "v=0\r\n"}}
 
 def pair(url: str) -> dict[str, Any]:
     """What /api/status says about the only pair."""
-    with urllib.request.urlopen(f"{url}/api/status", timeout=PATIENCE) as answer:
-        (room,) = json.load(answer)["rooms"]
+    (room,) = get(f"{url}/api/status").json()["rooms"]
     (found,) = room["pairs"]
     return dict(found)
 

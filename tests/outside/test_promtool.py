@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import urllib.request
 from pathlib import Path
 
+from integration.pages import get
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess
 
 HELLO = '40{"name":"node","session":"key","seen":0}'
 OFFER = '42["signal",{"type":"offer","data":{"sdp":"v=0"},"to":"gcom"}]'
 ANSWER = '42["signal",{"type":"answer","data":{"sdp":"v=0"},"to":"node"}]'
-
-
-def metrics(url: str) -> str:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=PATIENCE) as answer:
-        return str(answer.read().decode())
 
 
 def check(page: str) -> tuple[int, str]:
@@ -49,9 +44,9 @@ async def use(url: str) -> None:
 
 def test_promtool_accepts_the_metrics(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
-        assert check(metrics(server.url)) == (0, "")
+        assert check(get(f"{server.url}/metrics").body) == (0, "")
         asyncio.run(use(server.url))
-        page = metrics(server.url)
+        page = get(f"{server.url}/metrics").body
     assert check(page) == (0, "")
     for line in (
         'hawkeye_signals_total{type="answer"} 1',
