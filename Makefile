@@ -8,18 +8,18 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 CLIENT := signaling_server/web/static/vendor/socket.io.js
 
-# What waits for limits, penalties and certificates takes longer than all the rest: test-all only.
+# Integration tests that wait for limits, penalties and certificates: not in `make test`.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
 
-.PHONY: help run test test-all lint bench soak recovery-tables deb clean needs
+.PHONY: help run test test-all slow lint bench soak recovery-tables deb clean needs
 
 help:
 	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
 	@echo 'test      unit tests, scenarios, fuzz, integration, one WebRTC call in each order'
-	@echo 'test-all  everything, as root: also every Python, Debian 12 stack, faults, appliance'
+	@echo 'test-all  all tests, as root: also other Pythons, Debian 12, browser, faults, appliance'
 	@echo 'lint      ruff, mypy, shellcheck'
-	@echo 'bench     what a signal costs, how fast it starts, how much memory it takes'
-	@echo 'soak      what takes too long for every day: 10,000 models, long dropouts'
+	@echo 'bench     cost of a signal, time to start, memory'
+	@echo 'soak      tests that take too long for every day: 10,000 models, long dropouts'
 	@echo 'recovery-tables  measure the tables of docs/recovery.md, as root, 80 minutes'
 	@echo 'deb       the Debian package, into dist/'
 	@echo 'clean     remove what the other targets made'
@@ -30,8 +30,12 @@ run: $(VENV)/run.stamp $(CLIENT)
 test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
 	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
-test-all: needs
+test-all: needs test
 	.ci/stages
+
+# The integration tests that `make test` leaves out.
+slow: $(VENV)/dev.stamp tests/js/node_modules
+	$(PYTEST) $(SLOW)
 
 needs:
 	.ci/needs
@@ -40,7 +44,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck $$(git ls-files '*.sh') .ci/run .ci/stages .ci/needs
+	shellcheck $$(git ls-files '*.sh') .ci/needs .ci/pythons .ci/run .ci/stages .ci/venv
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/bench.py
@@ -49,7 +53,7 @@ soak: $(VENV)/dev.stamp tests/js/node_modules
 	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz
 	$(PYTEST) -m soak tests
 
-# What is in build/recovery.json already is not measured again.
+# Skips the faults whose results are already in build/recovery.json.
 recovery-tables: $(VENV)/dev.stamp tests/js/node_modules
 	@mkdir -p build
 	$(BIN)/python -m tests.faults measure build/recovery.json
@@ -73,7 +77,7 @@ $(VENV)/dev.stamp: pyproject.toml
 	$(BIN)/pip install -qq --editable '.[dev,fast]'
 	@touch $@ $(VENV)/run.stamp
 
-# Without npm the call test page says what is missing; all else works.
+# Without npm only the call test page does not work: it says what is missing.
 $(CLIENT): packaging/browser.lock
 	@if command -v npm >/dev/null; then packaging/fetch-browser-client.sh && touch $@; fi
 

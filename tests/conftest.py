@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import needs
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -22,9 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the Python that runs the servers of the integration tests",
     )
     parser.addoption(
-        "--ordinary-path",
+        "--no-fast-path",
         action="store_true",
-        help="the servers of the integration tests relay without the short way of a signal",
+        help="the servers of the integration tests relay every signal by the slow path",
     )
 
 
@@ -33,3 +35,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if times > 1 and metafunc.definition.get_closest_marker("repeat"):
         metafunc.fixturenames.append("repetition")
         metafunc.parametrize("repetition", range(times))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail before any fixture starts if this machine lacks what the test's folder needs."""
+    folder = f"tests/{item.path.parent.name}"
+    if folder in needs.FOLDERS and needs.missing(folder):
+        pytest.fail(needs.missing(folder), pytrace=False)

@@ -1,9 +1,11 @@
-"""Check that each module is covered, every branch of it, by its own tests alone.
+"""Check that each module's own tests cover every branch of it, without the help of other tests.
 
     python tests/coverage_by_module.py [MODULE ...]
 
-MODULE: such as core/protocol/hold.py; default: all pure modules and those of OTHERS. Exit code 1
-if a branch is missing. One process for each module, as many at once as there are processors.
+MODULE: such as core/protocol/hold.py; default: all pure modules and those in OTHERS. The tests of
+hold.py are in tests/unit/test_hold.py, so no two modules of the package may have the same name.
+Exit code 1 if a branch is not covered or a name not unique. One process for each module, as many
+at the same time as there are processors.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "signaling_server"
@@ -25,15 +27,34 @@ OTHERS = (
     *("transport/engine/frames.py", "transport/engine/packets.py"),
 )
 DECLARATIONS = ("__init__.py", "core/protocol/events.py")
-"""Without a line that decides anything: nothing to test."""
+"""Modules without a branch or a function: nothing to test."""
 RULES = {"core/protocol/relay.py": ["tests/scenarios"]}
-"""Tests that a module has beside its own test module."""
+"""More tests that belong to a module, beside its test module."""
 
 
 class Result(NamedTuple):
     module: str
     covered: bool
     report: str
+
+
+def modules_of_the_package() -> list[str]:
+    """All of them, relative to the package, such as core/protocol/hold.py."""
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+def default_modules() -> list[str]:
+    """The pure modules and OTHERS."""
+    pure = [module for module in modules_of_the_package() if module.startswith("core/")]
+    return [module for module in (*pure, *OTHERS) if not module.endswith(DECLARATIONS)]
+
+
+def same_names(modules: Iterable[str]) -> list[list[str]]:
+    """The modules that would share a test module."""
+    by_name: dict[str, list[str]] = {}
+    for module in modules:
+        by_name.setdefault(Path(module).name, []).append(module)
+    return [found for name, found in by_name.items() if len(found) > 1 and name[:2] != "__"]
 
 
 def tests_of(module: str) -> list[str]:
@@ -62,15 +83,15 @@ def check(module: str) -> Result:
 
 
 def main(modules: list[str]) -> int:
-    if not modules:
-        core = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.glob("core/**/*.py"))
-        modules = [m for m in (*core, *OTHERS) if not m.endswith(DECLARATIONS)]
+    doubles = same_names(modules_of_the_package())
+    for double in doubles:
+        print(f"same name, so same test module: {', '.join(double)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(check, modules))
+        results = list(pool.map(check, modules or default_modules()))
     for result in results:
         print(f"{'covered' if result.covered else 'MISSING':8} {result.module}")
         print(result.report, end="")
-    return 0 if all(result.covered for result in results) else 1
+    return 0 if all(result.covered for result in results) and not doubles else 1
 
 
 if __name__ == "__main__":

@@ -1,40 +1,31 @@
-"""Builds the packages once, and boots a machine for each suite with the package installed."""
+"""Build the packages once, and boot a machine with the package installed for each suite."""
 
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
-from .machine import CACHE, ROOT, Machine, host_command, tree
+from .machine import CACHE, ROOT, SUITES, Machine, host_command, tree
 from .service import INSIDE, Service
 
-SUITES = ("bookworm", "trixie")
 OLDER = "0.0.9"
-"""A version to upgrade from: the same tree under a lower number."""
+"""A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
 RESULTS = CACHE / "results.json"
 
 
 class Packages(NamedTuple):
-    """What the build made."""
+    """What the builds made."""
 
     deb: Path
     older: Path
     """In a folder of its own."""
     repositories: dict[str, Path]
     """A signed repository for each suite, with all dependencies."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    skip = pytest.mark.skip(reason="needs root: it boots machines")
-    for item in items:
-        if os.geteuid() != 0 and Path(__file__).parent in item.path.parents:
-            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +74,7 @@ def _repository(suite: str, folder: Path, deb: Path) -> Path:
 def machine(
     request: pytest.FixtureRequest, packages: Packages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
-    """A machine with the package installed by name, without a network and without Recommends."""
+    """A machine without a network, with the package installed by its name, without Recommends."""
     suite = request.param
     repository = packages.repositories[suite]
     shared = {
@@ -105,7 +96,7 @@ def machine(
 
 @pytest.fixture
 def service(machine: Machine) -> Service:
-    """The service as after its installation, and running."""
+    """The service, configured as after its installation, and running."""
     service = Service(machine)
     service.reset()
     return service
@@ -113,7 +104,7 @@ def service(machine: Machine) -> Service:
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Notes measured figures under a heading, by suite, for the documentation."""
+    """Records measured figures under a heading, by suite, for the documentation."""
 
     def note(heading: str, **figures: Any) -> None:
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

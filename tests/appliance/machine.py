@@ -1,6 +1,7 @@
 """A machine to install the package on: a Debian tree, booted with its real systemd by nspawn.
 
-Works on a host without systemd. The machine has no network but its own loopback.
+Works on a host without systemd. The machine has no network but its own loopback. As a program:
+make the trees, so that the tests find them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "appliance"
+SUITES = ("bookworm", "trixie")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 LIMIT_SECONDS = 60
-"""What a command inside may take; nothing here should take longer."""
+"""Seconds after which a command inside is killed."""
 
 TREE_OPTIONS = (
     "--mode=root",
@@ -29,7 +31,7 @@ TREE_OPTIONS = (
     "--include=systemd,systemd-sysv,dbus,curl,openssl",  # what docs/operations.md types
     '--aptopt=Acquire::Languages "none"',
     "--dpkgopt=force-unsafe-io",
-    # As slim images do: what the package needs must not lie there.
+    # As slim images do: the package must not need anything there.
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
@@ -48,7 +50,7 @@ exec unshare --mount --propagation slave \
 
 
 def tree(suite: str) -> Path:
-    """A minimal Debian of that suite; made once for a suite and a set of options."""
+    """A minimal Debian of that suite, made once for each set of options."""
     key = hashlib.sha256("\n".join(TREE_OPTIONS).encode()).hexdigest()[:12]
     made = CACHE / f"{suite}-{key}"
     if not made.exists():
@@ -60,7 +62,7 @@ def tree(suite: str) -> Path:
 
 
 def host_command(*command: str, **environment: str) -> str:
-    """Run a command outside the machine, without the caller's own Pythons; returns what it says."""
+    """Run a command on the host, without the caller's own Pythons; returns its output."""
     done = subprocess.run(
         command,
         env={**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8", **environment},
@@ -75,9 +77,9 @@ def host_command(*command: str, **environment: str) -> str:
 
 
 class Machine:
-    """A copy of a tree that boots. You must call `power_off()` in the end.
+    """A copy of a tree that boots. You must call `remove()` in the end.
 
-    `shared` are folders of the host, shown read-only inside.
+    `shared`: folders of the host by their path inside, where they are read-only.
     """
 
     def __init__(self, suite: str, work: Path, shared: Mapping[str, Path]) -> None:
@@ -107,7 +109,7 @@ class Machine:
                         self._leader = line.split("=")[1]
                 if "READY=1" in told_now:
                     break
-        self._let_memory_limits_bite()
+        self._allow_memory_limits()
         assert self.run("systemctl", "is-system-running", "--wait") == "running"
         return time.monotonic() - began
 
@@ -116,9 +118,9 @@ class Machine:
         nspawn = "systemd-nspawn --quiet --boot --register=no --keep-unit --private-network"
         more = f"--notify-ready=yes --console=pipe --system-call-filter=bpf --machine={self._name}"
         with self._console.open("ab") as console:
-            tree_of_its_own = f"--directory={self._root}"
+            own_tree = f"--directory={self._root}"
             self._nspawn = subprocess.Popen(
-                ["sh", "-c", START, "sh", *nspawn.split(), *more.split(), *binds, tree_of_its_own],
+                ["sh", "-c", START, "sh", *nspawn.split(), *more.split(), *binds, own_tree],
                 env={
                     "PATH": PATH,
                     "NOTIFY_SOCKET": str(self._notify),
@@ -129,8 +131,8 @@ class Machine:
                 stderr=console,
             )
 
-    def _let_memory_limits_bite(self) -> None:
-        """On a host with cgroup v1 nspawn shows these hierarchies read-only."""
+    def _allow_memory_limits(self) -> None:
+        """On a host with cgroup v1, make the hierarchies writable that nspawn mounts read-only."""
         for group in self._groups:
             if group.parent.name in ("memory", "pids"):
                 remount = ("mount", "-n", "-o", "remount,bind,rw")
@@ -138,6 +140,7 @@ class Machine:
         self.run("systemctl", "daemon-reexec")
 
     def power_off(self) -> None:
+        """Shut it down as its power button does; it can boot again."""
         if self._nspawn is None:
             return
         self._nspawn.send_signal(signal.SIGTERM)
@@ -153,12 +156,12 @@ class Machine:
                     os.rmdir(folder)
 
     def remove(self) -> None:
-        """Power off and forget."""
+        """Power off, and delete the copy."""
         self.power_off()
         shutil.rmtree(self._root)
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Run a command inside in the background, for LIMIT_SECONDS at most; stdin is a pipe."""
+        """Run a command inside in the background, at most LIMIT_SECONDS; its stdin is a pipe."""
         inside = ("nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "-C", "--")
         environment = ("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root")
         return subprocess.Popen(
@@ -170,13 +173,13 @@ class Machine:
         )
 
     def attempt(self, *command: str) -> tuple[int, str]:
-        """Run a command inside; returns its exit code and what it says."""
+        """Run a command inside; returns its exit code and output."""
         with self.start(*command) as process:
             said, _ = process.communicate()
             return process.returncode, said.strip()
 
     def run(self, *command: str) -> str:
-        """Run a command inside that must succeed; returns what it says."""
+        """Run a command inside that must succeed; returns its output."""
         code, said = self.attempt(*command)
         assert code == 0, f"{' '.join(command)}: exit {code}: {said}"
         return said
@@ -200,7 +203,7 @@ class Machine:
         return self.run("systemctl", "show", "--value", "--property", unit_property, unit)
 
     def until(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
-        """Wait until something is so; returns the seconds it took."""
+        """Wait until `condition` holds; returns the seconds it took."""
         began = time.monotonic()
         while not condition():
             assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
@@ -209,7 +212,12 @@ class Machine:
 
 
 def _cgroups(name: str) -> list[Path]:
-    """Where the machine's processes are counted, on hosts with cgroup v1, v2 or both."""
+    """The cgroups of the machine, on hosts with cgroup v1, v2 or both."""
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS / name]
     return [CGROUPS / h / name for h in LEGACY_HIERARCHIES if (CGROUPS / h).exists()]
+
+
+if __name__ == "__main__":
+    for suite in SUITES:
+        print(tree(suite))

@@ -1,4 +1,4 @@
-"""The installed service on a machine, and the clients that try it from inside."""
+"""The installed service on a machine, and clients inside the machine that use it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Service:
         self.machine.write(CONFIG, yaml)
 
     def drop_in(self, keys: str) -> None:
-        """More keys for the unit's [Service] section; in force at the next start."""
+        """Add keys to the unit's [Service] section; they apply from the next start."""
         self.machine.write(DROP_IN, f"[Service]\n{keys}\n")
         self.machine.run("systemctl", "daemon-reload")
 
@@ -42,7 +42,7 @@ class Service:
         self.machine.run("systemctl", "kill", f"--signal={name}", "--kill-whom=main", UNIT)
 
     def reset(self) -> None:
-        """As after the installation, and running."""
+        """Configure it as after its installation, and start it."""
         m = self.machine
         m.run("sh", "-c", f"rm -f {DROP_IN} {CONFIG} {ETC}/*.pem {ETC}/tokens.yaml")
         m.run("systemctl", "daemon-reload")
@@ -69,7 +69,7 @@ class Service:
         return self.machine.show("ActiveState") == "active"
 
     def answers(self, port: int = PORT) -> bool:
-        """Whether a new connection to the port is answered by /healthz within 5 s."""
+        """Whether /healthz on the port answers a new connection within 5 s."""
         ask = (
             "import sys, urllib.request as r;"
             "r.urlopen(f'http://127.0.0.1:{sys.argv[1]}/healthz', timeout=5)"
@@ -77,7 +77,7 @@ class Service:
         return self.machine.attempt("python3", "-I", "-c", ask, str(port))[0] == 0
 
     def journal(self, *matches: str) -> list[dict[str, Any]]:
-        """The journal's entries of the service, of this boot; more matches narrow them down."""
+        """The service's journal entries of this boot that match, such as "PRIORITY=3"."""
         self.machine.run("journalctl", "--sync")
         said = self.machine.run(
             *("journalctl", "--boot", f"--unit={UNIT}", "--output=json", "--no-pager"), *matches
@@ -91,7 +91,7 @@ class Service:
 
     @contextmanager
     def peers(self, room: str, port: int = PORT) -> Iterator[Peers]:
-        """A Streaming Node and GCOM that have shaken hands, and come back when they must."""
+        """A Streaming Node and GCOM that have shaken hands, and reconnect by themselves."""
         script = f"{INSIDE}/peers.py"
         url = f"http://127.0.0.1:{port}"
         with self.machine.start("python3", "-I", script, url, room) as process:
@@ -103,7 +103,7 @@ class Service:
 
     @contextmanager
     def knocks(self, port: int = PORT) -> Iterator[dict[str, Any]]:
-        """New connections every 5 ms as long as the context lasts; afterwards, their counts."""
+        """Open a connection every 5 ms during the context; the dict gets the counts at its end."""
         with self.machine.start("python3", "-I", f"{INSIDE}/knock.py", str(port)) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "knocking\n"
@@ -114,13 +114,13 @@ class Service:
 
 
 class Peers:
-    """What the two clients tell."""
+    """The output of inside/peers.py."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def next(self, event: str) -> dict[str, Any]:
-        """Wait for the next such event."""
+        """Wait for the next event of this name."""
         assert self._process.stdout is not None
         said = ""
         for line in self._process.stdout:

@@ -1,4 +1,4 @@
-"""The package as a file: the same from any build, clean, small, and asking for the right things."""
+"""The package as a file: reproducible, clean, small, with the right dependencies."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ UNIT_FILE = ROOT / "systemd/hawkeye-signaling.service"
 BUILT_FROM = ("signaling_server", "systemd", "etc", "packaging")
 
 
+def copy_source(folder: Path) -> None:
+    """Copy to a folder all that the package is built from."""
+    for part in BUILT_FROM:
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.fixture(scope="session")
 def field(packages: Packages) -> Callable[[str], str]:
-    """Gives a field of the package's control file."""
+    """Reads a field of the package's control file."""
     return lambda name: host_command("dpkg-deb", "--field", str(packages.deb), name).strip()
 
 
 @pytest.fixture(scope="session")
 def files(packages: Packages) -> dict[str, str]:
-    """The package's paths with the permissions of each."""
+    """The package's paths, each with its permissions."""
     listed = host_command("dpkg-deb", "--contents", str(packages.deb)).splitlines()
     return {line.split()[5]: line.split()[0] for line in listed}
 
 
-def test_same_commit_gives_the_same_package_wherever_it_is_built(
+def test_builds_of_one_commit_are_identical_in_any_folder_time_zone_and_umask(
     packages: Packages, build: Callable[..., Path], tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "another folder"
-    for folder in BUILT_FROM:
-        shutil.copytree(
-            ROOT / folder, elsewhere / folder, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    copy_source(elsewhere)
     when = host_command(
         *("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "log", "-1", "--format=%ct")
     ).strip()
@@ -58,18 +61,22 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def test_lintian_has_nothing_to_say(packages: Packages) -> None:
+def test_lintian_finds_nothing(packages: Packages) -> None:
     lintian = ("lintian", "--allow-root", "--pedantic", "--fail-on", "error,warning")
     host_command(*lintian, str(packages.deb))
 
 
-def test_it_is_small(packages: Packages, record: Callable[..., None]) -> None:
+def test_package_is_smaller_than_400_kilobytes(
+    packages: Packages, record: Callable[..., None]
+) -> None:
     size = packages.deb.stat().st_size
     record("package", kilobytes=round(size / 1000))
     assert size < 400_000
 
 
-def test_it_depends_on_the_distribution_but_for_socketio(field: Callable[[str], str]) -> None:
+def test_package_depends_on_debian_packages_except_for_socketio(
+    field: Callable[[str], str],
+) -> None:
     depends = {name.split()[0] for name in field("Depends").split(", ")}
     assert depends == {
         "python3-aiohttp",
@@ -77,34 +84,36 @@ def test_it_depends_on_the_distribution_but_for_socketio(field: Callable[[str], 
         "python3-systemd",
         "python3-yaml",
         "python3:any",
-        "systemd",  # or what makes users without it
+        "systemd",  # or another package that creates users
     }
     assert "python3-aiohttp (>= 3.8.1)" in field("Depends")
     assert field("Recommends") == "python3-uvloop"
     assert field("Architecture") == "all"
 
 
-def test_version_is_that_of_the_program(packages: Packages, field: Callable[[str], str]) -> None:
+def test_package_has_the_version_of_the_program(
+    packages: Packages, field: Callable[[str], str]
+) -> None:
     source = (ROOT / "signaling_server/version.py").read_text()
     assert f'VERSION = "{field("Version")}"' in source
     assert packages.deb.name == f"hawkeye-signaling_{field('Version')}_all.deb"
 
 
-def test_nothing_of_the_build_gets_in(files: dict[str, str]) -> None:
+def test_package_contains_no_build_products(files: dict[str, str]) -> None:
     assert not [p for p in files if "dist-info" in p or "__pycache__" in p or p.endswith(".whl")]
 
 
-def test_nobody_but_root_may_write_to_it(files: dict[str, str]) -> None:
+def test_only_root_can_write_to_the_files(files: dict[str, str]) -> None:
     assert not [path for path, mode in files.items() if mode[0] != "l" and mode[8] == "w"]
     assert files["./etc/hawkeye-signaling/config.yaml"] == "-rw-r--r--"
 
 
-def test_conffile_is_the_nearly_empty_one(packages: Packages) -> None:
+def test_only_conffile_is_config_yaml(packages: Packages) -> None:
     said = host_command("dpkg-deb", "--info", str(packages.deb), "conffiles")
     assert said.split() == ["/etc/hawkeye-signaling/config.yaml"]
 
 
-def test_unit_is_well_locked_in(record: Callable[..., None]) -> None:
+def test_unit_passes_systemds_security_analysis(record: Callable[..., None]) -> None:
     said = host_command(
         *("systemd-analyze", "security", "--offline=true", "--threshold=12", str(UNIT_FILE))
     )
@@ -112,20 +121,18 @@ def test_unit_is_well_locked_in(record: Callable[..., None]) -> None:
     record("security", score=score)
 
 
-def test_a_missing_build_dependency_is_named(build: Callable[..., Path], tmp_path: Path) -> None:
-    for folder in BUILT_FROM:
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+def test_build_names_a_missing_dependency(build: Callable[..., Path], tmp_path: Path) -> None:
+    copy_source(tmp_path)
     control = tmp_path / "packaging/debian/control"
     control.write_text(control.read_text().replace(" dh-python,", " dh-python, no-such-tool,"))
     with pytest.raises(AssertionError, match="install first: no-such-tool"):
         build("--output", str(tmp_path), root=tmp_path, SOURCE_DATE_EPOCH="0")
 
 
-def test_a_wheel_with_another_hash_is_refused(
+def test_build_refuses_a_wheel_with_another_hash(
     wheels: Path, build: Callable[..., Any], tmp_path: Path
 ) -> None:
-    for folder in BUILT_FROM:
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    copy_source(tmp_path)
     lock = tmp_path / "packaging/wheels.lock"
     lock.write_text(lock.read_text().replace("sha256:e768", "sha256:0768"))
     with pytest.raises(AssertionError, match="HASHES"):

@@ -16,7 +16,7 @@ TYPED = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 DOOR = re.findall(r"^```sh closing-the-door\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
-def test_every_command_works_in_its_turn(machine: Machine) -> None:
+def test_commands_of_the_guide_work_in_their_order(machine: Machine) -> None:
     machine.shell(f"{APT} purge hawkeye-signaling")
     machine.run("rm", "-f", "/etc/apt/sources.list.d/hawkeye-signaling.sources")
     try:
@@ -39,7 +39,7 @@ def test_every_command_works_in_its_turn(machine: Machine) -> None:
         ("10.0.0.5", 8080, "Cannot assign requested address"),
     ],
 )
-def test_what_the_guide_says_when_it_cannot_listen(
+def test_guide_explains_each_reason_why_it_cannot_listen(
     service: Service, host: str, port: int, reason: str
 ) -> None:
     program = "import socket, sys; s = socket.create_server(('127.0.0.1', 9000)); sys.stdin.read()"
@@ -52,7 +52,7 @@ def test_what_the_guide_says_when_it_cannot_listen(
     assert reason in GUIDE
 
 
-def test_door_is_closed_in_five_steps(service: Service) -> None:
+def test_five_steps_of_the_guide_require_tokens_and_tls(service: Service) -> None:
     machine = service.machine
     probe = f"hawkeye-signaling probe --url https://127.0.0.1:8080 --cafile {ETC}/ca.crt"
     try:

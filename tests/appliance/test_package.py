@@ -1,4 +1,4 @@
-"""The package on the machine: installed, upgraded, booted again, purged."""
+"""The package on a machine: install, upgrade, boot again, purge."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def installed_version(machine: Machine) -> str:
     return machine.run("dpkg-query", "--show", "--showformat=${Version}", "hawkeye-signaling")
 
 
-def test_it_runs_without_what_is_only_recommended(service: Service) -> None:
+def test_service_runs_without_recommended_packages(service: Service) -> None:
     machine = service.machine
     assert machine.attempt("python3", "-c", "import uvloop")[0] != 0
     assert machine.attempt("sh", "-c", "command -v ps")[0] != 0
     assert service.answers()
 
 
-def test_with_uvloop_it_restarts_without_refusing_anybody(service: Service) -> None:
+def test_service_with_uvloop_restarts_without_refusing_a_connection(service: Service) -> None:
     machine = service.machine
     machine.shell(f"{APT} install python3-uvloop")
     try:
@@ -36,8 +36,8 @@ def test_with_uvloop_it_restarts_without_refusing_anybody(service: Service) -> N
         machine.shell(f"{APT} purge python3-uvloop")
 
 
-def test_it_brings_its_own_socketio(service: Service) -> None:
-    """Debian's would be found here; ours comes first."""
+def test_package_prefers_its_own_socketio(service: Service) -> None:
+    """Python looks for Debian's here; the package's own comes first."""
     machine = service.machine
     theirs = "/usr/lib/python3/dist-packages/socketio"
     machine.write(f"{theirs}/__init__.py", "raise ImportError('the wrong one')\n")
@@ -52,7 +52,7 @@ def test_it_brings_its_own_socketio(service: Service) -> None:
     assert "engineio" not in depends
 
 
-def test_upgrade_keeps_the_operators_file_and_refuses_nobody(
+def test_upgrade_keeps_the_operators_file_and_refuses_no_connection(
     service: Service, record: Callable[..., None]
 ) -> None:
     machine = service.machine
@@ -70,7 +70,7 @@ def test_upgrade_keeps_the_operators_file_and_refuses_nobody(
     record("upgrade", **knocks)
 
 
-def test_second_boot_brings_it_up(machine: Machine) -> None:
+def test_service_starts_at_the_second_boot(machine: Machine) -> None:
     machine.power_off()
     machine.boot()
     service = Service(machine)
@@ -78,7 +78,7 @@ def test_second_boot_brings_it_up(machine: Machine) -> None:
     assert service.answers()
 
 
-def test_purge_leaves_the_user_and_what_the_operator_made(service: Service) -> None:
+def test_purge_leaves_the_user_and_the_operators_file(service: Service) -> None:
     machine = service.machine
     service.configure("rooms: {default: mine}\n")
     machine.shell(f"{APT} purge hawkeye-signaling")
@@ -100,7 +100,9 @@ def test_purge_leaves_the_user_and_what_the_operator_made(service: Service) -> N
     assert service.active
 
 
-def test_installed_size_is_small(machine: Machine, record: Callable[..., None]) -> None:
+def test_installed_size_is_less_than_2_megabytes(
+    machine: Machine, record: Callable[..., None]
+) -> None:
     size = machine.run(
         "dpkg-query", "--show", "--showformat=${Installed-Size}", "hawkeye-signaling"
     )
@@ -109,6 +111,6 @@ def test_installed_size_is_small(machine: Machine, record: Callable[..., None]) 
 
 
 @pytest.mark.parametrize("page", ["hawkeye-signaling.8", "hawkeye-signaling.yaml.5"])
-def test_manual_pages_are_in_the_package(machine: Machine, page: str) -> None:
+def test_package_contains_the_manual_pages(machine: Machine, page: str) -> None:
     listed = machine.run("dpkg-query", "--listfiles", "hawkeye-signaling")
     assert f"/usr/share/man/man{page[-1]}/{page}.gz" in listed.splitlines()

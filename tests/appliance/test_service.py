@@ -1,4 +1,4 @@
-"""The service as systemd runs it: what it says, what it survives, what it may."""
+"""The service under systemd: what it says, what it survives, what it is allowed to do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .machine import Machine, host_command
 from .service import INSIDE, PORT, UNIT, Service
 
 QUICK_WATCHDOG = "WatchdogSec=3"
-"""So that a test need not wait 15 s; the server's own times stay as they are."""
+"""Shortens the wait of 15 s; the server's own times are unchanged."""
 
 
-def test_it_is_active_and_enabled_after_the_installation(
+def test_service_is_active_and_enabled_after_the_installation(
     service: Service, record: Callable[..., None]
 ) -> None:
     show = service.machine.show
@@ -31,7 +31,7 @@ def test_it_is_active_and_enabled_after_the_installation(
     record("start", seconds_to_ready=round(microseconds / 1e6, 2), memory=show("MemoryCurrent"))
 
 
-def test_status_and_journal_tell_of_a_real_handshake(service: Service) -> None:
+def test_status_and_journal_show_a_handshake(service: Service) -> None:
     assert service.status.startswith("no peers; 0 signals")
     with service.peers("drone-1"):
         # An offer, an answer and a candidate.
@@ -48,7 +48,7 @@ def test_status_and_journal_tell_of_a_real_handshake(service: Service) -> None:
     assert not service.journal("HAWKEYE_ROOM=drone-2")
 
 
-def test_reload_takes_a_good_file(service: Service) -> None:
+def test_reload_applies_a_good_file(service: Service) -> None:
     pid = service.pid
     service.configure("logging: {level: warning}\n")
     service.systemctl("reload")
@@ -57,7 +57,9 @@ def test_reload_takes_a_good_file(service: Service) -> None:
     assert service.answers()
     service.configure("logging: {level: debug}\n")
     service.systemctl("reload")
-    assert service.messages().count("configuration reloaded") == 1  # the other one at warning
+    assert (
+        service.messages().count("configuration reloaded") == 1
+    )  # the first at level warning, which hides it
 
 
 def test_reload_of_a_bad_file_fails_and_changes_nothing(service: Service) -> None:
@@ -87,7 +89,7 @@ def test_reload_names_what_needs_a_restart(service: Service) -> None:
     assert service.answers(PORT)
 
 
-def test_configured_port_is_taken_at_a_restart(service: Service) -> None:
+def test_restart_moves_to_the_configured_port(service: Service) -> None:
     service.configure("listen: {port: 9000}\n")
     service.systemctl("restart")
     assert service.answers(9000)
@@ -95,13 +97,13 @@ def test_configured_port_is_taken_at_a_restart(service: Service) -> None:
     assert service.machine.show("NFileDescriptorStore") == "1"
 
 
-def test_one_socket_is_stored_however_often_it_restarts(service: Service) -> None:
+def test_store_holds_one_socket_after_any_number_of_restarts(service: Service) -> None:
     for _ in range(3):
         service.systemctl("restart")
     assert service.machine.show("NFileDescriptorStore") == "1"
 
 
-def test_hung_process_is_restarted_and_the_clients_come_back(
+def test_watchdog_restarts_a_hung_process_and_the_clients_reconnect(
     service: Service, record: Callable[..., None]
 ) -> None:
     with service.peers("drone-1") as peers, service.knocks() as knocks:
@@ -116,7 +118,7 @@ def test_hung_process_is_restarted_and_the_clients_come_back(
     record("SIGSTOP until the clients have shaken hands again", seconds=round(seconds, 1), **knocks)
 
 
-def test_killed_under_load_it_is_back_at_once(
+def test_service_killed_under_load_is_back_at_once(
     service: Service, record: Callable[..., None]
 ) -> None:
     with service.peers("drone-1") as peers, service.knocks() as knocks:
@@ -135,7 +137,7 @@ def faulty(service: Service) -> None:
     service.systemctl("restart")
 
 
-def test_hung_loop_leaves_the_line_in_the_journal(service: Service) -> None:
+def test_journal_names_the_line_in_which_the_loop_hung(service: Service) -> None:
     faulty(service)
     service.signal("USR1")
     service.machine.until(lambda: service.restarts == 1 and service.active, 15, "a restart")
@@ -143,12 +145,12 @@ def test_hung_loop_leaves_the_line_in_the_journal(service: Service) -> None:
     assert service.answers()
 
 
-def test_server_that_no_longer_accepts_is_restarted(
+def test_watchdog_restarts_a_server_that_no_longer_accepts(
     service: Service, record: Callable[..., None]
 ) -> None:
     faulty(service)
     service.signal("USR2")
-    # A check that succeeded speaks for 8 s, then the watchdog's 3 s, 3 s to abort, 1 s to restart.
+    # A successful check is good for 8 s; then the watchdog's 3 s, 3 s to abort, 1 s to restart.
     seconds = service.machine.until(
         lambda: service.restarts == 1 and service.active, 8 + 3 + 3 + 1 + 4, "a restart"
     )
@@ -157,8 +159,8 @@ def test_server_that_no_longer_accepts_is_restarted(
     record("no longer accepting until active again, WatchdogSec=3", seconds=round(seconds, 1))
 
 
-def close_the_door(service: Service) -> None:
-    """Turn TLS and tokens on."""
+def require_tokens_and_tls(service: Service) -> None:
+    """Configure tokens and TLS."""
     folder = "/etc/hawkeye-signaling"
     service.machine.shell(
         f"hawkeye-signaling new-token --name gcom | sed -n '/^tokens:/,$p' > {folder}/tokens.yaml"
@@ -184,13 +186,15 @@ def self_signed() -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["open", "with TLS and tokens"])
-def test_nobody_can_have_it_killed_by_filling_it_up(service: Service, closed: bool) -> None:
+def test_watchdog_does_not_kill_a_server_full_of_connections(
+    service: Service, closed: bool
+) -> None:
     if closed:
-        close_the_door(service)
+        require_tokens_and_tls(service)
     service.drop_in(f"{QUICK_WATCHDOG}\nLimitNOFILE=1200")
     service.systemctl("restart")
     pid = service.pid
-    # Longer than a check that succeeded speaks for it, and then the watchdog's time.
+    # Longer than a successful check is good for, plus the watchdog's time.
     opened = service.machine.run("python3", "-I", f"{INSIDE}/storm.py", str(PORT), "2000", "12")
     assert int(opened) >= 2000
     assert "turned away" in service.messages()
@@ -198,10 +202,10 @@ def test_nobody_can_have_it_killed_by_filling_it_up(service: Service, closed: bo
     assert service.restarts == 0
     if not closed:
         with service.peers("drone-1"):
-            pass  # and it works as before
+            pass  # it still works
 
 
-def test_broken_configuration_at_start_is_said_and_heals(
+def test_start_with_a_broken_configuration_says_so_and_retries_until_it_is_repaired(
     service: Service, record: Callable[..., None]
 ) -> None:
     service.configure("limits: {burst: 12:30:45}\n")
@@ -218,12 +222,12 @@ def test_broken_configuration_at_start_is_said_and_heals(
     assert len(said) == 1
     service.machine.until(lambda: service.restarts == 1, PATIENCE_SECONDS + 3, "another try")
     service.configure("limits: {burst: 500}\n")
-    seconds = service.machine.until(lambda: service.active, 5, "the mended service")
+    seconds = service.machine.until(lambda: service.active, 5, "the repaired service")
     assert service.answers()
-    record("file mended until active", seconds=round(seconds, 2))
+    record("file repaired until active", seconds=round(seconds, 2))
 
 
-def test_it_can_do_nothing_but_its_work(service: Service) -> None:
+def test_sandbox_blocks_every_attempt_to_escape(service: Service) -> None:
     service.machine.run("mkdir", "-p", "/home/operator")
     service.drop_in(f"ExecStartPre=/usr/bin/python3 -I {INSIDE}/escape.py")
     service.systemctl("restart")
@@ -231,7 +235,7 @@ def test_it_can_do_nothing_but_its_work(service: Service) -> None:
     assert json.loads(line.partition(" ")[2]) == {"tried": 12, "could": []}
 
 
-def test_port_below_1024_comes_from_a_socket_unit(service: Service) -> None:
+def test_socket_unit_provides_a_port_below_1024(service: Service) -> None:
     machine = service.machine
     unit = "hawkeye-signaling.socket"
     machine.run("systemctl", "stop", UNIT)
@@ -251,13 +255,13 @@ def test_port_below_1024_comes_from_a_socket_unit(service: Service) -> None:
         machine.run("rm", f"/etc/systemd/system/{unit}")
 
 
-def test_unit_file_is_fine_for_this_systemd(machine: Machine) -> None:
+def test_unit_file_passes_systemds_verification(machine: Machine) -> None:
     path = machine.show("FragmentPath")
     assert machine.run("systemd-analyze", "verify", "--man=no", path) == ""
 
 
 @pytest.mark.parametrize("store", [True, False], ids=["with the store", "without"])
-def test_connections_refused_while_it_restarts(
+def test_restart_refuses_connections_only_without_the_store(
     service: Service, store: bool, record: Callable[..., None]
 ) -> None:
     machine = service.machine
@@ -287,7 +291,7 @@ def test_connections_refused_while_it_restarts(
     for kind, restart in kinds.items():
         with service.knocks() as knocks:
             restart()
-            time.sleep(0.3)  # the last knocks come to the new process
+            time.sleep(0.3)  # the new process gets the last knocks
         record(f"{kind}, {'with' if store else 'without'} the store", **knocks)
         assert knocks["answered"] > 0
         if kind != "stop and start":  # systemd 252 empties the store at a stop

@@ -1,4 +1,4 @@
-"""Thousands of clients in one process: WebSockets that do just what a test needs of them."""
+"""Thousands of clients in one process: WebSockets that do only what a test needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HANDSHAKE = (
 
 
 class Member(asyncio.Protocol):
-    """One client in a room. `welcomed` is done when it is in, `ended` when its connection is."""
+    """One client in a room. `welcomed` is done when it has joined, `ended` when it has gone."""
 
     def __init__(self, room: str, name: str) -> None:
         loop = asyncio.get_running_loop()
@@ -60,7 +60,7 @@ class Member(asyncio.Protocol):
             pass
 
     def _take(self) -> bool:
-        """Handle the next frame; False if it is not whole yet."""
+        """Handle the next frame; False if it is not complete yet."""
         data = self._buffer
         if len(data) < 2:
             return False
@@ -94,13 +94,13 @@ class Member(asyncio.Protocol):
 
 
 async def join(port: int, room: str, name: str) -> Member:
-    """A member that is welcome; it tries again while the server has no place (HTTP 503)."""
+    """A member that has joined; it retries while the server is full (HTTP 503)."""
     loop = asyncio.get_running_loop()
     while True:
         try:
             _, member = await loop.create_connection(lambda: Member(room, name), "127.0.0.1", port)
         except ConnectionError:
-            await asyncio.sleep(0.05)  # as a client waits before it tries again
+            await asyncio.sleep(0.05)  # as a client waits before it retries
             continue
         try:
             await asyncio.wait_for(member.welcomed, PATIENCE)
@@ -112,7 +112,7 @@ async def join(port: int, room: str, name: str) -> Member:
 
 
 class Pair:
-    """Two members who keep exchanging numbered signals, and notice each that is missing."""
+    """Two members that exchange numbered signals, and notice each missing one."""
 
     _rooms = itertools.count()
 
@@ -145,7 +145,7 @@ class Pair:
         await asyncio.wait_for(self._done, 30)
 
     async def keep_exchanging(self, until: asyncio.Event) -> None:
-        """Exchange, a hundred times a second at most, so that others have their turn."""
+        """Exchange at most a hundred times a second, which leaves time for others."""
         while not until.is_set():
             await self.exchange()
             await asyncio.sleep(0.01)
@@ -156,10 +156,10 @@ class Pair:
 
 
 class Usage:
-    """What the server's process uses."""
+    """What the server's process uses now."""
 
     def __init__(self, server: ServerProcess) -> None:
-        process = Path(f"/proc/{server._process.pid}")
+        process = Path(f"/proc/{server.pid}")
         status = dict(
             line.split(":\t", 1) for line in (process / "status").read_text().splitlines()
         )

@@ -1,4 +1,4 @@
-"""Malformed inputs: what clients say, spoilt. The same seed gives the same inputs."""
+"""Malformed inputs: what clients send, corrupted. The same seed gives the same inputs."""
 
 from __future__ import annotations
 
@@ -51,32 +51,32 @@ HEADS = [
 
 
 class Mutator:
-    """Spoils what it is given in one or a few of the ways in which it can be wrong."""
+    """Corrupts inputs, each in none to four ways."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
 
     def packet(self) -> bytes:
-        """An Engine.IO packet with a Socket.IO packet in it, or what was one."""
-        return self._spoil(PACKETS)
+        """An Engine.IO packet with a Socket.IO packet in it, corrupted."""
+        return self._corrupt(PACKETS)
 
     def head(self) -> bytes:
-        """An HTTP request."""
-        return self._spoil(HEADS)
+        """An HTTP request, corrupted."""
+        return self._corrupt(HEADS)
 
     def body(self) -> bytes:
-        """The body of a POST: packets."""
+        """The body of a POST: one to four packets."""
         return b"\x1e".join(self.packet() for _ in range(self.dice.randint(1, 4)))
 
     def frames(self) -> bytes:
-        """A packet in a WebSocket frame, now and then in one that is spoilt itself."""
+        """A packet in a WebSocket frame; one frame in ten is corrupted itself."""
         dice, payload = self.dice, self.packet()
         if dice.random() < 0.9:
             return frame(payload.decode("utf-8", "ignore").encode())
         whole = frame(payload, opcode=dice.randrange(16), final=dice.random() < 0.5)
         return self._change(whole, []) if dice.random() < 0.5 else whole
 
-    def _spoil(self, seeds: Sequence[bytes]) -> bytes:
+    def _corrupt(self, seeds: Sequence[bytes]) -> bytes:
         text = self.dice.choice(seeds)
         for _ in range(self.dice.choice((0, 1, 1, 2, 4))):
             text = self._change(text, seeds)

@@ -1,4 +1,4 @@
-"""What befalls the machine: no descriptors, no disk, dead links, a clock that jumps, dawdlers."""
+"""Faults of the machine: no descriptors, full disk, dead links, jumping clock, slow clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from integration.server import PYTHON, ROOT, ServerProcess, write_config
 
 
 async def talk(pair: Pair, count: int = 20) -> float:
-    """Exchange signals; returns the seconds of the slowest one."""
+    """Exchange signals; returns the seconds of the slowest exchange."""
     slowest = 0.0
     for _ in range(count):
         since = time.monotonic()
@@ -30,11 +30,11 @@ async def talk(pair: Pair, count: int = 20) -> float:
     return slowest
 
 
-def test_out_of_descriptors_who_is_in_goes_on_and_who_comes_later_gets_in(tmp_path: Path) -> None:
+def test_without_descriptors_connected_clients_go_on_and_later_ones_get_in(tmp_path: Path) -> None:
     async def scene(server: ServerProcess) -> None:
         pair = await Pair.meet(server.port)
         most = Usage(server).descriptors + 20
-        pid = server._process.pid
+        pid = server.pid
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
         crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
         await server.line("no more connections, 1 callers turned away so far")
@@ -50,26 +50,26 @@ def test_out_of_descriptors_who_is_in_goes_on_and_who_comes_later_gets_in(tmp_pa
 
 
 @pytest.mark.parametrize("start", ["", "G", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"])
-def test_dawdlers_take_no_place_from_others(tmp_path: Path, start: str) -> None:
+def test_slow_clients_do_not_lock_others_out(tmp_path: Path, start: str) -> None:
     async def scene(server: ServerProcess) -> None:
-        dawdlers = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
-        for dawdler in dawdlers:
-            dawdler.sendall(start.encode())
+        slow_clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+        for client in slow_clients:
+            client.sendall(start.encode())
         pair = await Pair.meet(server.port)
         assert await talk(pair) < 1.0
         deadline = time.monotonic() + PATIENCE
         while start in ("", "G") and Usage(server).descriptors > 40:
             assert time.monotonic() < deadline, "they are still there"
             await asyncio.sleep(0.1)
-        for dawdler in dawdlers:
-            dawdler.close()
+        for client in slow_clients:
+            client.close()
         pair.leave()
 
     with ServerProcess(tmp_path, {"limits": {"connect_deadline": 0.5}}) as server:
         asyncio.run(scene(server))
 
 
-def test_half_open_peer_is_let_go_after_the_ping_timeout(tmp_path: Path) -> None:
+def test_ping_timeout_disconnects_a_half_open_peer(tmp_path: Path) -> None:
     """It reads and answers nothing, and its TCP connection does not end."""
 
     async def scene(server: ServerProcess) -> None:
@@ -85,7 +85,7 @@ def test_half_open_peer_is_let_go_after_the_ping_timeout(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("years", [56, -56])
-def test_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch, years: int) -> None:
+def test_clock_that_jumps_disturbs_nothing(monkeypatch: pytest.MonkeyPatch, years: int) -> None:
     async def scene() -> None:
         quick = {"ping_interval": 1, "ping_timeout": 1}
         config = {"socketio": quick, "hold": {"max_age": 3600}}
@@ -108,7 +108,7 @@ def test_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch, years
     asyncio.run(scene())
 
 
-def test_full_disk_for_the_log_stops_nobody(tmp_path: Path) -> None:
+def test_full_disk_under_the_log_does_not_stop_the_relay(tmp_path: Path) -> None:
     async def scene(port: int) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:

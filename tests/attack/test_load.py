@@ -1,6 +1,6 @@
-"""Crowds: many pairs at once, all at the same moment, and all again after a restart.
+"""Crowds: many pairs, all clients at the same moment, and all again after a restart.
 
-Under `soak` as many as docs/reliability.md says; every day a few, so that the test stays whole.
+With `-m soak` as many as docs/reliability.md says; otherwise a few, which keeps the tests alive.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from integration.server import ServerProcess
 NO_LIMIT = {"limits": {"connections": 12000, "messages_per_second": 1000000, "burst": 1000000},
             "rooms": {"max_rooms": 12000}, "logging": {"level": "warning"}}  # fmt: skip
 AT_ONCE = 200
-"""Clients that this process lets connect at the same moment where the crowd itself is the point."""
+"""Clients that connect at the same moment, where the test is about the crowd after that."""
 
 
 def serve(folder: Path, port: int = 0) -> ServerProcess:
-    # The line that tells the URL is one of INFO; the crowd's own lines would be 10,000s.
+    # The line with the URL is INFO.
     arguments = ["--log-level", "info", "--port", str(port)]
     return ServerProcess(folder, NO_LIMIT, *arguments)
 
@@ -34,7 +34,7 @@ def size(everyday: int, soak: int) -> pytest.MarkDecorator:
 
 
 @size(100, 5000)
-def test_many_pairs_talk_and_none_loses_a_signal(tmp_path: Path, count: int) -> None:
+def test_no_pair_among_many_loses_a_signal(tmp_path: Path, count: int) -> None:
     async def scene(server: ServerProcess) -> None:
         empty = Usage(server).megabytes
         gate = asyncio.Semaphore(AT_ONCE)
@@ -65,7 +65,7 @@ def test_many_pairs_talk_and_none_loses_a_signal(tmp_path: Path, count: int) -> 
 
 
 @size(100, 1000)
-def test_all_may_come_at_once(tmp_path: Path, count: int) -> None:
+def test_all_clients_join_at_the_same_moment(tmp_path: Path, count: int) -> None:
     async def scene(server: ServerProcess) -> None:
         since = time.monotonic()
         members = await asyncio.gather(
@@ -82,9 +82,9 @@ def test_all_may_come_at_once(tmp_path: Path, count: int) -> None:
 
 
 @size(100, 2000)
-def test_all_come_back_after_a_restart(tmp_path: Path, count: int) -> None:
+def test_all_clients_return_after_a_restart(tmp_path: Path, count: int) -> None:
     async def stay(port: int, number: int, back: asyncio.Queue[int]) -> None:
-        """Join, and join again when the connection ends; then say so."""
+        """Join, and join again when the connection ends; put `number` in `back` both times."""
         room, name = f"room-{number // 2}", f"m{number}"
         member = await join(port, room, name)
         back.put_nowait(number)

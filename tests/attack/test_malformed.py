@@ -1,4 +1,4 @@
-"""Malformed inputs by the ten thousand, while a good pair keeps talking."""
+"""Tens of thousands of malformed inputs, while a good pair keeps talking."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from integration.server import ServerProcess
 ATTACKERS = 6
 ANSWER_SECONDS = 0.3
 GROWTH_MEGABYTES = 16
-"""What a process may grow by after it is warm: CPython does not give all memory back."""
+"""A warm process may grow by this much: CPython does not return all memory."""
 LIMITS = {
     "limits": {"messages_per_second": 1000000, "burst": 1000000, "bad_packets": 40},
     "socketio": {"ping_interval": 5, "ping_timeout": 5},
 }
 SYNC = frame(b"sync", opcode=9)
-"""A WebSocket PING: its PONG tells that all before it was handled."""
+"""A WebSocket PING: its PONG shows that the server has handled all before it."""
 
 
 class Attack:
-    """A few attackers who send until `count` inputs were sent."""
+    """A few attackers that send `count` inputs."""
 
     def __init__(self, port: int, seed: int, count: int) -> None:
         self._port = port
@@ -100,7 +100,7 @@ class Attack:
 
 
 async def besiege(server: ServerProcess, count: int) -> tuple[int, int, float]:
-    """Inputs sent, rounds of the good pair, and the megabytes by which the server grew."""
+    """Attack; returns the inputs, the rounds of the good pair, and the server's growth in MB."""
     pair = await Pair.meet(server.port, f"good-{secrets.token_hex(8)}")
     enough = asyncio.Event()
     talk = asyncio.ensure_future(pair.keep_exchanging(enough))  # noqa: TID251
@@ -121,7 +121,7 @@ async def besiege(server: ServerProcess, count: int) -> tuple[int, int, float]:
 @pytest.mark.parametrize(
     "count", [20_000, pytest.param(200_000, marks=pytest.mark.soak)], ids=["ci", "soak"]
 )
-def test_malformed_input_harms_nobody_else(tmp_path: Path, count: int) -> None:
+def test_malformed_inputs_affect_only_their_senders(tmp_path: Path, count: int) -> None:
     with ServerProcess(tmp_path, LIMITS) as server:
         sent, rounds, grown = asyncio.run(besiege(server, count))
         print(f"\n{sent} malformed inputs, {rounds} rounds of the good pair, +{grown:.1f} MB")

@@ -1,4 +1,4 @@
-"""A thousand clients who want all the memory there is: the process stays within its bound."""
+"""A thousand clients that take all the memory they can get: the process stays below its limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from framing import NO_MASK
 from integration.server import ServerProcess
 
 BOUND_MEGABYTES = 400
-"""docs/reliability.md: what the process has at the worst, and some of what the allocator wastes."""
+"""docs/reliability.md: the most that the process uses, plus some waste of the allocator."""
 SECONDS = 10
 NO_RATE = {"limits": {"messages_per_second": 1000000, "burst": 1000000}}
 WIDE = '{"type":"ice-candidate","data":{"a":"\N{HELICOPTER}' + "x" * 60_000 + '"}}'
@@ -25,11 +25,11 @@ Attack = Callable[[Sequence[Member]], Awaitable[None]]
 
 
 async def be_there(members: Sequence[Member]) -> None:
-    """Each in a room with nine others."""
+    """Do nothing: each is in a room with nine others."""
 
 
 async def read_nothing(members: Sequence[Member]) -> None:
-    """Nine of ten; the tenth floods them."""
+    """Nine of ten stop reading; the tenth floods them."""
     for member in members:
         if int(member.name[1:]) % 10:
             member.transport.pause_reading()
@@ -49,7 +49,7 @@ async def send_halves(members: Sequence[Member]) -> None:
 
 
 async def send_at_once(members: Sequence[Member]) -> None:
-    """The same large text from everybody in the same instant, four times."""
+    """All send the same large text at the same moment, four times."""
     for _ in range(4):
         for member in members:
             if not member.ended.done():
@@ -59,7 +59,7 @@ async def send_at_once(members: Sequence[Member]) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("attack", [be_there, read_nothing, send_halves, send_at_once])
-def test_memory_is_bounded(tmp_path: Path, attack: Attack) -> None:
+def test_memory_stays_below_its_limit(tmp_path: Path, attack: Attack) -> None:
     async def scene(server: ServerProcess) -> None:
         gate = asyncio.Semaphore(100)
 

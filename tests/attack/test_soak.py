@@ -1,41 +1,30 @@
-"""Everything at once for a while: joins, leaves, bad clients, reloads. It ends where it began."""
+"""Joins, leaves, bad clients and reloads at the same time for a while; then nothing is left."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import time
-import urllib.request
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from attack.crowd import Pair, Usage, join
 from attack.test_malformed import LIMITS, Attack
-from integration.server import PATIENCE, ServerProcess
+from integration.pages import get
+from integration.server import ServerProcess
 
 GROWTH_MEGABYTES = 16
 SERVICE_TASKS = 2
-"""engine.io's own, from its first client on."""
+"""engine.io's own, from the first client on."""
 BATCH = 200
-"""Malformed inputs between two looks at the clock."""
-
-
-def health(server: ServerProcess) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{server.url}/healthz", timeout=PATIENCE) as answer:
-        return dict(json.loads(answer.read()))
-
-
-def tasks(server: ServerProcess) -> int:
-    with urllib.request.urlopen(f"{server.url}/metrics", timeout=PATIENCE) as answer:
-        return int(answer.read().partition(b"\nhawkeye_tasks ")[2].split()[0])
+"""Malformed inputs between two checks of the clock."""
 
 
 class Left(NamedTuple):
-    """What is there when nobody is."""
+    """What the server holds while no client is connected."""
 
     rooms: int
     descriptors: int
@@ -43,11 +32,14 @@ class Left(NamedTuple):
 
 
 def left(server: ServerProcess) -> Left:
-    return Left(health(server)["rooms"], Usage(server).descriptors, tasks(server))
+    rooms = get(f"{server.url}/healthz").json()["rooms"]
+    metrics = get(f"{server.url}/metrics").body
+    tasks = int(metrics.partition("\nhawkeye_tasks ")[2].split()[0])
+    return Left(rooms, Usage(server).descriptors, tasks)
 
 
 class Life:
-    """What goes on while the clock has not run out."""
+    """All that happens until the time is over."""
 
     def __init__(self, server: ServerProcess, seconds: float) -> None:
         self._server = server
@@ -59,14 +51,14 @@ class Life:
         return time.monotonic() > self._end
 
     async def visitors(self, seed: int) -> None:
-        """Somebody comes, talks or not, and goes in good order or not."""
+        """Join, talk or not, and leave with or without a goodbye."""
         dice = random.Random(seed)
         while not self.over:
             room = f"visit-{dice.randrange(20)}"
             member = await join(self._server.port, room, f"v{dice.randrange(10_000)}")
             for number in range(dice.randrange(5)):
                 member.signal({"n": number})
-            await asyncio.sleep(dice.random() / 5)  # a stay, as visitors have it
+            await asyncio.sleep(dice.random() / 5)  # a visitor stays for a while
             if dice.random() < 0.5 and not member.ended.done():
                 member.say("41")
                 await member.ended
@@ -85,7 +77,7 @@ class Life:
             self._server.send(signal.SIGHUP)
             await self._server.line("configuration reloaded", seen)
             self.reloads += 1
-            await asyncio.sleep(2)  # between two visits of an operator
+            await asyncio.sleep(2)  # an operator needs a while between two reloads
 
     async def pair(self) -> None:
         pair = await Pair.meet(self._server.port, "the-good-pair")
@@ -133,8 +125,8 @@ async def live(server: ServerProcess, seconds: float) -> None:
 @pytest.mark.parametrize(
     "seconds", [60, pytest.param(1200, marks=pytest.mark.soak)], ids=["ci", "soak"]
 )
-def test_life_leaves_nothing_behind(tmp_path: Path, seconds: int) -> None:
-    config = {**LIMITS, "resume": {"window": 2}}  # an away peer is no leftover, but takes its time
+def test_busy_server_leaves_nothing_behind(tmp_path: Path, seconds: int) -> None:
+    config = {**LIMITS, "resume": {"window": 2}}  # away peers are gone after 2 s
     with ServerProcess(tmp_path, config) as server:
         asyncio.run(live(server, seconds))
         assert "Traceback" not in "\n".join(server.lines)

@@ -3,7 +3,7 @@
     python -m tests.faults measure RESULTS.json [--clients NAME ...] [--faults NAME ...]
     python -m tests.faults tables RESULTS.json ...
 
-`measure` adds to RESULTS.json after each fault, and leaves out what is there already.
+`measure` writes RESULTS.json after each fault, and skips the faults that are already in it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def measure(file: Path, clients: list[str], faults: list[str]) -> None:
 
 
 def tables(results: Results) -> str:
-    """Markdown: one table of when the video flowed again, one of how long it stood still."""
+    """Two tables in Markdown: when the video flowed again, and how long it stopped."""
     return "\n".join(
         [
             "Seconds from when all was in order again to when frames flowed for good:\n",

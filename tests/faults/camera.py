@@ -1,4 +1,4 @@
-"""A test picture with about as much to send as a camera's has."""
+"""A test picture with about as many bytes as a camera's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Camera(VideoStreamTrack):
     """Snow at 30 frames/s, about 3 Mbit/s: several packets a frame.
 
     A still picture is one packet a frame, and after a gap aiortc's jitter buffer may wait for 128
-    packets: 4 s that no camera would take.
+    packets: 4 s, which no camera would need.
     """
 
     def __init__(self) -> None:

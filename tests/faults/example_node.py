@@ -1,4 +1,4 @@
-"""The Streaming Node of docs/examples with a camera of ours:
+"""The Streaming Node of docs/examples with the camera of camera.py:
 
 python example_node.py URL
 """
@@ -17,7 +17,7 @@ from streaming_node import StreamingNode
 
 
 async def main() -> None:
-    """Stream to whoever comes to the room that the URL names."""
+    """Stream to whoever joins the room that the URL names."""
     await StreamingNode(sys.argv[1], Camera()).run()
 
 

@@ -1,7 +1,7 @@
-"""What befalls a stage: the rows of docs/recovery.md.
+"""The faults: the rows of docs/recovery.md.
 
-Each fault brings its stage from nothing to where all programs run and all links stand (again). It
-returns when it struck, and when all was in order again (monotonic, s).
+Each one starts a stage, strikes, and ends with all programs running and all links up (again). It
+returns when it struck, and when it was repaired (monotonic, s).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from faults.programs import RESTART_SECONDS, Program
 from faults.stage import CLIENTS, Outcome, Stage
 
 QUIET = 5.0
-"""Seconds for which frames must flow before a fault counts as overcome."""
+"""Seconds for which frames must flow before the video counts as back."""
 LONG_QUIET = 20.0
-"""The same after a cut: a ping timeout, and what clients do then, may come late."""
+"""The same after a cut: clients may notice a ping timeout, and react to it, late."""
 RANDOM_SECONDS = 180
 SEED = 4
 
@@ -35,11 +35,11 @@ class Fault(NamedTuple):
     strike: Callable[[Stage], Times]
     quiet: float = QUIET
     stops: bool = True
-    """Whether the fault can be an excuse for video that stops."""
+    """Whether the fault excuses video that stops."""
 
 
 def gcom_first(stage: Stage) -> Times:
-    """GCOM waits, the node comes."""
+    """GCOM waits, the node joins."""
     stage.start_server()
     stage.gcom.start()
     stage.await_join()
@@ -48,7 +48,7 @@ def gcom_first(stage: Stage) -> Times:
 
 
 def node_first(stage: Stage) -> Times:
-    """The node waits, GCOM comes."""
+    """The node waits, GCOM joins."""
     stage.start_server()
     stage.node.start()
     stage.await_join()
@@ -63,7 +63,7 @@ def restart(pick: Callable[[Stage], Sequence[Program]], stage: Stage) -> Times:
 
 
 def server_restarts(stage: Stage) -> Times:
-    """As `systemctl restart` does it."""
+    """The server restarts as by `systemctl restart`."""
     stage.start()
     began = time.monotonic()
     stage.server.stop(signal.SIGTERM)
@@ -73,7 +73,7 @@ def server_restarts(stage: Stage) -> Times:
 
 
 def server_killed(stage: Stage) -> Times:
-    """It dies, and systemd starts it again."""
+    """The server is killed, and restarted as by systemd."""
     stage.start()
     return _kill_server(stage)
 
@@ -85,38 +85,34 @@ def cut(links: Sequence[str], seconds: float, stage: Stage) -> Times:
 
 
 def silence(seconds: float, stage: Stage) -> Times:
-    """All packets by radio vanish for a while; nobody sees a link go down."""
+    """All packets by radio vanish for a while, without any link going down."""
     stage.start()
-    began = time.monotonic()
-    stage.network.silence(RADIO)
-    time.sleep(seconds)
-    stage.network.unsilence(RADIO)
-    return began, time.monotonic()
+    network = stage.network
+    return _for_a_while(seconds, lambda: network.silence(RADIO), lambda: network.unsilence(RADIO))
 
 
 def half_open(stage: Stage) -> Times:
-    """The node loses its power and comes back with other addresses: nothing ends its connection."""
+    """The node loses power and returns with other addresses: nothing ends its old connection."""
     stage.start()
     began = time.monotonic()
     stage.network.cut(RADIO)
     stage.node.stop()
     stage.network.renumber("drone", RADIO)
-    stage.network.mend(RADIO)
+    stage.network.restore(RADIO)
     return began, stage.node.resume()
 
 
 def gcom_sleeps(seconds: float, stage: Stage) -> Times:
     """GCOM's laptop is asleep for a while, with all its connections open."""
     stage.start()
-    began = time.monotonic()
-    stage.gcom.send(signal.SIGSTOP)
-    time.sleep(seconds)
-    stage.gcom.send(signal.SIGCONT)
-    return began, time.monotonic()
+    gcom = stage.gcom
+    return _for_a_while(
+        seconds, lambda: gcom.send(signal.SIGSTOP), lambda: gcom.send(signal.SIGCONT)
+    )
 
 
 def duplicate_name(stage: Stage) -> Times:
-    """A second node with the name of the first comes, and stays."""
+    """A second node with the name of the first joins, and stays."""
     stage.start()
     second = stage.add_node()
     began = second.start()
@@ -124,7 +120,7 @@ def duplicate_name(stage: Stage) -> Times:
 
 
 def at_random(seconds: float, seed: int, stage: Stage) -> Times:
-    """One fault after the other, with a second or three between them."""
+    """One fault after the other, 1 to 3 seconds apart."""
     stage.start()
     dice = random.Random(seed)
     faults: Sequence[Callable[[], Times]] = (
@@ -138,9 +134,9 @@ def at_random(seconds: float, seed: int, stage: Stage) -> Times:
     )
     began = time.monotonic()
     while True:
-        _, mended = dice.choice(faults)()
-        if mended - began > seconds:
-            return began, mended
+        _, repaired = dice.choice(faults)()
+        if repaired - began > seconds:
+            return began, repaired
         time.sleep(dice.uniform(1, 3))
 
 
@@ -162,10 +158,15 @@ def _kill_server(stage: Stage) -> Times:
 
 
 def _cut(stage: Stage, links: Sequence[str], seconds: float) -> Times:
+    network = stage.network
+    return _for_a_while(seconds, lambda: network.cut(links), lambda: network.restore(links))
+
+
+def _for_a_while(seconds: float, strike: Callable[[], None], repair: Callable[[], None]) -> Times:
     began = time.monotonic()
-    stage.network.cut(links)
+    strike()
     time.sleep(seconds)
-    stage.network.mend(links)
+    repair()
     return began, time.monotonic()
 
 
@@ -220,6 +221,6 @@ FAULTS = {
 
 
 def befall(kind: str, fault: str, quiet: float) -> Outcome:
-    """Let a fault befall clients, on a stage of its own."""
+    """Strike clients with a fault, on a stage of its own."""
     with tempfile.TemporaryDirectory() as folder, Stage(CLIENTS[kind], Path(folder)) as stage:
         return stage.outcome(*FAULTS[fault].strike(stage), quiet)

@@ -1,5 +1,5 @@
-"""A drone, a ground station and a relay, each a machine of its own: network namespaces, and veth
-pairs for links. Needs root and iproute2.
+"""A drone, a ground station and a relay, each a machine of its own: a network namespace; veth
+pairs link them. Needs root and iproute2.
 
               media
     drone ───────────── ground
@@ -23,14 +23,14 @@ LINKS = {
     "ground-relay": ("ground", "relay"),
 }
 RADIO = ("media", "drone-relay")
-"""What a drone has by radio, if the relay stands on the ground."""
+"""The links by radio, if the relay is on the ground."""
 SIGNALING = ("drone-relay", "ground-relay")
 
 _numbers = itertools.count()
 
 
 class Network:
-    """Three machines. Use it as a context manager: nothing is left over."""
+    """The three machines. Use it as a context manager, which removes them."""
 
     def __init__(self) -> None:
         self._prefix = f"hawkeye-{os.getpid()}-{next(_numbers)}"
@@ -53,25 +53,25 @@ class Network:
             subprocess.run(("ip", "netns", "delete", self._namespace(machine)), check=False)
 
     def command(self, machine: str, *command: str) -> Sequence[str]:
-        """What runs a command on a machine."""
+        """The command that runs `command` on a machine."""
         return ("ip", "netns", "exec", self._namespace(machine), *command)
 
     def url(self, machine: str) -> str:
-        """Where the relay is, for this machine."""
+        """The relay's URL as this machine reaches it."""
         return f"http://{_subnet(f'{machine}-relay')}.2:8080/"
 
     def cut(self, links: Sequence[str]) -> None:
-        """Take links down at their far end, as when a modem loses its carrier."""
+        """Take links down at their far end, as a modem does that loses its carrier."""
         for link in links:
             self._on(LINKS[link][1], "link", "set", link, "down")
 
-    def mend(self, links: Sequence[str]) -> None:
-        """Take links up again."""
+    def restore(self, links: Sequence[str]) -> None:
+        """Bring links up again."""
         for link in links:
             self._on(LINKS[link][1], "link", "set", link, "up")
 
     def silence(self, links: Sequence[str]) -> None:
-        """Let all packets vanish without a word, as in the shadow of a hill."""
+        """Drop all packets silently, as in the shadow of a hill."""
         for link in links:
             for machine in LINKS[link]:
                 self._queue(machine, link, "add", "blackhole")
@@ -83,7 +83,7 @@ class Network:
                 self._queue(machine, link, "delete")
 
     def renumber(self, machine: str, links: Sequence[str]) -> None:
-        """Give a machine another address on links: what it sent from the old one is over."""
+        """Give a machine another address on links, which breaks its connections."""
         for link in links:
             self._on(machine, "address", "flush", "dev", link)
             self._on(machine, "address", "add", f"{_subnet(link)}.9/24", "dev", link)

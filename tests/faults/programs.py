@@ -1,4 +1,4 @@
-"""Programs that are watched over as systemd does it: who ends is started again a second later."""
+"""Programs under supervision like systemd's: one that ends is restarted a second later."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Program:
-    """One program, over all its runs. Use it as a context manager: no process is left over."""
+    """One program, over all its runs. Use it as a context manager, which ends the process."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
@@ -28,7 +28,7 @@ class Program:
         self._process: subprocess.Popen[str] | None = None
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self.lines: list[tuple[float, str]] = []
-        """What it wrote, each line with its time (monotonic, s)."""
+        """Its output, each line with its time (monotonic, s)."""
         self.falls = 0
         """How often it ended by itself."""
 
@@ -43,7 +43,7 @@ class Program:
             self._keeper.join()
 
     def start(self) -> float:
-        """Start it for the first time; returns when that was."""
+        """Start it for the first time; returns the time (monotonic, s)."""
         self._run()
         self._keeper.start()
         return time.monotonic()
@@ -57,7 +57,7 @@ class Program:
         self._process.wait(PATIENCE)
 
     def resume(self) -> float:
-        """Start it after `stop`; returns when that was."""
+        """Start it after `stop`; returns the time (monotonic, s)."""
         self._restarts_now.set()
         return time.monotonic()
 
@@ -74,12 +74,12 @@ class Program:
         assert self.count(text) >= count, f"no {text!r} in {last}"
 
     def count(self, text: str) -> int:
-        """In how many lines `text` is."""
+        """The number of lines with `text`."""
         return sum(text in line for _, line in self.lines)
 
     @property
     def frames(self) -> list[float]:
-        """When it saw video frames."""
+        """The times at which it received video frames (monotonic, s)."""
         return [at for at, line in self.lines if ": frame " in line]
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A server, a Streaming Node and a GCOM, each on its machine, and how their video fares."""
+"""A server, a Streaming Node and a GCOM, each on its machine, and what their video does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 
 class Clients(NamedTuple):
-    """A kind of Streaming Node and of GCOM: the command of each, but for its URL."""
+    """A kind of Streaming Node and of GCOM: the command of each, without its URL."""
 
     title: str
     """The head of a column in docs/recovery.md."""
@@ -31,7 +31,7 @@ class Clients(NamedTuple):
     has_session: bool = True
     has_name: bool = True
     plain: bool = False
-    """Whether the server only forwards to all others, and holds nothing."""
+    """Whether the server only forwards signals to all others, and holds none."""
 
 
 def _python(file: str) -> Sequence[str]:
@@ -75,23 +75,23 @@ CLIENTS = {
 
 
 class Outcome(NamedTuple):
-    """How the video fared from the fault on. Times in seconds."""
+    """The video from the fault on. Times in seconds."""
 
     flows_after: float | None
-    """From when all was in order again to when frames flowed for good; None: they never did."""
+    """From the repair until frames flowed for good; None: they never did."""
     longest_gap: float
-    """Between two frames; `PATIENCE` if they did not come back."""
+    """Between two frames; at least PATIENCE if the video did not come back."""
     falls: int
-    """How often a client ended by itself (and was started again)."""
+    """How often a client ended by itself (and was restarted)."""
 
     @property
     def stopped(self) -> bool:
-        """Whether the video was seen to stop."""
+        """Whether the video stopped visibly."""
         return self.longest_gap > STALL
 
 
 class Stage:
-    """All that plays a part. Use it as a context manager."""
+    """The network and all programs. Use it as a context manager."""
 
     def __init__(self, clients: Clients, folder: Path) -> None:
         self._exits = contextlib.ExitStack()
@@ -129,16 +129,16 @@ class Stage:
         return f"{self.network.url(machine)}?{query}"
 
     def start_server(self) -> None:
-        """Start it, and wait until it can be reached."""
+        """Start the server, and wait until it listens."""
         self.server.start()
         self.server.wait_for("listens on")
 
     def await_join(self) -> None:
-        """Wait until somebody is in the room."""
+        """Wait until a client has joined the room."""
         self.server.wait_for("joined room")
 
     def start(self) -> None:
-        """Start all, and wait until the video flows."""
+        """Start all programs, and wait until the video flows."""
         self.start_server()
         self.node.start()
         self.await_join()  # the order in which plain forwarding works
@@ -146,18 +146,18 @@ class Stage:
         outcome = self.outcome(began, began, quiet=1.0)
         assert outcome.flows_after is not None, "no video to begin with"
 
-    def outcome(self, fault: float, mended: float, quiet: float) -> Outcome:
-        """Wait until frames flowed for `quiet` seconds since `mended`, or for PATIENCE."""
+    def outcome(self, fault: float, repaired: float, quiet: float) -> Outcome:
+        """Wait until frames flowed for `quiet` seconds since `repaired`, or for PATIENCE."""
         while True:
             now = time.monotonic()
             frames = [at for at in self.gcom.frames if at >= fault]
             times = [fault, *frames, now]
             gaps = [(b - a, b) for a, b in zip(times, times[1:])]
             longest = max(gaps)[0]
-            stalled = max((end for gap, end in gaps if gap > STALL), default=mended)
-            flows = bool(frames) and stalled < now and now - max(stalled, mended) >= quiet
-            if flows or now - mended > PATIENCE:
+            stalled = max((end for gap, end in gaps if gap > STALL), default=repaired)
+            flows = bool(frames) and stalled < now and now - max(stalled, repaired) >= quiet
+            if flows or now - repaired > PATIENCE:
                 falls = self.node.falls + self.gcom.falls
-                after = max(0.0, stalled - mended) if flows else None
+                after = max(0.0, stalled - repaired) if flows else None
                 return Outcome(after, longest, falls)
             time.sleep(0.1)

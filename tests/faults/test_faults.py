@@ -1,20 +1,17 @@
-"""The video comes back after every fault without anybody restarting anything, and where only the
-signaling is hit it does not stop for clients with a session.
-
-The machines are network namespaces: root and iproute2 are needed.
+"""The video comes back by itself after every fault. For clients with a session it does not even
+stop if the fault hits only the signaling.
 """
 
 from __future__ import annotations
-
-import os
 
 import pytest
 
 from faults.faults import FAULTS, befall
 from faults.stage import CLIENTS
+from needs import require_javascript
 
 NEVER_STOPS = 1.0
-"""A gap between two frames, in seconds, that is still no stop on a busy machine."""
+"""Seconds between two frames that do not count as a stop on a busy machine."""
 SHORT_QUIET = 2.0
 
 SHORT = ("node-restarts", "gcom-restarts", "server-killed", "dropout-1", "dropout-5")
@@ -29,8 +26,6 @@ SOAK = [
     if not clients.plain and (kind, fault) not in EVERY_DAY
 ]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
-
 
 @pytest.mark.parametrize(("kind", "fault"), EVERY_DAY)
 def test_video_comes_back(kind: str, fault: str) -> None:
@@ -44,10 +39,12 @@ def test_video_comes_back_from_rarer_faults(kind: str, fault: str) -> None:
 
 
 def check(kind: str, fault: str, quiet: float) -> None:
-    """Let a fault befall clients; the video must come back, and no program may have fallen."""
+    """Strike clients with a fault: the video must come back, and no program may end by itself."""
+    if kind != "python":
+        require_javascript()
     outcome = befall(kind, fault, quiet)
     assert outcome.flows_after is not None, "the video did not come back"
     if CLIENTS[kind].has_session and not FAULTS[fault].stops:
         assert outcome.longest_gap < NEVER_STOPS
-    if fault != "duplicate-name":  # who has lost its name ends
+    if fault != "duplicate-name":  # the node that lost its name ends
         assert outcome.falls == 0

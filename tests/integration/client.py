@@ -1,7 +1,7 @@
-"""The two official clients behind one face: what they hear is recorded, in order.
+"""The two official clients with one interface. Each records what it hears, in order.
 
 Besides the server's events a client records its own: `connect`, `connect_error`, `disconnect`,
-and `upgrade` (JavaScript alone).
+and `upgrade` (only in JavaScript).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import socketio
 
+import needs
 from integration.server import PATIENCE
 
 JS_CLIENT = Path(__file__).parents[1] / "js" / "client.js"
@@ -28,7 +29,7 @@ TRANSPORTS = {
 }
 
 OWN = ("connect", "connect_error", "disconnect", "upgrade")
-"""Events of the client itself, not of the server."""
+"""Events from the client itself, not from the server."""
 
 
 class Client:
@@ -47,7 +48,7 @@ class Client:
         return [event for event, _ in self.events if event not in OWN]
 
     async def next(self, event: str, patience: float | None = PATIENCE) -> Any:
-        """The payload of the next `event`; those that come before it are passed over."""
+        """Wait for the next `event` and return its payload; events before it are skipped."""
         try:
             return await asyncio.wait_for(self._next(event), patience)
         except asyncio.TimeoutError:
@@ -63,16 +64,16 @@ class Client:
             await self._changed.wait()
 
     def record(self, event: str, payload: Any = None) -> None:
-        """Something was heard."""
+        """Note an event that the client heard."""
         self.events.append((event, payload))
         self._changed.set()
 
     async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
-        """Begin to connect; `again`: come back by itself after a break; `ca`: a file to trust."""
+        """Begin to connect; `again`: reconnect by itself; `ca`: a file of authorities to trust."""
         raise NotImplementedError
 
     async def emit(self, *arguments: Any) -> None:
-        """Send an event: its name and what goes with it."""
+        """Send an event: its name and its payloads."""
         raise NotImplementedError
 
     async def call(self, *arguments: Any) -> Any:
@@ -88,7 +89,7 @@ class Client:
         raise NotImplementedError
 
     async def disconnect(self) -> None:
-        """Say goodbye, and do not come back."""
+        """Say goodbye, and do not reconnect."""
         raise NotImplementedError
 
 
@@ -114,7 +115,7 @@ class PythonClient(Client):
             client.on(event, lambda payload=None, event=event: self.record(event, payload))
         try:
             await client.connect(url, auth=auth, transports=self.transports, wait_timeout=PATIENCE)
-        except socketio.exceptions.ConnectionError:  # heard as a connect_error, too
+        except socketio.exceptions.ConnectionError:  # recorded as a connect_error, too
             self._was_refused = True
 
     async def emit(self, *arguments: Any) -> None:
@@ -127,7 +128,7 @@ class PythonClient(Client):
         return str(self._client.transport())
 
     async def has_given_up(self) -> bool:
-        if self._was_refused:  # it tries again only after a connection that stood
+        if self._was_refused:  # it reconnects only after it was connected
             return True
         try:
             await asyncio.wait_for(self._client.wait(), PATIENCE)
@@ -180,33 +181,25 @@ class JavaScriptClient(Client):
 
 
 class Node:
-    """The process in which all JavaScript clients live. You must await `close()`."""
+    """The process in which all JavaScript clients run; their first request starts it.
 
-    @classmethod
-    async def start(cls) -> Node:
-        """Raises AssertionError where socket.io-client is not installed."""
-        modules = JS_CLIENT.parent / "node_modules" / "socket.io-client"
-        assert modules.is_dir(), f"run `npm ci` in {JS_CLIENT.parent} first"
-        node = cls()
-        node._process = await asyncio.create_subprocess_exec(
-            "node",
-            str(JS_CLIENT),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=2**24,
-        )
-        node._reading = asyncio.get_running_loop().create_task(node._read())
-        return node
+    You must await `close()`.
+    """
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
         self._reading: asyncio.Task[None]
         self._clients: dict[str, Client] = {}
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._numbers = itertools.count()
 
     def introduce(self, client: Client) -> Any:
-        """Let a client hear; returns the function by which it asks for something."""
+        """Record what a client hears; returns the function by which it sends its requests.
+
+        Fails the test where JavaScript clients cannot run.
+        """
+        needs.require_javascript()
         name = f"client-{next(self._numbers)}"
         self._clients[name] = client
 
@@ -214,22 +207,39 @@ class Node:
             number = next(self._numbers)
             request = {"id": number, "client": name, "do": what, **details}
             answer = self._answers[number] = asyncio.get_running_loop().create_future()
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(request, default=_binary).encode() + b"\n")
+            stdin = await self._stdin()
+            stdin.write(json.dumps(request, default=_binary).encode() + b"\n")
             return await asyncio.wait_for(answer, PATIENCE)
 
         return ask
 
     async def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        if self._process is None:
+            return
+        (await self._stdin()).close()
         await asyncio.wait_for(self._process.wait(), PATIENCE)
         await self._reading
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
+    async def _stdin(self) -> asyncio.StreamWriter:
+        """Where requests go; starts the process if there is none."""
+        async with self._starting:
+            if self._process is None:
+                self._process = await asyncio.create_subprocess_exec(
+                    "node",
+                    str(JS_CLIENT),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    limit=2**24,
+                )
+                assert self._process.stdout is not None
+                reading = self._read(self._process.stdout)
+                self._reading = asyncio.get_running_loop().create_task(reading)
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    async def _read(self, stdout: asyncio.StreamReader) -> None:
+        async for line in stdout:
             message = json.loads(line)
             if "client" in message:
                 self._clients[message["client"]].record(message["event"], message.get("payload"))

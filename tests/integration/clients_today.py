@@ -1,5 +1,5 @@
-"""The clients that are in the field today, as far as the server can tell: what they send, when, and
-what they refuse. They get a room and a name by their URL alone.
+"""The clients now in the field, as the server sees them: what they send, when, and what they
+refuse. Only their URL names a room and a name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 30.0
-"""Seconds between two tries of the Streaming Node to connect."""
+"""Seconds between two attempts of the Streaming Node to connect."""
 
 
 class NodeCall(Protocol):
@@ -46,9 +46,9 @@ class GcomCall(Protocol):
 
 
 class StreamingNode:
-    """Offers when it hears `peer_joined`, and only then; closes its call and offers anew each time.
+    """Offers whenever it hears `peer_joined`, and only then; each time it closes its call first.
 
-    It retries by itself: its Socket.IO client does not.
+    It reconnects by itself, without the help of its Socket.IO client.
     """
 
     def __init__(self, url: str, make_call: Callable[[], NodeCall]) -> None:
@@ -96,10 +96,10 @@ class StreamingNode:
 
 
 class Gcom:
-    """Answers offers, ignores `peer_joined`, and refuses whoever is not the first that offered.
+    """Answers offers, ignores `peer_joined`, and refuses offers of all but the first who offered.
 
-    `client` is its Socket.IO client. A new offer gets a new call: a browser would take it on the
-    old connection, which aiortc cannot.
+    `client` is its Socket.IO client. Each offer gets a new call: a browser would reuse the
+    connection, which aiortc cannot.
     """
 
     def __init__(self, client: Client, make_call: Callable[[], GcomCall]) -> None:
@@ -107,9 +107,9 @@ class Gcom:
         self._make_call = make_call
         self._partner = ""
         self.calls: asyncio.Queue[GcomCall] = asyncio.Queue()
-        """The calls that it answered."""
+        """The calls it answered."""
         self.refused: list[str] = []
-        """Whose offers it refused."""
+        """The peers whose offers it refused."""
 
     async def run(self) -> None:
         """Answer until cancelled."""

@@ -1,7 +1,7 @@
-"""Tests against a real server process, with the official clients. Tests may be coroutines.
+"""Tests against a real server process, with the official clients. A test may be a coroutine.
 
 A test with the fixture `kind` runs once for each kind of client. Most tests share one server and
-meet in a room of their own.
+use a room of their own there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEST_SECONDS = 60.0
 
 def pytest_configure(config: pytest.Config) -> None:
     server.PYTHON = os.path.abspath(config.getoption("--server-python"))
-    if config.getoption("--ordinary-path"):
+    if config.getoption("--no-fast-path"):
         server.SOCKETIO["fast_path"] = False
 
 
@@ -43,7 +43,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="session", autouse=True)
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """One loop for all, because the JavaScript clients' process is one for all."""
+    """One loop for all tests: they share the process of the JavaScript clients."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield loop
@@ -54,15 +54,15 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="session")
 def node(loop: asyncio.AbstractEventLoop) -> Iterator[Node]:
-    """Where the JavaScript clients live."""
-    node = loop.run_until_complete(Node.start())
+    """Runs the JavaScript clients; starts no process as long as there are none."""
+    node = Node()
     yield node
     loop.run_until_complete(node.close())
 
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server with its defaults, for all tests that need nothing special."""
+    """A server on its defaults, for all tests that need no other configuration."""
     with ServerProcess(tmp_path_factory.mktemp("server")) as shared:
         yield shared
 
@@ -72,18 +72,18 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def room() -> str:
-    """A room in which nobody else was."""
+    """A room that no other test uses."""
     return f"room-{next(_numbers)}"
 
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which client, over which transport."""
+    """Which client over which transport, such as "js-polling"."""
     return str(request.param)
 
 
 class Visitors:
-    """The clients of one test: they go when it ends. By default they meet in a room of its own."""
+    """The clients of one test: they leave when it ends. By default they join its own room."""
 
     def __init__(self, url: str, room: str, kind: str, node: Node) -> None:
         self._url = url
@@ -93,7 +93,7 @@ class Visitors:
         self._clients: list[Client] = []
 
     def make(self, kind: str = "") -> Client:
-        """A client of this kind, by default of the test's own."""
+        """A client of this kind, by default of the test's own kind; not yet connected."""
         language, transport = (kind or self._kind).split("-")
         client: Client
         if language == "js":
@@ -104,7 +104,7 @@ class Visitors:
         return client
 
     async def join(self, name: str = "", kind: str = "", **details: Any) -> Client:
-        """A client that is welcome: its events after `welcome` are the next ones.
+        """A client that has joined: the next event it hears is the one after `welcome`.
 
         `details`: `auth`, `again` and `ca` as of Client.connect; all others as of `address`.
         """
@@ -115,13 +115,13 @@ class Visitors:
         return client
 
     def address(self, url: str = "", **query: str) -> str:
-        """The URL for a client, by default of the test's own room on the shared server."""
+        """The URL for a client, by default that of the test's own room on the shared server."""
         if not url:
             url, query = self._url, {"room": self._room, **query}
         return f"{url}/?{urlencode(query, quote_via=quote)}"
 
     async def leave(self) -> None:
-        """All go."""
+        """Disconnect all clients."""
         await asyncio.gather(*(client.disconnect() for client in self._clients))
 
 

@@ -1,4 +1,4 @@
-"""Tokens and certificates for tests, made as an operator makes them."""
+"""Tokens and certificates for tests, made the way an operator makes them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from signaling_server.core.protocol import auth
 
 
 def new_token(name: str, *rooms: str) -> tuple[str, str]:
-    """A token and its line for the file, as from `hawkeye-signaling new-token`."""
+    """A token and its line for the tokens file, as from `hawkeye-signaling new-token`."""
     token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
     return token, auth.file_line(token, token_id, name, None, rooms)
 
 
 def write_tokens(folder: Path, lines: Sequence[str]) -> str:
-    """The tokens file; returns its name."""
+    """Write the tokens file; returns its path."""
     file = folder / "tokens.yaml"
     file.write_text("\n".join(["tokens:", *lines, ""]))
     file.chmod(0o640)
@@ -25,7 +25,7 @@ def write_tokens(folder: Path, lines: Sequence[str]) -> str:
 
 
 def make_ca(folder: Path) -> Path:
-    """A private CA, as docs/operations.md says; returns its certificate."""
+    """Make a private CA, as docs/operations.md does; returns its certificate."""
     _openssl(folder, "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
              "-keyout ca.key -out ca.crt -days 3650", "-subj", "/CN=Ground station CA",
              "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
@@ -33,7 +33,7 @@ def make_ca(folder: Path) -> Path:
 
 
 def make_certificate(folder: Path, name: str, days: int = 800) -> tuple[str, str]:
-    """A certificate of that CA for this machine; returns the files of it and of its key."""
+    """Make that CA sign a certificate for this machine; returns its file and its key's file."""
     _openssl(folder, f"req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
              f"-keyout {name}.key -out {name}.csr", "-subj", f"/CN={name}")  # fmt: skip
     (folder / "names").write_text(

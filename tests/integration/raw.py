@@ -1,4 +1,4 @@
-"""A WebSocket that speaks Engine.IO v4 and Socket.IO v5 by hand: texts as they are on the wire."""
+"""A WebSocket client for Engine.IO v4 and Socket.IO v5 that sends texts exactly as given."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RawClient:
         await self._socket.send_str(text)
 
     async def receive(self) -> str:
-        """The next frame that is no PING; those are answered."""
+        """The next frame other than PING, which it answers."""
         while True:
             message = await asyncio.wait_for(self._socket.receive(), PATIENCE)
             if message.type is not aiohttp.WSMsgType.TEXT:
@@ -66,13 +66,13 @@ class RawClient:
                 return text
 
     async def next_ack(self) -> str:
-        """The next answer to what was sent with an ack id."""
+        """The next ack."""
         while True:
             text = await self.receive()
             if text.startswith("43"):
                 return text
 
     def stop_reading(self) -> None:
-        """Read nothing more from the network."""
+        """Stop reading from the network."""
         transport: Any = self._socket._response.connection.transport  # type: ignore[union-attr]
         transport.pause_reading()

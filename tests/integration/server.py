@@ -1,4 +1,4 @@
-"""The server as its users run it: a process of its own, on a free port, known by its log."""
+"""The server as its users run it: a process on a free port, which tests watch by its log."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from typing import Any, Mapping
 import yaml
 
 PATIENCE = 15.0
-"""Seconds that anything may take before a test gives up on it."""
+"""Seconds after which a test gives up on anything it waits for."""
 
 PYTHON = sys.executable
-"""What runs the server; another one with `--server-python`."""
+"""The Python that runs the server; `--server-python` sets another."""
 SOCKETIO: dict[str, Any] = {}
-"""Keys of every server's `socketio` section; `--ordinary-path` sets one."""
+"""Keys of every server's `socketio` section; `--no-fast-path` sets one."""
 ROOT = Path(__file__).parents[2]
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
-    """A config file with these keys; on a loopback address if they do not say another."""
+    """A config file with these keys; it listens on a loopback address unless they name another."""
     file = folder / "config.yaml"
     listen = {"host": "127.0.0.1", "port": 0, **config.get("listen", {})}
     socketio = {**SOCKETIO, **config.get("socketio", {})}
@@ -38,10 +38,10 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
 
 
 class ServerProcess:
-    """A running server. Use it as a context manager: no process is left over.
+    """A running server. Use it as a context manager, which ends the process.
 
-    `arguments` are added to the command line. `lines` are the lines of its log so far; with
-    `listening=False` nobody reads what follows the one that tells the URL, until `read_on()`.
+    `arguments` are added to the command line. `lines` are the lines of its log so far. With
+    `listening=False` nothing after the line with the URL is read, until `read_on()`.
     """
 
     def __init__(
@@ -91,27 +91,32 @@ class ServerProcess:
         assert self._process.stderr is not None
         self._process.stderr.close()
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process."""
         self._process.send_signal(number)
 
     async def exit_code(self) -> int:
-        """Wait for its end."""
+        """Wait until it ends; returns its exit code."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(None, self._process.wait, PATIENCE)
 
     async def line(self, pattern: str, after: int = 0) -> re.Match[str]:
-        """The first line of the log, but for the first `after` ones, in which `pattern` is."""
+        """Wait for a line of the log that matches `pattern`, not looking at the first `after`."""
         return await asyncio.get_running_loop().run_in_executor(
             None, self.wait_for_line, pattern, after
         )
 
     def read_on(self) -> None:
-        """Read the log again."""
+        """Read the rest of the log."""
         self._reads_on.set()
 
     def pipe(self) -> int:
-        """The descriptor from which its log is read."""
+        """The descriptor its log is read from."""
         assert self._process.stderr is not None
         return self._process.stderr.fileno()
 
@@ -127,7 +132,7 @@ class ServerProcess:
             self._changed.notify_all()
 
     def wait_for_line(self, pattern: str, after: int = 0) -> re.Match[str]:
-        """The same for a test that is no coroutine."""
+        """`line` for a test that is not a coroutine."""
         deadline = time.monotonic() + PATIENCE
         seen = after
         with self._changed:
@@ -144,7 +149,7 @@ class ServerProcess:
 
 
 def run_to_its_end(*arguments: str, privileged: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command and wait for its end; unless `privileged`, low ports are not for it."""
+    """Run the command until it ends; unless `privileged`, it may not bind low ports."""
     return subprocess.run(
         [PYTHON, "-m", "signaling_server", *arguments],
         cwd=ROOT,
@@ -157,7 +162,7 @@ def run_to_its_end(*arguments: str, privileged: bool = True) -> subprocess.Compl
 
 
 def _drop_net_bind_service() -> None:
-    """Take the right to bind low ports from what is executed next, if we are root and have it."""
+    """Drop the capability to bind low ports before exec, if this is root."""
     pr_capbset_drop, cap_net_bind_service = 24, 10  # prctl(2), capabilities(7)
     if os.geteuid() == 0:
         ctypes.CDLL(None).prctl(pr_capbset_drop, cap_net_bind_service, 0, 0, 0)

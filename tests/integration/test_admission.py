@@ -1,4 +1,4 @@
-"""Who comes in, who is turned away, and who comes back by itself."""
+"""Which clients are admitted, which are refused, and which retry by themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from integration.server import ServerProcess
 OFFER = {"type": "offer", "data": {}}
 
 
-async def test_newest_with_a_name_wins_and_the_old_one_stays_away(
+async def test_newest_client_with_a_name_replaces_the_older_one_for_good(
     visitors: Visitors, kind: str
 ) -> None:
     gcom = await visitors.join("gcom")
@@ -48,10 +48,10 @@ async def test_invalid_name_is_a_connect_error(
     assert await client.has_given_up()
 
 
-async def _turned_away_until_there_is_room(
+async def _refused_until_there_is_room(
     client: Client, address: str, auth: object, holder: Client
 ) -> None:
-    """`client` asks in vain until `holder` goes; then it is welcome without being asked again."""
+    """`client` retries in vain until `holder` leaves; its next try succeeds."""
     await client.connect(address, auth=auth, again=True)
     refused = "error" if auth else "connect_error"
     for _ in range(2):
@@ -65,44 +65,44 @@ JS = ["js-websocket", "js-polling", "js-upgrade"]
 
 
 @pytest.mark.parametrize("js", JS)
-async def test_full_room_is_a_503_after_which_a_client_comes_by_itself(
+async def test_full_room_answers_503_and_the_client_retries_until_it_joins(
     visitors: Visitors, tmp_path: Path, js: str
 ) -> None:
     with ServerProcess(tmp_path, {"rooms": {"max_peers": 1}}) as server:
         first = await visitors.join("first", url=server.url)
         second = visitors.make(js)
         address = visitors.address(server.url, name="second")
-        await _turned_away_until_there_is_room(second, address, None, first)
+        await _refused_until_there_is_room(second, address, None, first)
         assert "error" not in second.heard
         await visitors.leave()
 
 
-async def test_full_room_of_auth_closes_the_transport_after_which_a_client_comes_by_itself(
+async def test_full_room_named_in_auth_closes_the_transport_and_the_client_retries(
     visitors: Visitors, tmp_path: Path, kind: str
 ) -> None:
     with ServerProcess(tmp_path, {"rooms": {"max_peers": 1}}) as server:
         first = await visitors.join("first", url=f"{server.url}", room="small")
         second = visitors.make()
-        await _turned_away_until_there_is_room(second, server.url, {"room": "small"}, first)
+        await _refused_until_there_is_room(second, server.url, {"room": "small"}, first)
         await visitors.leave()
 
 
 @pytest.mark.parametrize("js", JS)
-async def test_name_that_two_machines_use_stays_with_the_one_that_has_it(
+async def test_name_used_by_two_machines_stays_with_its_holder(
     visitors: Visitors, shared_server: ServerProcess, js: str
 ) -> None:
     for _ in range(4):  # the first, and three takeovers in 30 s
         holder = await visitors.join("node")
     other = visitors.make(js)
-    await _turned_away_until_there_is_room(other, visitors.address(name="node"), None, holder)
+    await _refused_until_there_is_room(other, visitors.address(name="node"), None, holder)
     assert "replaced" not in str(holder.events)
     await shared_server.line("refused .* name-in-use: two machines use the name node")
 
 
-async def test_more_rooms_than_may_be_is_a_503(visitors: Visitors, tmp_path: Path) -> None:
+async def test_room_beyond_max_rooms_answers_503(visitors: Visitors, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"rooms": {"max_rooms": 1}}) as server:
         first = await visitors.join(url=server.url, room="drone-1")
         second = visitors.make("js-websocket")
         address = visitors.address(server.url, room="drone-2")
-        await _turned_away_until_there_is_room(second, address, None, first)
+        await _refused_until_there_is_room(second, address, None, first)
         await visitors.leave()

@@ -5,38 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import urllib.error
-import urllib.request
-from email.message import Message
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
+from integration.pages import Page, get
 from integration.server import PATIENCE, ServerProcess
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\na=ice-pwd:planted\r\n"}}
 ANSWER = {"type": "answer", "data": {"type": "answer", "sdp": "v=0\r\n"}}
-
-
-class Page(NamedTuple):
-    status: int
-    headers: Message
-    body: str
-
-
-def get(url: str, token: str = "") -> Page:
-    request = urllib.request.Request(url)
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return Page(answer.status, answer.headers, answer.read().decode())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Page(error.code, error.headers, error.read().decode())
 
 
 def samples(page: Page) -> dict[str, float]:
@@ -45,7 +24,7 @@ def samples(page: Page) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-async def test_status_tells_of_rooms_and_peers_and_shows_no_body(
+async def test_status_lists_rooms_and_peers_but_no_signal_data(
     visitors: Visitors, tmp_path: Path
 ) -> None:
     with ServerProcess(tmp_path) as server:
@@ -58,7 +37,7 @@ async def test_status_tells_of_rooms_and_peers_and_shows_no_body(
     assert page.status == 200
     assert page.headers["Content-Type"] == "application/json; charset=utf-8"
     assert page.headers["Cache-Control"] == "no-store"
-    found = json.loads(page.body)
+    found = page.json()
     assert found.keys() == {"server", "counters", "rooms", "events"}
     (room,) = found["rooms"]
     assert [
@@ -86,7 +65,7 @@ async def test_metrics_count_what_the_relay_did(visitors: Visitors, tmp_path: Pa
         page = get(f"{server.url}/metrics")
         await visitors.leave()
         left = samples(get(f"{server.url}/metrics"))
-        while left["hawkeye_peers"]:  # a goodbye takes its way; the test's own time is bounded
+        while left["hawkeye_peers"]:  # the goodbye is on its way; TEST_SECONDS bounds this loop
             await asyncio.sleep(0.01)
             left = samples(get(f"{server.url}/metrics"))
     assert page.status == 200
@@ -115,7 +94,7 @@ async def test_metrics_count_what_the_relay_did(visitors: Visitors, tmp_path: Pa
     assert left["hawkeye_peers"] == left["hawkeye_rooms"] == 0
 
 
-def test_metrics_and_status_need_a_token_that_may_see(tmp_path: Path) -> None:
+def test_metrics_and_status_require_a_status_token(tmp_path: Path) -> None:
     tokens, lines = {}, []
     for name, can in (("node", "signal"), ("watcher", "status")):
         tokens[name], line = new_token(name)
@@ -129,21 +108,17 @@ def test_metrics_and_status_need_a_token_that_may_see(tmp_path: Path) -> None:
                 assert page.status == 401
                 assert page.headers["WWW-Authenticate"] == "Bearer"
                 assert page.headers["Cache-Control"] == "no-store"
-                assert "token" in json.loads(page.body)["error"]
+                assert "token" in page.json()["error"]
             assert get(f"{url}?token={tokens['watcher']}").status == 401
             assert get(url, tokens["watcher"]).status == 200
 
 
-def test_status_that_is_turned_off_is_not_found_and_metrics_stay(tmp_path: Path) -> None:
+def test_disabled_status_answers_404_and_metrics_still_work(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
         assert get(f"{server.url}/api/status").status == 404
         assert get(f"{server.url}/metrics").status == 200
 
 
 @pytest.mark.parametrize("path", ["/api/status", "/metrics"])
-def test_they_are_there_to_be_read_alone(shared_server: ServerProcess, path: str) -> None:
-    request: Any = urllib.request.Request(shared_server.url + path, data=b"{}", method="POST")
-    with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(request, timeout=PATIENCE)
-    with error.value:
-        assert error.value.code == 405
+def test_status_and_metrics_refuse_post(shared_server: ServerProcess, path: str) -> None:
+    assert get(shared_server.url + path, data=b"{}").status == 405

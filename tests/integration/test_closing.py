@@ -34,7 +34,7 @@ def run(script: str) -> str:
 
 
 @pytest.mark.parametrize("language", ["python-websocket", "js-websocket"])
-async def test_door_is_closed_by_what_the_page_says(
+async def test_five_steps_of_the_guide_let_only_tokens_in(
     visitors: Visitors, tmp_path: Path, language: str
 ) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
@@ -46,7 +46,9 @@ async def test_door_is_closed_by_what_the_page_says(
     assert "the configuration is fine" in run(script)
 
     ca = str(tmp_path / "ca.crt")
-    with ServerProcess(tmp_path) as server:  # it writes config.yaml; conf.d is what was typed
+    with ServerProcess(
+        tmp_path
+    ) as server:  # it overwrites config.yaml, not the files in conf.d that the steps wrote
         assert not [line for line in server.lines if "open to anyone" in line]
         clients = {}
         for name in ("node", "gcom"):

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from integration.conftest import Visitors
+from integration.pages import get
 from integration.raw import RawClient
-from integration.server import PATIENCE, ServerProcess
-
-
-def get(url: str) -> tuple[int, str]:
-    """Status and body."""
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-        return answer.status, answer.read().decode()
+from integration.server import ServerProcess
 
 
 def test_root_says_that_the_server_is_running(shared_server: ServerProcess) -> None:
-    assert get(f"{shared_server.url}/") == (200, "WebRTC Signaling Server is running")
+    page = get(f"{shared_server.url}/")
+    assert (page.status, page.body) == (200, "WebRTC Signaling Server is running")
 
 
 async def test_healthz_counts_peers_and_rooms(tmp_path: Path) -> None:
@@ -29,28 +22,25 @@ async def test_healthz_counts_peers_and_rooms(tmp_path: Path) -> None:
         async with RawClient(server.url, room="a") as one, RawClient(server.url, room="b") as two:
             await one.hello()
             await two.hello()
-            status, body = get(f"{server.url}/healthz")
-    health = json.loads(body)
-    assert (status, health["status"], health["peers"], health["rooms"]) == (200, "ok", 2, 2)
+            page = get(f"{server.url}/healthz")
+    health = page.json()
+    assert (page.status, health["status"], health["peers"], health["rooms"]) == (200, "ok", 2, 2)
     assert health["version"]
     assert health["uptime_seconds"] >= 0
 
 
 def test_unknown_path_is_not_found(shared_server: ServerProcess) -> None:
-    with pytest.raises(urllib.error.HTTPError) as error:
-        get(f"{shared_server.url}/nothing")
-    assert error.value.code == 404
+    assert get(f"{shared_server.url}/nothing").status == 404
 
 
 async def test_full_room_is_http_503_with_the_reason(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"rooms": {"max_peers": 1}}) as server:
         async with RawClient(server.url) as first:
             await first.hello()
-            with pytest.raises(urllib.error.HTTPError) as error:
-                get(f"{server.url}/socket.io/?EIO=4&transport=polling")
-            assert error.value.code == 503
-            assert error.value.headers["Retry-After"]
-            assert json.loads(error.value.read())["code"] == "room-full"
+            page = get(f"{server.url}/socket.io/?EIO=4&transport=polling")
+    assert page.status == 503
+    assert page.headers["Retry-After"]
+    assert page.json()["code"] == "room-full"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +59,7 @@ async def test_server_is_reached_by_ipv4_and_ipv6(
     with ServerProcess(tmp_path, {"listen": {"host": "127.9.9.9"}}, "--host", host) as server:
         for address in reached_by:
             url = f"http://{address}:{server.port}"
-            assert get(f"{url}/")[0] == 200
+            assert get(f"{url}/").status == 200
             for kind in ("python-websocket", "js-upgrade"):
                 await visitors.join(url=url, kind=kind)
         await visitors.leave()

@@ -1,4 +1,4 @@
-"""STUN and TURN servers for clients: in `welcome`, and anew when they ask."""
+"""STUN and TURN servers for clients: in `welcome`, and whenever they request them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TTL = 600
 
 
 def with_turn(folder: Path, secret: str) -> dict[str, Any]:
-    """A configuration; the file has a line end, as one that `openssl rand` writes."""
+    """A configuration with TURN; the secret's file ends in a newline, as from `openssl rand`."""
     file = folder / "turn.secret"
     file.write_text(f"{secret}\n")
     turn = {"urls": TURN_URLS, "secret_file": str(file), "ttl": TTL}
@@ -31,7 +31,7 @@ def with_turn(folder: Path, secret: str) -> dict[str, Any]:
 
 
 def check(servers: list[dict[str, Any]], secret: str, name: str, since: float) -> str:
-    """Are these the configured ones, and credentials made since then? Returns the username."""
+    """Check the configured servers and credentials made after `since`; returns the username."""
     *configured, turn = servers
     assert configured == [STUN, FIXED]
     assert turn.keys() == {"urls", "username", "credential"}
@@ -44,7 +44,7 @@ def check(servers: list[dict[str, Any]], secret: str, name: str, since: float) -
     return str(turn["username"])
 
 
-async def test_welcome_has_them_and_so_has_the_answer(
+async def test_welcome_and_a_later_answer_carry_the_servers(
     visitors: Visitors, tmp_path: Path, kind: str
 ) -> None:
     with ServerProcess(tmp_path, with_turn(tmp_path, "s")) as server:
@@ -57,7 +57,7 @@ async def test_welcome_has_them_and_so_has_the_answer(
         await visitors.leave()
 
 
-async def test_who_asks_later_gets_a_later_expiry(visitors: Visitors, tmp_path: Path) -> None:
+async def test_later_request_gets_a_later_expiry(visitors: Visitors, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, with_turn(tmp_path, "s")) as server:
         client = await visitors.join("gcom", url=server.url)
         await asyncio.sleep(1)  # an expiry is in whole seconds
@@ -70,7 +70,7 @@ async def test_who_asks_later_gets_a_later_expiry(visitors: Visitors, tmp_path: 
     assert second > first
 
 
-async def test_changed_secret_holds_after_a_reload(visitors: Visitors, tmp_path: Path) -> None:
+async def test_reload_switches_to_the_new_secret(visitors: Visitors, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, with_turn(tmp_path, "first")) as server:
         client = await visitors.join("gcom", url=server.url)
         with_turn(tmp_path, "second")
@@ -91,7 +91,9 @@ async def test_unnamed_client_has_its_id_in_the_username(
         await visitors.leave()
 
 
-async def test_without_turn_they_are_good_for_ever(visitors: Visitors, tmp_path: Path) -> None:
+async def test_servers_without_generated_credentials_never_expire(
+    visitors: Visitors, tmp_path: Path
+) -> None:
     with ServerProcess(tmp_path, {"ice_servers": [FIXED]}) as server:
         client = await visitors.join(url=server.url)
         assert client.welcome["ice_servers"] == [FIXED]
@@ -99,18 +101,22 @@ async def test_without_turn_they_are_good_for_ever(visitors: Visitors, tmp_path:
         await visitors.leave()
 
 
-async def test_by_default_there_are_none(visitors: Visitors, kind: str) -> None:
+async def test_default_configuration_offers_no_servers(visitors: Visitors, kind: str) -> None:
     client = await visitors.join()
     assert client.welcome["ice_servers"] == []
     assert await client.call("ice_servers") == {"ice_servers": [], "ttl": None}
 
 
-async def test_who_has_no_token_gets_none(visitors: Visitors, tmp_path: Path, kind: str) -> None:
+async def test_client_without_a_token_gets_no_servers(
+    visitors: Visitors, tmp_path: Path, kind: str
+) -> None:
     token, line = new_token("gcom")
     config = with_turn(tmp_path, "s")
     config["auth"] = {"tokens_file": write_tokens(tmp_path, [line])}
     with ServerProcess(tmp_path, config) as server:
-        async with RawClient(server.url) as hasty:  # asks before it says hello, and without one
+        async with RawClient(
+            server.url
+        ) as hasty:  # requests servers before CONNECT, and has no token
             await hasty.send('421["ice_servers"]')
             await hasty.send("40")
             heard = []
@@ -129,7 +135,7 @@ async def test_who_has_no_token_gets_none(visitors: Visitors, tmp_path: Path, ki
         await visitors.leave()
 
 
-async def test_asking_counts_like_signals(visitors: Visitors, tmp_path: Path) -> None:
+async def test_requests_count_against_the_rate_limit(visitors: Visitors, tmp_path: Path) -> None:
     limits = {"limits": {"messages_per_second": 1, "burst": 3}}
     with ServerProcess(tmp_path, limits) as server:
         client = await visitors.join("gcom", url=server.url)

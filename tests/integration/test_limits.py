@@ -1,4 +1,4 @@
-"""Each limit: what exceeds it is told so, and others go on."""
+"""Each limit: a client that exceeds it gets an error, and other clients are not affected."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import contextlib
 import json
 import socket
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, AsyncIterator
 
@@ -16,12 +14,13 @@ import aiohttp
 import pytest
 
 from integration.conftest import Visitors
+from integration.pages import get
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess
 
 OFFER = '{"type":"offer","data":{}}'
 UNNOTICED = 0.5
-"""Seconds that a signal may take while others misbehave (a ms or two when the machine is idle)."""
+"""Seconds that a signal takes at most while others misbehave (1 to 2 ms on an idle machine)."""
 
 
 def error_in(frame: str) -> dict[str, Any]:
@@ -57,17 +56,9 @@ def polling(url: str, query: str = "") -> str:
     return f"{url}/socket.io/?EIO=4&transport=polling{query}"
 
 
-def status_of(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-
-
 @pytest.mark.parametrize("js", ["js-websocket", "js-polling", "js-upgrade"])
 @pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
-async def test_full_server_is_a_503_and_a_browser_comes_back_by_itself(
+async def test_full_server_answers_503_and_the_client_retries_until_it_joins(
     visitors: Visitors, tmp_path: Path, limit: str, js: str
 ) -> None:
     with ServerProcess(tmp_path, limits(**{limit: 1})) as server:
@@ -83,24 +74,22 @@ async def test_full_server_is_a_503_and_a_browser_comes_back_by_itself(
 
 
 @pytest.mark.parametrize("query", ["", "&sid=", "&sid", "&%73id=", "&x=1%26sid=a"])
-def test_no_spelling_of_a_handshake_gets_past_the_limit(tmp_path: Path, query: str) -> None:
+def test_no_spelling_of_a_handshake_evades_the_limit(tmp_path: Path, query: str) -> None:
     with ServerProcess(tmp_path, limits(connections=1)) as server:
-        assert status_of(polling(server.url)) == 200
-        assert status_of(polling(server.url, query)) == 503
+        assert get(polling(server.url)).status == 200
+        assert get(polling(server.url, query)).status == 503
 
 
-def test_silent_client_has_to_go_at_the_deadline(tmp_path: Path) -> None:
+def test_silent_client_is_closed_at_the_deadline(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(connections=1, connect_deadline=0.3)) as server:
-        assert status_of(polling(server.url)) == 200  # and never says CONNECT
+        assert get(polling(server.url)).status == 200  # and never sends CONNECT
         deadline = time.monotonic() + PATIENCE
-        while status_of(polling(server.url)) == 503:
+        while get(polling(server.url)).status == 503:
             assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nX: y\r\n"])
-async def test_request_that_does_not_end_has_to_go_at_the_deadline(
-    tmp_path: Path, sent: bytes
-) -> None:
+async def test_unfinished_request_is_closed_at_the_deadline(tmp_path: Path, sent: bytes) -> None:
     with ServerProcess(tmp_path, limits(connect_deadline=0.3)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         since = time.monotonic()
@@ -111,7 +100,7 @@ async def test_request_that_does_not_end_has_to_go_at_the_deadline(
         writer.close()
 
 
-async def test_body_that_trickles_has_to_go(tmp_path: Path) -> None:
+async def test_body_that_trickles_in_is_refused(tmp_path: Path) -> None:
     config = {"socketio": {"ping_interval": 1, "ping_timeout": 1}}
     with ServerProcess(tmp_path, config) as server:
         async with aiohttp.ClientSession() as session:
@@ -126,7 +115,7 @@ async def test_body_that_trickles_has_to_go(tmp_path: Path) -> None:
         assert "Traceback" not in "\n".join(server.lines)
 
 
-async def test_too_large_signal_is_answered_and_the_connection_stays(tmp_path: Path) -> None:
+async def test_too_large_signal_gets_an_error_and_the_connection_stays_open(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(message_bytes=100)) as server:
         async with pair(server.url) as (node, gcom):
             for body in ("x" * 100, "é" * 40, "x" * 900_000):
@@ -147,7 +136,7 @@ async def test_frame_beyond_the_transports_limit_closes_only_its_sender(tmp_path
             assert await exchange(node, gcom) < UNNOTICED
 
 
-async def test_rate_has_a_burst_and_what_exceeds_it_is_told(tmp_path: Path) -> None:
+async def test_signals_beyond_the_burst_get_an_error(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(messages_per_second=0.1, burst=5)) as server:
         async with pair(server.url) as (node, gcom):
             for _ in range(8):
@@ -160,7 +149,7 @@ async def test_rate_has_a_burst_and_what_exceeds_it_is_told(tmp_path: Path) -> N
             assert await gcom.next_ack() == '431[{"ok":true,"delivered":1,"held":false}]'
 
 
-async def test_too_many_bad_packets_end_only_their_sender(tmp_path: Path) -> None:
+async def test_too_many_bad_packets_close_only_their_sender(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(bad_packets=3)) as server:
         async with pair(server.url) as (node, gcom), RawClient(server.url) as bad:
             await bad.hello()
@@ -172,7 +161,7 @@ async def test_too_many_bad_packets_end_only_their_sender(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("depth", [63, 64])
-async def test_json_may_be_so_deep_and_no_deeper(tmp_path: Path, depth: int) -> None:
+async def test_json_nested_deeper_than_64_levels_is_refused(tmp_path: Path, depth: int) -> None:
     with ServerProcess(tmp_path) as server:
         async with RawClient(server.url) as node:
             await node.hello()
@@ -182,7 +171,7 @@ async def test_json_may_be_so_deep_and_no_deeper(tmp_path: Path, depth: int) -> 
 
 
 @pytest.mark.parametrize("frame", ["4", "42", '42["signal",', "421", "2", "451-"])
-async def test_json_deeper_than_a_parser_goes_is_survived(tmp_path: Path, frame: str) -> None:
+async def test_server_survives_json_deeper_than_its_parser_goes(tmp_path: Path, frame: str) -> None:
     with ServerProcess(tmp_path) as server:
         async with pair(server.url) as (node, gcom), RawClient(server.url) as bad:
             await bad.hello()
@@ -194,7 +183,7 @@ async def test_json_deeper_than_a_parser_goes_is_survived(tmp_path: Path, frame:
 
 @pytest.mark.parametrize("bound", ["send_queue_messages", "send_queue_bytes"])
 @pytest.mark.parametrize("fast_path", [True, False])
-async def test_reader_that_stalls_is_closed_and_others_see_no_delay(
+async def test_stalled_reader_is_closed_and_others_see_no_delay(
     tmp_path: Path, bound: str, fast_path: bool
 ) -> None:
     config = {
@@ -236,8 +225,8 @@ async def test_polling_client_that_does_not_poll_is_closed(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "packet", ['42["signal",{}]', f'421["signal",{OFFER}]', '42["ice_servers"]']
 )
-async def test_who_fetches_no_answer_is_closed(tmp_path: Path, packet: str) -> None:
-    """Else errors and answers of his own would wait without a bound."""
+async def test_client_that_fetches_no_answers_is_closed(tmp_path: Path, packet: str) -> None:
+    """Otherwise its own errors and answers pile up without a bound."""
     config = limits(send_queue_messages=20, burst=10)
     with ServerProcess(tmp_path, config) as server:
         async with aiohttp.ClientSession() as session, RawClient(server.url) as node:
@@ -249,7 +238,7 @@ async def test_who_fetches_no_answer_is_closed(tmp_path: Path, packet: str) -> N
 
 
 async def test_polling_client_has_one_poll_at_a_time(tmp_path: Path) -> None:
-    """Else each is answered with as much as may wait, and what it does not read adds up."""
+    """Otherwise each poll gets a whole send queue, and the unread answers add up."""
     with ServerProcess(tmp_path) as server:
         async with aiohttp.ClientSession() as session:
             opened = await (await session.get(polling(server.url))).text()
@@ -260,7 +249,7 @@ async def test_polling_client_has_one_poll_at_a_time(tmp_path: Path) -> None:
             assert 400 in [answer.status for answer in answers]
 
 
-async def test_answer_to_a_poll_that_is_not_read_is_given_up(tmp_path: Path) -> None:
+async def test_unread_answer_to_a_poll_closes_the_connection(tmp_path: Path) -> None:
     config = {"socketio": {"ping_interval": 1, "ping_timeout": 1}}
     with ServerProcess(tmp_path, config) as server:
         async with RawClient(server.url, name="node") as node:
@@ -287,12 +276,12 @@ async def test_answer_to_a_poll_that_is_not_read_is_given_up(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("room", "code"), [("a", "room-full"), ("b", "server-full")])
-async def test_room_and_rooms_are_bounded(tmp_path: Path, room: str, code: str) -> None:
+async def test_peers_in_a_room_and_rooms_are_limited(tmp_path: Path, room: str, code: str) -> None:
     config = {"rooms": {"max_peers": 2, "max_rooms": 2, "default": "open"}}
     with ServerProcess(tmp_path, config) as server:
         async with pair(server.url, "a"), RawClient(server.url, room="open") as other:
             await other.hello()
-            assert status_of(polling(server.url, f"&room={room}")) == 503
+            assert get(polling(server.url, f"&room={room}")).status == 503
             await server.line(f"refused .* {code}: ")
             async with RawClient(server.url) as late:
                 await late.send(f'40{{"room":"{room}"}}')
@@ -301,7 +290,7 @@ async def test_room_and_rooms_are_bounded(tmp_path: Path, room: str, code: str) 
                     await late.receive()
 
 
-async def test_held_signals_are_bounded(tmp_path: Path) -> None:
+async def test_held_signals_are_limited(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"hold": {"max_messages": 2}}) as server:
         async with RawClient(server.url) as node:
             await node.hello()
@@ -311,7 +300,7 @@ async def test_held_signals_are_bounded(tmp_path: Path) -> None:
             assert ["hold-full" in answer for answer in answers] == [False, False, True]
 
 
-async def test_signals_for_a_peer_that_is_away_are_bounded(tmp_path: Path) -> None:
+async def test_signals_for_an_away_peer_are_limited(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"resume": {"max_messages": 2}}) as server:
         async with RawClient(server.url, name="node") as node:
             await node.hello()
@@ -327,9 +316,7 @@ async def test_signals_for_a_peer_that_is_away_are_bounded(tmp_path: Path) -> No
                 assert ["hold-full" in answer for answer in answers] == [False, False, True]
 
 
-async def test_who_fills_the_memory_harms_only_who_wants_more_than_a_share(
-    tmp_path: Path,
-) -> None:
+async def test_full_memory_affects_only_clients_above_their_share(tmp_path: Path) -> None:
     config = {
         **limits(memory_bytes=2_000_000, connections=20, messages_per_second=1e6, burst=10**6),
         "hold": {"max_bytes": 4_000_000},
@@ -348,8 +335,8 @@ async def test_who_fills_the_memory_harms_only_who_wants_more_than_a_share(
             assert await exchange(node, gcom) < UNNOTICED
 
 
-async def test_halves_of_messages_count_to_the_memory(tmp_path: Path) -> None:
-    """A frame that never becomes whole is kept by aiohttp, a million bytes for each client."""
+async def test_unfinished_messages_count_against_the_memory(tmp_path: Path) -> None:
+    """aiohttp buffers an unfinished frame: up to a million bytes for each client."""
     half = b"\x01\xfe" + (50_000).to_bytes(2, "big") + b"\0\0\0\0" + b"4" * 50_000
     with ServerProcess(tmp_path, limits(memory_bytes=500_000, connections=50)) as server:
         async with pair(server.url) as (node, gcom):
@@ -371,6 +358,6 @@ async def test_halves_of_messages_count_to_the_memory(tmp_path: Path) -> None:
                 await asyncio.gather(*ended, return_exceptions=True)
 
 
-def test_more_connections_than_descriptors_is_told_at_the_start(tmp_path: Path) -> None:
+def test_start_warns_of_more_connections_than_descriptors(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(connections=2_000_000)) as server:
         server.wait_for_line(r"limits.connections is 2000000, for which \d+ open files are needed")

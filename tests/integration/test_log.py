@@ -1,4 +1,4 @@
-"""The log: what is in it, what never is, and that it never hurts the relay."""
+"""The log: what it contains, what it never contains, and that it never delays the relay."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NO_LIMIT = {
     "hold": {"enabled": False},
 }
 LINES_A_SECOND = 20
-"""Of one peer; above it, one line a second with counts."""
+"""Lines about one peer; beyond them, one line a second with counts."""
 
 
-async def test_connections_signals_and_rejections_are_logged_but_never_a_body(
+async def test_connections_signals_and_rejections_are_logged_but_no_signal_data(
     visitors: Visitors, tmp_path: Path, kind: str
 ) -> None:
     transport = "polling" if kind.endswith("polling") else "(websocket|polling)"
@@ -67,12 +67,12 @@ async def test_log_level_decides_what_is_logged(tmp_path: Path) -> None:
         async with RawClient(server.url) as node:
             await node.hello()
             await server.line("joined room")
-    # The line that tells the URL is INFO too, so that a quiet server is known by its first warning.
+    # ServerProcess waits for the line with the URL, which is INFO: no level above it is tested.
     with ServerProcess(tmp_path, {}, "--log-level", "debug") as server:
         assert not [line for line in server.lines if "engineio" in line or "socketio" in line]
 
 
-async def test_flood_of_signals_and_of_bad_ones_does_not_flood_the_log(tmp_path: Path) -> None:
+async def test_flood_of_good_and_bad_signals_does_not_flood_the_log(tmp_path: Path) -> None:
     signals = 1000
     with ServerProcess(tmp_path, NO_LIMIT) as server:
         async with RawClient(server.url, name="node") as node:
@@ -94,7 +94,7 @@ async def test_flood_of_signals_and_of_bad_ones_does_not_flood_the_log(tmp_path:
 async def _counted(
     server: ServerProcess, after: int, noun: str, single: str, expected: int
 ) -> None:
-    """Wait until single lines and sums together tell of `expected` signals."""
+    """Wait until single lines and sums together account for `expected` events."""
     deadline = time.monotonic() + PATIENCE
     while True:
         lines = server.lines[after:]
@@ -120,10 +120,10 @@ async def test_flood_of_malformed_packets_does_not_flood_the_log(tmp_path: Path)
     assert "Traceback" not in "\n".join(lines)
 
 
-async def test_reader_of_the_log_that_stalls_does_not_stall_the_relay(tmp_path: Path) -> None:
+async def test_stalled_reader_of_the_log_does_not_stall_the_relay(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, NO_LIMIT, listening=False) as server:
         fcntl.fcntl(server.pipe(), fcntl.F_SETPIPE_SZ, 4096)
-        # Everything that a client does is a line of its own, so it is many who fill the pipe.
+        # One client writes at most LINES_A_SECOND, so it takes many to fill the pipe.
         clients = [RawClient(server.url, room=f"room-{number}") for number in range(40)]
         for client in clients:
             async with client:

@@ -1,4 +1,4 @@
-"""Two and more peers meet through a real server, with every kind of client."""
+"""Two or more peers meet through a real server, with every kind of client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_node_that_joins_first_hears_of_gcom(visitors: Visitors, kind: str
     assert (await gcom.next("peer_joined"))["peer_id"] == "node"
 
 
-async def test_welcome_then_peers_then_held_then_live_signals(
+async def test_client_hears_welcome_then_peers_then_held_then_live_signals(
     visitors: Visitors, kind: str
 ) -> None:
     node = await visitors.join("node")
@@ -73,7 +73,7 @@ async def test_offer_answer_and_candidates_go_both_ways_in_order(
 
 
 async def test_many_signals_at_once_break_no_connection(visitors: Visitors, kind: str) -> None:
-    """python-engineio takes 16 packets in one HTTP body, unless it is told otherwise."""
+    """By default python-engineio refuses an HTTP body of more than 16 packets."""
     offer_and_candidates = [{**OFFER, "number": 0}] + [
         {"type": "ice-candidate", "data": {}, "number": number} for number in range(1, 100)
     ]
@@ -119,7 +119,7 @@ async def test_three_peers_hear_of_each_other_and_broadcasts_reach_all_others(
     assert await third.call("signal", OFFER) == {"ok": True, "delivered": 2, "held": False}
     for client in (first, second):
         assert await client.next("signal") == {**OFFER, "from": "third"}
-    # What went to one alone is not heard by the other, who hears the one after it.
+    # A signal to the first alone does not reach the second, which hears the one after it.
     await third.call("signal", {**ANSWER, "to": "first"})
     await third.call("signal", END_OF_CANDIDATES)
     assert (await first.next("signal"))["type"] == "answer"
@@ -127,7 +127,7 @@ async def test_three_peers_hear_of_each_other_and_broadcasts_reach_all_others(
     assert "signal" not in third.heard
 
 
-async def test_leaving_is_told(visitors: Visitors, kind: str) -> None:
+async def test_remaining_peer_hears_who_left(visitors: Visitors, kind: str) -> None:
     gcom = await visitors.join("gcom")
     node = await visitors.join("node")
     await gcom.next("peer_joined")
@@ -137,7 +137,7 @@ async def test_leaving_is_told(visitors: Visitors, kind: str) -> None:
     assert left["reason"] in ("goodbye", "connection-lost")
 
 
-async def test_senders_own_from_never_gets_through(visitors: Visitors, kind: str) -> None:
+async def test_senders_own_from_is_never_relayed(visitors: Visitors, kind: str) -> None:
     gcom = await visitors.join("gcom")
     node = await visitors.join("node")
     await node.emit("signal", {"from": "gcom", **OFFER})
@@ -185,7 +185,7 @@ async def test_announce_newcomers_tells_only_those_present(
         await visitors.leave()
 
 
-async def test_more_peers_than_expected_is_a_warning_that_names_them(
+async def test_warning_names_the_peers_if_more_than_expected_join(
     visitors: Visitors, shared_server: ServerProcess, room: str
 ) -> None:
     for name in ("node", "gcom", "tablet"):

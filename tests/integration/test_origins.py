@@ -1,38 +1,31 @@
-"""Which web pages may connect, and what is not believed about a client."""
+"""Which web pages may connect, and which claims of a client the server ignores."""
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Mapping
 
 import pytest
 
 from integration.credentials import new_token, write_tokens
-from integration.server import PATIENCE, ServerProcess
+from integration.pages import get
+from integration.server import ServerProcess
 
 GCOM = "https://gcom.example"
 STRANGER = "https://stranger.example"
 
 
 def handshake(server: ServerProcess, headers: Mapping[str, str], query: str = "") -> dict[str, str]:
-    """The headers of the answer, with the status as `status`."""
-    url = f"{server.url}/socket.io/?EIO=4&transport=polling{query}"
-    try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=dict(headers)), timeout=PATIENCE
-        ) as answer:
-            return {"status": str(answer.status), **dict(answer.headers)}
-    except urllib.error.HTTPError as error:
-        return {"status": str(error.code), **dict(error.headers)}
+    """The headers of the answer, plus its status as `status`."""
+    page = get(f"{server.url}/socket.io/?EIO=4&transport=polling{query}", headers=headers)
+    return {"status": str(page.status), **dict(page.headers)}
 
 
 def socketio(*origins: str) -> dict[str, dict[str, list[str]]]:
     return {"socketio": {"cors_allowed_origins": list(origins)}}
 
 
-def test_only_listed_origins_get_in_and_who_has_none(tmp_path: Path) -> None:
+def test_only_listed_origins_and_clients_without_an_origin_get_in(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, socketio(GCOM, "http://localhost:3000")) as server:
         allowed = handshake(server, {"Origin": GCOM})
         assert allowed["status"] == "200"
@@ -57,12 +50,14 @@ def test_only_listed_origins_get_in_and_who_has_none(tmp_path: Path) -> None:
     ],
     ids=["x-forwarded", "host", "forwarded"],
 )
-def test_forwarded_headers_open_no_origin(tmp_path: Path, lie: dict[str, str]) -> None:
+def test_forwarded_headers_do_not_change_which_origin_may_connect(
+    tmp_path: Path, lie: dict[str, str]
+) -> None:
     with ServerProcess(tmp_path, socketio(GCOM)) as server:
         assert handshake(server, {"Origin": STRANGER, **lie})["status"] == "400"
 
 
-def test_forwarded_headers_make_no_other_address(tmp_path: Path) -> None:
+def test_forwarded_headers_do_not_change_the_address(tmp_path: Path) -> None:
     config = {"limits": {"connections_per_address": 1}, "rooms": {"max_peers": 9}}
     with ServerProcess(tmp_path, config) as server:
         names = ["X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP"]
@@ -72,14 +67,14 @@ def test_forwarded_headers_make_no_other_address(tmp_path: Path) -> None:
         assert "192.0.2" not in "\n".join(server.lines)
 
 
-def test_any_origin_is_fine_without_tokens(shared_server: ServerProcess) -> None:
+def test_any_origin_may_connect_without_tokens(shared_server: ServerProcess) -> None:
     answer = handshake(shared_server, {"Origin": STRANGER})
     assert (answer["status"], answer["Access-Control-Allow-Origin"]) == ("200", STRANGER)
     assert answer["Access-Control-Allow-Credentials"] == "true"
 
 
 @pytest.mark.parametrize(("origins", "credentials"), [(["*"], None), ([GCOM], "true")])
-def test_any_origin_with_tokens_is_given_no_credentials(
+def test_with_tokens_only_listed_origins_may_send_credentials(
     tmp_path: Path, origins: list[str], credentials: str | None
 ) -> None:
     _, line = new_token("gcom")

@@ -1,4 +1,4 @@
-"""The README's two snippets, as they stand, exchange an offer and an answer."""
+"""The README's two snippets, unchanged, exchange an offer and an answer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from integration.server import ServerProcess
+from needs import require_javascript
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = dict(
@@ -20,6 +21,7 @@ SNIPPETS = dict(
 
 @pytest.mark.parametrize("order", ["gcom first", "node first"])
 def test_snippets_exchange_an_offer_and_an_answer(tmp_path: Path, order: str) -> None:
+    require_javascript()
     (tmp_path / "node_modules").symlink_to(ROOT / "tests/js/node_modules")
     with ServerProcess(tmp_path) as server:
         commands = {

@@ -1,4 +1,4 @@
-"""What a client does wrong is answered, reaches nobody, and costs it nothing else."""
+"""A bad signal gets an error, reaches nobody, and has no other consequence."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REJECTIONS: dict[str, tuple[tuple[Any, ...], str]] = {
 
 
 @pytest.mark.parametrize(("arguments", "code"), REJECTIONS.values(), ids=REJECTIONS)
-async def test_bad_signal_is_answered_and_reaches_nobody(
+async def test_bad_signal_gets_an_error_and_reaches_nobody(
     visitors: Visitors, kind: str, arguments: tuple[Any, ...], code: str
 ) -> None:
     gcom = await visitors.join("gcom")

@@ -1,17 +1,17 @@
-"""`report`: what a client says of its RTCPeerConnection."""
+"""`report`: what a client says about its RTCPeerConnection."""
 
 from __future__ import annotations
 
 import json
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.conftest import Visitors
+from integration.pages import get
 from integration.raw import RawClient
-from integration.server import PATIENCE, ServerProcess
+from integration.server import ServerProcess
 from signaling_server.core.protocol.rtc_report import STATES
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\n"}}
@@ -19,14 +19,13 @@ ANSWER = {"type": "answer", "data": {"type": "answer", "sdp": "v=0\r\n"}}
 
 
 def pair(url: str) -> dict[str, Any]:
-    """What /api/status says of the only pair there is."""
-    with urllib.request.urlopen(f"{url}/api/status", timeout=PATIENCE) as answer:
-        (room,) = json.load(answer)["rooms"]
+    """What /api/status says about the only pair."""
+    (room,) = get(f"{url}/api/status").json()["rooms"]
     (found,) = room["pairs"]
     return dict(found)
 
 
-async def test_pair_is_connected_when_its_peers_say_so(
+async def test_pair_is_connected_once_both_peers_report_it(
     visitors: Visitors, tmp_path: Path, kind: str
 ) -> None:
     ends = {"local": {"type": "host", "protocol": "udp"}, "remote": {"candidateType": "relay"}}
@@ -66,7 +65,7 @@ async def test_pair_is_connected_when_its_peers_say_so(
         ({"state": "connected", "more": "x" * 4096}, "too-large"),
     ],
 )
-async def test_odd_report_is_refused_and_costs_nothing_else(
+async def test_bad_report_gets_an_error_and_the_next_report_is_accepted(
     visitors: Visitors, report: Any, code: str
 ) -> None:
     client = await visitors.join("node")
@@ -76,7 +75,7 @@ async def test_odd_report_is_refused_and_costs_nothing_else(
     assert await client.call("report", {"state": "connected"}) == {"ok": True}
 
 
-async def test_report_without_a_payload_or_with_two(shared_server: ServerProcess) -> None:
+async def test_report_must_have_exactly_one_payload(shared_server: ServerProcess) -> None:
     async with RawClient(shared_server.url, room="odd-reports") as client:
         await client.hello()
         for packet in ('421["report"]', '422["report",{"state":"connected"},1]', '423["report",]'):
@@ -87,7 +86,7 @@ async def test_report_without_a_payload_or_with_two(shared_server: ServerProcess
         assert json.loads((await client.next_ack())[3:]) == [{"ok": True}]
 
 
-async def test_reports_count_like_signals(visitors: Visitors, tmp_path: Path) -> None:
+async def test_reports_count_against_the_rate_limit(visitors: Visitors, tmp_path: Path) -> None:
     limits = {"limits": {"messages_per_second": 1, "burst": 3}}
     with ServerProcess(tmp_path, limits) as server:
         client = await visitors.join("node", url=server.url)

@@ -1,16 +1,15 @@
-"""Secrets that are planted wherever a client or an operator can put one are found nowhere."""
+"""Secrets planted wherever a client or an operator can put one appear in no output."""
 
 from __future__ import annotations
 
 import json
 import signal
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from integration.credentials import new_token, write_tokens
+from integration.pages import get
 from integration.raw import RawClient
-from integration.server import PATIENCE, ServerProcess
+from integration.server import ServerProcess
 
 SESSION = "planted-session-key"
 SDP = "planted-sdp-line"
@@ -20,16 +19,12 @@ TURN = "planted-turn-credential"
 
 
 def fetch(url: str, token: str = "") -> str:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(url, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return str(answer.read().decode())
-    except urllib.error.HTTPError as error:
-        return f"{error.headers}{error.read().decode()}"
+    """All that the server answers."""
+    page = get(url, token)
+    return f"{page.headers}{page.body}"
 
 
-async def test_planted_secrets_are_found_nowhere(tmp_path: Path) -> None:
+async def test_planted_secrets_appear_in_no_output(tmp_path: Path) -> None:
     token, line = new_token("node")
     watcher, watcher_line = new_token("watcher")
     guess, _ = new_token("guess")

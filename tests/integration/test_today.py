@@ -1,4 +1,4 @@
-"""Today's Streaming Node and today's GCOM, with nothing but a name in their URL."""
+"""The Streaming Node and the GCOM now in the field: at most a name in their URL."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ _numbers = itertools.count()
 
 
 class PaperCall:
-    """A call of either side that only remembers what was said."""
+    """A call of either side that only records what it is given."""
 
     def __init__(self) -> None:
         self.number = next(_numbers)
         self.accepted: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def offer(self) -> dict[str, Any]:
-        """An offer that tells which one it is."""
+        """An offer with the number of this call."""
         return {"type": "offer", "sdp": f"offer {self.number}"}
 
     async def answer(self, offer: dict[str, Any]) -> dict[str, Any]:
-        """An answer that tells which offer it is for."""
+        """An answer that names its offer."""
         return {"type": "answer", "sdp": f"to {offer['sdp']}"}
 
     async def accept(self, answer: dict[str, Any]) -> None:
-        """It must be for this offer: another one is an InvalidStateError in WebRTC."""
+        """Check that it answers this call's offer; to any other WebRTC says InvalidStateError."""
         assert answer["sdp"] == f"to offer {self.number}"
         self.accepted.set_result(answer)
 
     async def add_candidate(self, candidate: dict[str, Any]) -> None:
-        """There is nothing to connect."""
+        """Ignore it: there is nothing to connect."""
 
     async def close(self) -> None:
-        """Nothing to hang up."""
+        """Do nothing: there is nothing to hang up."""
 
 
 @asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a client meanwhile."""
+    """Run a client in the background."""
     task = asyncio.get_running_loop().create_task(work)
     try:
         yield
@@ -86,7 +86,7 @@ async def test_gcom_first(visitors: Visitors, named: bool) -> None:
         await _connected(node, gcom)
 
 
-async def test_node_with_a_name_is_accepted_again_after_its_restart(visitors: Visitors) -> None:
+async def test_named_node_connects_again_after_its_restart(visitors: Visitors) -> None:
     client = await visitors.join("gcom", kind="js-websocket", again=True)
     gcom = Gcom(client, PaperCall)
     async with running(gcom.run()):
@@ -108,7 +108,7 @@ async def test_gcom_that_reloads_its_page_is_called_again(visitors: Visitors) ->
             await client.disconnect()
 
 
-async def test_node_comes_back_to_a_new_server_by_itself(
+async def test_node_reconnects_by_itself_to_a_restarted_server(
     visitors: Visitors, tmp_path: Path
 ) -> None:
     with ServerProcess(tmp_path) as server:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.repeat
 
 @asynccontextmanager
 async def streaming_node(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A Streaming Node's process. It ends by SIGKILL."""
+    """A Streaming Node's process, killed at the end of the context."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "integration.webrtc", url, cwd=TESTS
     )
@@ -39,7 +39,7 @@ async def streaming_node(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def _sees(gcom: Gcom, node: asyncio.subprocess.Process) -> None:
-    """The video of this very node plays, and its telemetry has come."""
+    """Wait until this node's video plays and its telemetry has arrived."""
     screen = await asyncio.wait_for(gcom.calls.get(), PATIENCE)
     assert isinstance(screen, Screen)
     try:
@@ -66,7 +66,7 @@ async def test_node_first(visitors: Visitors, shared_server: ServerProcess, name
             await _sees(gcom, node)
 
 
-async def test_node_is_killed_and_started_again(visitors: Visitors) -> None:
+async def test_call_is_established_again_after_the_node_was_killed(visitors: Visitors) -> None:
     gcom = Gcom(await visitors.join("gcom", kind="js-websocket", again=True), Screen)
     async with running(gcom.run()):
         for _ in range(2):

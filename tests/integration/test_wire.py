@@ -30,11 +30,11 @@ BODIES = [
 ]
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["fast path", "long way"])
+@pytest.fixture(scope="module", params=[True, False], ids=["fast path", "slow path"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """The short way that signals take and the long one must give the same."""
+    """The fast path and the slow path put the same bytes on the wire."""
     config = {"socketio": {"fast_path": request.param}}
     with ServerProcess(tmp_path_factory.mktemp("server"), config) as server:
         yield server
@@ -70,7 +70,7 @@ async def test_signal_arrives_as_it_was_sent(server: ServerProcess, room: str, b
         ),
     ],
 )
-async def test_senders_own_from_is_taken_out(
+async def test_senders_own_from_is_removed(
     server: ServerProcess, room: str, sent: str, heard: str
 ) -> None:
     async with RawClient(server.url, room=room, name="node") as node:
@@ -98,7 +98,9 @@ async def test_nothing_is_sent_before_the_connect_answer(server: ServerProcess, 
             assert set(json.loads(heard[0][2:])) == {"sid"}
 
 
-async def test_the_same_over_polling(server: ServerProcess, room: str) -> None:
+async def test_nothing_is_sent_before_the_connect_answer_over_polling(
+    server: ServerProcess, room: str
+) -> None:
     endpoint = f"{server.url}/socket.io/?EIO=4&transport=polling&room={room}&name=gcom"
     timeout = aiohttp.ClientTimeout(PATIENCE)
     async with RawClient(server.url, room=room, name="node") as node:
@@ -136,7 +138,7 @@ async def test_limit_on_a_signal_is_exact(server: ServerProcess, room: str, size
 MALFORMED = ["4abc", "42{}", "49", "7", "42", "42[]", "42[1]", "x", "40", "42[" * 1000]
 
 
-async def test_malformed_packets_end_a_connection_only_when_they_are_many(
+async def test_only_many_malformed_packets_close_a_connection(
     server: ServerProcess, room: str
 ) -> None:
     async with RawClient(server.url, room=room) as node:
@@ -150,7 +152,7 @@ async def test_malformed_packets_end_a_connection_only_when_they_are_many(
             await node.receive()
 
 
-async def test_client_that_does_not_say_hello_is_closed(tmp_path: Path) -> None:
+async def test_client_that_sends_no_connect_is_closed(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"limits": {"connect_deadline": 0.2}}) as server:
         async with RawClient(server.url) as silent, RawClient(server.url) as node:
             await node.hello()
@@ -165,7 +167,7 @@ async def test_client_that_does_not_say_hello_is_closed(tmp_path: Path) -> None:
 
 
 async def _polling_session(url: str, room: str) -> str:
-    """The path and query of a client that polls and has said hello."""
+    """The path and query of a polling client that has sent CONNECT."""
     endpoint = f"/socket.io/?EIO=4&transport=polling&room={room}&name=node"
     timeout = aiohttp.ClientTimeout(PATIENCE)
     async with aiohttp.ClientSession(url, timeout=timeout) as session:
@@ -179,16 +181,16 @@ async def _polling_session(url: str, room: str) -> str:
 async def _begin_to_post(
     server: ServerProcess, endpoint: str, length: int, beginning: bytes
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Send the beginning of a body, and let the server have it."""
+    """Send the beginning of a body, and give the server time to read it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     head = f"POST {endpoint} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
     writer.write(head.encode() + beginning)
     await writer.drain()
-    await asyncio.sleep(0.1)  # were it too short, the test would only be easier to pass
+    await asyncio.sleep(0.1)  # if this is too short, the test only gets easier to pass
     return reader, writer
 
 
-async def test_body_that_comes_in_pieces_is_read_whole(server: ServerProcess, room: str) -> None:
+async def test_body_that_arrives_in_pieces_is_read_whole(server: ServerProcess, room: str) -> None:
     body = b'42["signal",{"type":"offer","data":{"sdp":"v=0"}}]'
     async with RawClient(server.url, room=room, name="gcom") as gcom:
         await gcom.hello()
@@ -201,7 +203,7 @@ async def test_body_that_comes_in_pieces_is_read_whole(server: ServerProcess, ro
         assert signal == f'{body[:-2].decode()},"from":"node"}}]'
 
 
-async def test_bad_body_is_answered_though_something_waits_to_be_fetched(
+async def test_bad_body_is_answered_while_another_answer_waits(
     server: ServerProcess, room: str
 ) -> None:
     endpoint = await _polling_session(server.url, room)
@@ -211,7 +213,7 @@ async def test_bad_body_is_answered_though_something_waits_to_be_fetched(
         assert answer.status == 400
 
 
-async def test_body_that_breaks_off_ends_the_connection_quietly(
+async def test_truncated_body_closes_the_connection_without_a_traceback(
     server: ServerProcess, room: str
 ) -> None:
     async with RawClient(server.url, room=room, name="gcom") as gcom:

@@ -1,6 +1,6 @@
-"""Real calls for the clients of today, made with aiortc: video and a data channel.
+"""Real calls for the clients now in the field, made with aiortc: video and a data channel.
 
-As a program: a Streaming Node that can be killed. `python -m integration.webrtc URL`
+As a program: a Streaming Node that a test can kill. `python -m integration.webrtc URL`
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from aiortc.sdp import candidate_from_sdp
 from integration.clients_today import StreamingNode
 
 FRAMES = 5
-"""Frames after which the video is said to play."""
+"""Frames after which the video counts as playing."""
 
 
 def _connection() -> RTCPeerConnection:
-    return RTCPeerConnection(RTCConfiguration(iceServers=[]))  # no STUN: it is all on one machine
+    return RTCPeerConnection(
+        RTCConfiguration(iceServers=[])
+    )  # no STUN: both ends are on this machine
 
 
 def _description(connection: RTCPeerConnection) -> dict[str, Any]:
@@ -59,13 +61,13 @@ class Camera:
 
 
 class Screen:
-    """GCOM's end: takes video and telemetry."""
+    """GCOM's end: receives video and telemetry."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.telemetry: asyncio.Future[str] = loop.create_future()
         self.plays: asyncio.Future[None] = loop.create_future()
-        """FRAMES frames have come."""
+        """Done when FRAMES frames have arrived."""
         self._watching: asyncio.Task[None] | None = None
         self._connection = _connection()
         self._connection.on("track", self._on_track)

@@ -1,4 +1,4 @@
-"""A real TURN server (Debian's package coturn) takes our credentials, and no others."""
+"""A real TURN server (Debian's package coturn) accepts the server's credentials, and no others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPTIONS = """
 
 
 def free_port() -> int:
-    """One that is free for TCP and UDP."""
+    """A port that is free for TCP and UDP."""
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.bind(("127.0.0.1", 0))
@@ -62,7 +62,7 @@ def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Until it answers."""
+    """Wait until the TURN server answers."""
     deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -73,7 +73,7 @@ def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 class Peer:
-    """An end of a direct connection that may go over a TURN server, and only so."""
+    """An end of a direct connection that must go over a TURN server."""
 
     def __init__(self, client: PythonClient) -> None:
         self.client = client
@@ -86,7 +86,7 @@ class Peer:
         channel.on("message", self.heard.set_result)
 
     async def describe(self, kind: str, to: str) -> None:
-        """Send an offer or an answer; all of its candidates are the TURN server's."""
+        """Send an offer or an answer, with candidates of the TURN server only."""
         made = self.connection.createOffer() if kind == "offer" else self.connection.createAnswer()
         await self.connection.setLocalDescription(await made)
         sdp = self.connection.localDescription.sdp
@@ -97,7 +97,7 @@ class Peer:
         assert (await self.client.call("signal", {"type": kind, "to": to, "data": data}))["ok"]
 
     async def take(self) -> None:
-        """Take the next description."""
+        """Apply the next description that arrives."""
         data = (await self.client.next("signal"))["data"]
         await self.connection.setRemoteDescription(RTCSessionDescription(**data))
 
@@ -107,7 +107,7 @@ class Peer:
 
 
 async def meet(url: str) -> None:
-    """Node and GCOM exchange a message over what `welcome` names."""
+    """Node and GCOM exchange a message over the servers in `welcome`."""
     peers = []
     try:
         for name in ("node", "gcom"):
@@ -129,7 +129,7 @@ async def meet(url: str) -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_two_peers_meet_over_it_alone(coturn: int, tmp_path: Path, transport: str) -> None:
+def test_two_peers_connect_over_turn_alone(coturn: int, tmp_path: Path, transport: str) -> None:
     (tmp_path / "turn.secret").write_text(SECRET)
     url = f"turn:127.0.0.1:{coturn}?transport={transport}"
     settings = {"urls": [url], "secret_file": str(tmp_path / "turn.secret")}
@@ -149,7 +149,7 @@ def allocate(port: int, username: str, password: str) -> None:
     asyncio.run(asyncio.wait_for(ask(), TEST_SECONDS))
 
 
-def test_only_credentials_of_its_secret_that_are_not_over_are_good(coturn: int) -> None:
+def test_turn_accepts_only_unexpired_credentials_of_its_secret(coturn: int) -> None:
     later = int(time.time()) + 600
     username, password = credentials(SECRET, "gcom", later)
     allocate(coturn, username, password)

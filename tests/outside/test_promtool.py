@@ -1,12 +1,12 @@
-"""Prometheus' own checker reads /metrics (Debian's package prometheus has it)."""
+"""promtool, from Debian's package prometheus, accepts /metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
-import urllib.request
 from pathlib import Path
 
+from integration.pages import get
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess
 
@@ -15,13 +15,8 @@ OFFER = '42["signal",{"type":"offer","data":{"sdp":"v=0"},"to":"gcom"}]'
 ANSWER = '42["signal",{"type":"answer","data":{"sdp":"v=0"},"to":"node"}]'
 
 
-def metrics(url: str) -> str:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=PATIENCE) as answer:
-        return str(answer.read().decode())
-
-
 def check(page: str) -> tuple[int, str]:
-    """promtool's exit code and what it finds; it finds fault with names and texts as well."""
+    """promtool's exit code and output; it checks names and help texts as well."""
     command = ["promtool", "check", "metrics"]
     checked = subprocess.run(
         command, input=page, capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -30,7 +25,7 @@ def check(page: str) -> tuple[int, str]:
 
 
 async def use(url: str) -> None:
-    """Let each kind of thing happen once."""
+    """Make each counter count once."""
     async with RawClient(url, name="gcom") as gcom:
         await gcom.hello()
         async with RawClient(url) as node:
@@ -42,16 +37,16 @@ async def use(url: str) -> None:
             await node.next("signal")
             await node.send('42["signal",{"type":"odd \\"type\\"","data":{}}]')
             await node.next("error")
-        async with RawClient(url) as node:  # the other one broke off without a goodbye
+        async with RawClient(url) as node:  # the first connection ended without a goodbye
             await node.send(HELLO)
             assert '"resumed":true' in (await node.next("welcome")).replace(" ", "")
 
 
-def test_metrics_are_as_prometheus_wants_them(tmp_path: Path) -> None:
+def test_promtool_accepts_the_metrics(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
-        assert check(metrics(server.url)) == (0, "")
+        assert check(get(f"{server.url}/metrics").body) == (0, "")
         asyncio.run(use(server.url))
-        page = metrics(server.url)
+        page = get(f"{server.url}/metrics").body
     assert check(page) == (0, "")
     for line in (
         'hawkeye_signals_total{type="answer"} 1',
@@ -61,6 +56,6 @@ def test_metrics_are_as_prometheus_wants_them(tmp_path: Path) -> None:
         assert line in page.splitlines()
 
 
-def test_promtool_would_say_what_is_wrong() -> None:
+def test_promtool_rejects_bad_metrics() -> None:
     assert check("# TYPE hawkeye_signals counter\nhawkeye_signals 1\n")[0] != 0
     assert check("hawkeye_peers\n")[0] != 0

@@ -31,7 +31,6 @@ def standard_loader(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 def parse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Parse:
     """parse_signal, once with and once without orjson."""
     if request.param == "orjson":
-        pytest.importorskip("orjson")
         monkeypatch.setattr(messages, "_loads", messages._loader())
     else:
         monkeypatch.setattr(messages, "_loads", standard_loader(monkeypatch))
@@ -49,7 +48,6 @@ def refusal(parse: Parse, text: str, **limits: int) -> Rejection:
 
 
 def test_loaders_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("orjson")
     assert standard_loader(monkeypatch) is messages._standard_loads
     assert messages._loader() is not messages._standard_loads
 

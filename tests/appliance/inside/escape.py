@@ -1,6 +1,6 @@
-"""Tries what a server that somebody took over would try; prints what it could do, as JSON.
+"""Tries what an attacker would try who had taken over the server; prints what worked, as JSON.
 
-Run in the service's own sandbox, by an ExecStartPre.
+An ExecStartPre runs it in the service's own sandbox.
 """
 
 import ctypes

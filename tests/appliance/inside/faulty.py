@@ -1,4 +1,4 @@
-"""The server with two faults to be had: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting."""
+"""The server with two faults on demand: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting."""
 
 import asyncio
 import signal

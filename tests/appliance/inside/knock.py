@@ -1,10 +1,10 @@
-"""Knocks at the server's port every 5 ms and counts what happens, until stdin is closed.
+"""Knocks at the server's port every 5 ms until stdin is closed, and counts the outcomes.
 
 usage: knock.py PORT
 
 A knock is a new connection and a GET /healthz on it. Prints one JSON object in the end:
 answered, refused (nobody listens), lost (closed without an answer), late (no answer in 30 s), and
-slowest: the longest that an answered one waited, in seconds.
+slowest: the longest wait for an answer, in seconds.
 """
 
 import asyncio

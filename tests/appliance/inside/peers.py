@@ -2,10 +2,9 @@
 
 usage: peers.py URL ROOM
 
-Uses the Socket.IO that the package brings. Says what happens as JSON, one event a line:
-{"event": "connected", "who": ..., "at": monotonic seconds}; "handshake" when both have each
-other's description and candidate. They come back when their connection breaks and offer anew,
-until stdin is closed.
+Uses the package's own Socket.IO. Prints events as JSON, one a line: {"event": "connected",
+"who": ..., "at": monotonic seconds}; "handshake" once both have each other's description and
+candidate. They reconnect and offer again after a break, until stdin is closed.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ import aiohttp
 import socketio
 
 if not hasattr(aiohttp, "ClientWSTimeout"):
-    # python-engineio's client wants aiohttp 3.11 for a WebSocket; Debian 12 has 3.8.
+    # For a WebSocket python-engineio's client requires aiohttp 3.11; Debian 12 has 3.8.
     aiohttp.ClientWSTimeout = lambda ws_close: ws_close
 
 

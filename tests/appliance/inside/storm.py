@@ -1,9 +1,9 @@
-"""Fills the server up, with more connections than it can take.
+"""Fills the server with more connections than it can take.
 
 usage: storm.py PORT CONNECTIONS SECONDS
 
-Half of them ask for a WebSocket, half say nothing; all stay, and come again when they are closed.
-Prints how many were opened in all.
+Half of them request a WebSocket, half are silent; each stays, and reconnects when it is closed.
+Prints the number of connections opened.
 """
 
 import asyncio
