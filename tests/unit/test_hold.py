@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config.schema import HoldSettings
-from signaling_server.core.protocol.hold import OVERHEAD, Hold
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.hold import Hold
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
 

@@ -4,13 +4,26 @@ import sys
 
 import pytest
 
-from signaling_server.core.protocol.limits import Budget, Penalties, TokenBucket, memory_of
+from signaling_server.core.protocol.limits import (
+    OVERHEAD,
+    Budget,
+    Penalties,
+    TokenBucket,
+    memory_of,
+    packet_cost,
+)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 1000, "é" * 1000, "日" * 1000, "x" * 999 + "🚁"])
 def test_memory_of_a_text_is_that_of_its_characters(text: str) -> None:
     widest = max((1 if ord(c) < 256 else 2 if ord(c) < 65536 else 4 for c in text), default=0)
     assert 0 <= memory_of(text) - widest * len(text) < sys.getsizeof("")
+
+
+def test_packet_costs_its_memory_or_its_size_on_the_wire() -> None:
+    assert packet_cost("x" * 10) == OVERHEAD + memory_of("x" * 10)
+    assert packet_cost("é" * 1000, 2000) == OVERHEAD + 2000
+    assert packet_cost("🚁" * 1000, 2000) == OVERHEAD + memory_of("🚁" * 1000)
 
 
 def test_budget_gives_what_is_there_and_no_more() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from signaling_server.core.histogram import Histogram
 from signaling_server.core.protocol.events import (
     Disconnected,
     Fact,
@@ -13,7 +14,7 @@ from signaling_server.core.protocol.events import (
     SignalAccepted,
 )
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.reporting.metrics import Histogram, Metrics, Readings, render
+from signaling_server.core.reporting.metrics import Metrics, Readings, render
 
 READINGS = Readings(
     peers=2,

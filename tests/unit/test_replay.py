@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from signaling_server.core.config.schema import ResumeSettings
-from signaling_server.core.protocol.hold import OVERHEAD
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.replay import Kept, MissedEvent, Replay, session_hash
 

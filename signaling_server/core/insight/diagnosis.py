@@ -9,7 +9,7 @@ from typing import Callable, Iterator, NamedTuple
 
 from signaling_server.core.insight.negotiation import LOST, RESTART_WINDOW, Exchange, Pair, Side
 from signaling_server.core.insight.sdp import Section
-from signaling_server.core.reporting.systemd_line import ago
+from signaling_server.core.words import ago, listed
 
 OFFER_SECONDS = 5.0
 """An offer follows at once when both are here, if the Streaming Node's camera is ready."""
@@ -187,11 +187,11 @@ def _no_common_codec(pair: Pair, now: float) -> Iterator[Finding]:
     exchange = _media(pair)
     for offered, answered in _side_by_side(exchange, "video"):
         if answered.rejected:
-            text = f"{exchange.answerer} refused the offered video ({_listed(offered.codecs)})."
+            text = f"{exchange.answerer} refused the offered video ({listed(offered.codecs)})."
             yield Finding("video-refused", text, exchange.peers, stalls=True)
         elif offered.codecs and answered.codecs and not {*offered.codecs} & {*answered.codecs}:
             only = " only" if len(offered.codecs) == 1 else ""
-            one, other = _listed(offered.codecs), _listed(answered.codecs)
+            one, other = listed(offered.codecs), listed(answered.codecs)
             text = f"No video codec in common: {one}{only} against {other}."
             yield Finding("no-common-codec", text, exchange.peers, stalls=True)
 
@@ -239,10 +239,6 @@ def _flows(offered: Section, answered: Section) -> bool:
     sends, receives = ("sendrecv", "sendonly"), ("sendrecv", "recvonly")
     one, other = offered.direction, answered.direction
     return (one in sends and other in receives) or (one in receives and other in sends)
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(words[:-1]) + " and " * (len(words) > 1) + "".join(words[-1:])
 
 
 CONNECTION_RULES: tuple[Rule, ...] = (

@@ -12,6 +12,7 @@ from collections import deque
 from itertools import islice
 from typing import Any, Callable, NamedTuple
 
+from signaling_server.core.histogram import Histogram
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import Contest, ObservedPeer, ObservedRoom
 from signaling_server.core.insight.sdp import (
@@ -36,7 +37,6 @@ from signaling_server.core.protocol.events import (
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.rtc_report import ConnectionReport
-from signaling_server.core.reporting.metrics import Histogram
 
 DIGEST_SECONDS = 0.25
 """How long a noted signal may wait for `digest`."""

@@ -25,7 +25,8 @@ from signaling_server.core.config.field_types import (
     text,
 )
 from signaling_server.core.config.yaml_tree import Node, Scalar, read
-from signaling_server.core.protocol.hello import NAME, Hello
+from signaling_server.core.names import NAME
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.errors import ConfigError, Rejection
 
 SECRET_BYTES = 32

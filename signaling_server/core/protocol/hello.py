@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
+from signaling_server.core.names import NAME, NAME_RULE
 from signaling_server.errors import Rejection
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MAX_ROLE = 64
 MAX_SESSION = 128
 MAX_SEEN = 2**52
@@ -52,7 +51,7 @@ def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str
     room, name, role = field("room"), field("name"), field("role")
     for what, value in (("room", room), ("name", name)):
         if value is not None and not (isinstance(value, str) and NAME.fullmatch(value)):
-            raise Rejection("invalid-name", f"a {what} is 1 to 64 characters of A-Z a-z 0-9 . _ -")
+            raise Rejection("invalid-name", f"a {what} is {NAME_RULE}")
     if role is not None and not (
         isinstance(role, str) and len(role) <= MAX_ROLE and role.isprintable()
     ):

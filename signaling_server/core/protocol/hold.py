@@ -6,17 +6,9 @@ from collections import deque
 from typing import NamedTuple
 
 from signaling_server.core.config.schema import HoldSettings
-from signaling_server.core.protocol.limits import Budget, memory_of
+from signaling_server.core.protocol.limits import Budget, packet_cost
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
-
-OVERHEAD = 256
-"""Bytes that a kept signal costs beside its own text: objects, deque, headers."""
-
-
-def cost(signal: Signal) -> int:
-    """Bytes that a kept signal counts."""
-    return OVERHEAD + max(signal.size, memory_of(signal.body))
 
 
 class _Held(NamedTuple):
@@ -46,7 +38,7 @@ class Hold:
         """Keep a signal; a new offer replaces the older ones. Raises Rejection `hold-full`."""
         replaces = signal.type == "offer"
         count, used = (0, 0) if replaces else (len(self._held), self._bytes)
-        size = cost(signal)
+        size = packet_cost(signal.body, signal.size)
         if count >= limits.max_messages or used + size > limits.max_bytes:
             raise Rejection("hold-full", f"{count} signals wait already for somebody to join")
         if not self._budget.reserve(used + size - self._bytes):
@@ -72,7 +64,8 @@ class Hold:
         """Drop what is older than `max_age` seconds; how many that were."""
         count = 0
         while self._held and self._held[0].at + max_age <= now:
-            size = cost(self._held.popleft().signal)
+            signal = self._held.popleft().signal
+            size = packet_cost(signal.body, signal.size)
             self._bytes -= size
             self._budget.release(size)
             count += 1

@@ -5,11 +5,18 @@ from __future__ import annotations
 from sys import getsizeof
 
 _HEADER = getsizeof("")
+OVERHEAD = 256
+"""Bytes that a waiting packet costs beside its text: objects, containers, headers."""
 
 
 def memory_of(text: str) -> int:
     """Bytes that the characters of a text take here: one wide one makes all of them 4 bytes."""
     return getsizeof(text) - _HEADER
+
+
+def packet_cost(text: str, size: int = 0) -> int:
+    """Bytes that a waiting packet counts: of its text here, or of `size` on the wire if more."""
+    return OVERHEAD + max(size, memory_of(text))
 
 
 class Budget:

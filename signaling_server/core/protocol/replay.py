@@ -12,8 +12,7 @@ from collections import deque
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.config.schema import ResumeSettings
-from signaling_server.core.protocol.hold import OVERHEAD, cost
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.limits import OVERHEAD, Budget, packet_cost
 from signaling_server.core.protocol.messages import Signal
 
 
@@ -153,4 +152,6 @@ class Replay:
 
 
 def _size(entry: Kept | MissedEvent) -> int:
-    return cost(entry.signal) if isinstance(entry, Kept) else OVERHEAD
+    if isinstance(entry, MissedEvent):
+        return OVERHEAD
+    return packet_cost(entry.signal.body, entry.signal.size)

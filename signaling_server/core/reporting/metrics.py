@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Counter as CounterOf
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Iterable, Mapping, NamedTuple
 
+from signaling_server.core.histogram import Histogram
 from signaling_server.core.protocol.events import (
     Disconnected,
     Fact,
@@ -62,24 +63,6 @@ class Metrics:
             self.replaced += 1
         elif isinstance(fact, PeerResumed):
             self.resumed += 1
-
-
-class Histogram:
-    """How many of the observed values were up to each of `bounds`, which ascend."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = tuple(bounds)
-        self.counts = [0] * len(bounds)
-        """Cumulative, as Prometheus wants them."""
-        self.count = 0
-        self.sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count a value."""
-        self.count += 1
-        self.sum += value
-        for place, bound in enumerate(self.bounds):
-            self.counts[place] += value <= bound
 
 
 class Readings(NamedTuple):
