@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scenarios.scene import Scene
+from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.limits import OVERHEAD
-from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.replay import Kept, MissedEvent
 from signaling_server.errors import Rejection
 
@@ -212,7 +212,7 @@ class RelayModel(RuleBasedStateMachine):
         for sid in list(relay.peers):
             self.scene.leave(sid)
         self.scene.wait(WINDOW)
-        assert (relay.rooms, relay.peers, relay._due) == ({}, {}, {})
+        assert (relay.rooms, relay.peers, relay._deadlines.peers()) == ({}, {}, [])
         assert relay.next_deadline() is None or relay.next_deadline() > self.scene.now
         assert relay.budget.used == 0
 

@@ -7,8 +7,8 @@ from sdps import candidate, sdp
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import MAX_HELD, Contest, ObservedPeer, ObservedRoom
 from signaling_server.core.insight.sdp import parse_candidate, parse_description
+from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined
-from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 

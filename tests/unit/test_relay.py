@@ -7,7 +7,8 @@ import pytest
 from scenarios.scene import Scene, settings
 from signaling_server.core.protocol.events import Joined, Left, Reconfigured, Ticked
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.relay import SERVER, Relay
+from signaling_server.core.protocol.notices import SERVER
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.version import VERSION
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from signaling_server.core.insight.diagnosis import Finding, diagnose, state_of
 from signaling_server.core.insight.negotiation import Pair, Side
+from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined, SignalAccepted
-from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
 
 MAX_HELD = 64
 """Signals held for a newcomer that are remembered."""

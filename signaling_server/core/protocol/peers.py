@@ -104,6 +104,13 @@ class Peer:
         """Move to the next state; a KeyError here is a bug in the relay."""
         self.state = TRANSITIONS[self.state, change]
 
+    def next_deadline(self, max_age: float) -> float | None:
+        """When something happens to it by time alone; `max_age` is that of held signals."""
+        expiry = self.hold.next_deadline(max_age)
+        if self.state is State.AWAY and (expiry is None or self.away_until < expiry):
+            return self.away_until
+        return expiry
+
     def describe(self) -> dict[str, Any]:
         """How others see it: {peer_id, name?, role?, session?}."""
         known = {
