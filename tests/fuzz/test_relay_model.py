@@ -29,7 +29,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from scenarios.scene import Scene
 from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.limits import OVERHEAD
-from signaling_server.core.protocol.replay import Kept, MissedEvent
+from signaling_server.core.protocol.replay import KeptSignal, MissedEvent
 from signaling_server.errors import Rejection
 
 WINDOW, MAX_AGE = 8.0, 6.0
@@ -481,8 +481,8 @@ HEAR = {
 }
 
 
-def _cost(entry: Kept | MissedEvent) -> int:
-    return OVERHEAD + (entry.signal.size if isinstance(entry, Kept) else 0)
+def _cost(entry: KeptSignal | MissedEvent) -> int:
+    return OVERHEAD + (entry.signal.size if isinstance(entry, KeptSignal) else 0)
 
 
 TestRelayModel = RelayModel.TestCase

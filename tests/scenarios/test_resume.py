@@ -209,6 +209,15 @@ def test_what_has_surely_arrived_takes_no_room_from_what_waits() -> None:
     ]
 
 
+def test_signal_is_kept_until_a_dead_connection_would_have_been_found_dead() -> None:
+    scene = node_and_gcom()
+    scene.say("n")
+    scene.wait(39.9)  # ping_interval + 3 * ping_timeout is 40: it may have died before the signal
+    scene.lose("g")
+    scene.heard("g")
+    assert gcom_returns(scene) == ["welcome back [node]", "offer #1 from node seq=1"]
+
+
 def test_gap_means_a_new_peer() -> None:
     scene = node_and_gcom(resume={"max_messages": 2})
     for _ in range(3):

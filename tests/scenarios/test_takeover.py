@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import PeerJoined, PeerLeft, PeerReplaced, Rejected
+from signaling_server.core.protocol.events import (
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    Rejected,
+    RoomOverfull,
+)
 from signaling_server.errors import Rejection
 
 
@@ -76,6 +82,13 @@ def test_rejoined_node_is_the_youngest_and_makes_the_room_no_fuller() -> None:
     scene.join("g", name="gcom")
     scene.join("n2", name="node")
     assert list(scene.relay.rooms["default"].peers) == ["gcom", "node"]
+
+
+def test_rejoin_in_an_overfull_room_is_no_second_warning() -> None:
+    scene = node_and_gcom()
+    scene.join("t", name="tablet")
+    scene.join("n2", name="node")
+    assert scene.told(RoomOverfull) == [RoomOverfull("default", ("gcom", "node", "tablet"), 2)]
 
 
 def test_names_differ_from_room_to_room() -> None:

@@ -19,6 +19,7 @@ from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.hold import Hold
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.replay import Replay, session_hash
+from signaling_server.errors import Rejection
 
 
 class State(IntEnum):
@@ -148,3 +149,13 @@ class Room:
     def others(self, peer: Peer) -> list[Peer]:
         """Everyone but `peer`, oldest first."""
         return [other for other in self.peers.values() if other is not peer]
+
+    def receivers(self, sender: Peer, to: str | None) -> list[Peer]:
+        """Who gets a signal, present and away, oldest first. Raises Rejection `peer-not-found`."""
+        if to is None:
+            return self.others(sender)
+        receiver = self.peers.get(to)
+        if receiver is None or receiver is sender:
+            message = f"no other peer {to[:64]} is in the room"
+            raise Rejection("peer-not-found", message, to=to[:64])
+        return [receiver]
