@@ -31,7 +31,8 @@ from signaling_server.core.reporting.status_report import overview
 from signaling_server.core.reporting.systemd_line import status_line
 from signaling_server.errors import ConfigError, StartError
 from signaling_server.instruments import Instruments
-from signaling_server.logs.pipe import LogPipe, writer_for
+from signaling_server.logs.journal import writer_for
+from signaling_server.logs.pipe import LogPipe
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
 from signaling_server.web import api, bad_requests, health, pages
