@@ -135,7 +135,7 @@ class Stage:
 
     def await_join(self) -> None:
         """Wait until somebody is in the room."""
-        self.server.wait_for("joined room")
+        self.server.wait_for(" joined from ")
 
     def start(self) -> None:
         """Start all, and wait until the video flows."""

@@ -106,24 +106,24 @@ data = st.dictionaries(st.sampled_from(["sdp", "candidate", "type"]), json_value
         max_size=30,
     )
 )
-def test_insight_takes_any_negotiation_and_its_page_is_json(steps: list[Any]) -> None:
+def test_insight_takes_any_negotiation_and_its_report_is_json(steps: list[Any]) -> None:
     insight, now = Insight(), 100.0
     for name in ("node", "gcom", "laptop"):
-        insight.note(PeerJoined(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False), now)
+        insight.record(PeerJoined(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False), now)
     for sender, to, kind, content, state, seconds in steps:
         now += seconds
         if to != sender:
             message = {"type": kind, "data": content, **({"to": to} if to else {})}
             signal = parse_signal(json.dumps(message), 262144, 64)
-            insight.note(SignalAccepted(f"sid-{sender}", sender, "room", signal, 1, 0), now)
+            insight.record(SignalAccepted(f"sid-{sender}", sender, "room", signal, 1, 0), now)
         if state:
             insight.report("room", sender, parse_report({"state": state}), now)
         insight.digest(now)
         (room,) = insight.rooms(now)
-        for pair in room["pairs"]:
-            assert pair["state"] in ("connected", "stalled", "waiting", "negotiating", "answered")
-            assert all(finding["text"].endswith(".") for finding in pair["diagnosis"])
-        json.dumps([room, insight.events(now)], allow_nan=False)
+        for pair in room.pairs:
+            assert pair.state in ("connected", "stalled", "waiting", "negotiating", "answered")
+            assert all(finding.text.endswith(".") for finding in pair.diagnosis)
+        json.dumps([room, insight.notes()], allow_nan=False)
 
 
 @given(st.one_of(json_values, st.fixed_dictionaries({"state": st.sampled_from(STATES)}), data))

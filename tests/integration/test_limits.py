@@ -320,7 +320,7 @@ async def test_signals_for_a_peer_that_is_away_are_bounded(tmp_path: Path) -> No
                 await gcom.send('40{"session":"s"}')
                 await gcom.next("welcome")
                 gcom._socket._response.connection.transport.abort()  # type: ignore[union-attr]
-                await server.line("gcom in room default lost its connection")
+                await server.line("room default: gcom lost its connection")
                 for _ in range(3):
                     await node.send('421["signal",{"type":"ice-candidate"}]')
                 answers = [await node.next_ack() for _ in range(3)]

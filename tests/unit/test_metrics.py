@@ -34,17 +34,17 @@ def delivered(kind: str, count: int, held: int) -> SignalAccepted:
 
 def test_signals_are_counted_by_type_and_by_where_they_went() -> None:
     metrics = Metrics()
-    metrics.note(delivered("offer", 2, 0), 5.0)
-    metrics.note(delivered("ice-candidate", 0, 1), 6.0)
-    metrics.note(delivered("ice-candidate", 1, 1), 7.0)
+    metrics.record(delivered("offer", 2, 0), 5.0)
+    metrics.record(delivered("ice-candidate", 0, 1), 6.0)
+    metrics.record(delivered("ice-candidate", 1, 1), 7.0)
     assert metrics.signals == {"offer": 1, "ice-candidate": 2}
     assert (metrics.delivered, metrics.held, metrics.last_signal) == (3, 2, 7.0)
 
 
 def test_refusals_are_counted_by_code_and_the_last_is_kept() -> None:
     metrics = Metrics()
-    metrics.note(Rejected("", "", "", "10.0.0.2", "room-full", "2 peers already"), 1.0)
-    metrics.note(Rejected("sid", "node", "default", "10.0.0.2", "too-large", "too long"), 2.0)
+    metrics.record(Rejected("", "", "", "10.0.0.2", "room-full", "2 peers already"), 1.0)
+    metrics.record(Rejected("sid", "node", "default", "10.0.0.2", "too-large", "too long"), 2.0)
     assert metrics.rejections == {"room-full": 1, "too-large": 1}
     assert metrics.last_error == "too-large: too long"
     assert metrics.last_signal is None
@@ -52,11 +52,11 @@ def test_refusals_are_counted_by_code_and_the_last_is_kept() -> None:
 
 def test_expiries_takeovers_and_returns_are_counted() -> None:
     metrics = Metrics()
-    metrics.note(HeldSignalsExpired("node", "default", 3), 1.0)
-    metrics.note(HeldSignalsExpired("node", "default", 2), 1.0)
-    metrics.note(PeerReplaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
-    metrics.note(PeerResumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
-    metrics.note(RoomOverfull("default", ("a", "b", "c"), 2), 1.0)
+    metrics.record(HeldSignalsExpired("node", "default", 3), 1.0)
+    metrics.record(HeldSignalsExpired("node", "default", 2), 1.0)
+    metrics.record(PeerReplaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
+    metrics.record(PeerResumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
+    metrics.record(RoomOverfull("default", ("a", "b", "c"), 2), 1.0)
     assert (metrics.expired, metrics.replaced, metrics.resumed) == (5, 1, 1)
 
 
@@ -66,7 +66,7 @@ def test_expiries_takeovers_and_returns_are_counted() -> None:
 def page(*facts: Fact, handshakes: Histogram | None = None, **readings: Any) -> list[str]:
     metrics = Metrics()
     for fact in facts:
-        metrics.note(fact, 0.0)
+        metrics.record(fact, 0.0)
     text = render(metrics, handshakes or Histogram(()), READINGS._replace(**readings))
     assert text.endswith("\n")
     return text.splitlines()

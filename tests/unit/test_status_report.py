@@ -4,16 +4,16 @@ from scenarios.scene import Scene
 from signaling_server.core.insight.insight import Insight
 from signaling_server.core.protocol.events import Rejected, SignalAccepted
 from signaling_server.core.reporting.metrics import Metrics
-from signaling_server.core.reporting.status_report import overview
+from signaling_server.core.reporting.status_report import build
 
 
 def seen(scene: Scene) -> dict:  # type: ignore[type-arg]
     metrics, insight = Metrics(), Insight()
     for fact in scene.facts:
-        metrics.note(fact, scene.now)  # type: ignore[arg-type]
-        insight.note(fact, scene.now)  # type: ignore[arg-type]
+        metrics.record(fact, scene.now)  # type: ignore[arg-type]
+        insight.record(fact, scene.now)  # type: ignore[arg-type]
     insight.digest(scene.now)
-    return overview(scene.relay, metrics, insight, "1.2.3", 61.26, ["a warning"], scene.now + 2)
+    return build(scene.relay, metrics, insight, "1.2.3", 61.26, ["a warning"], scene.now + 2)
 
 
 def test_server_that_nobody_uses() -> None:

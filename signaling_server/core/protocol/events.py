@@ -6,7 +6,7 @@ facts are for logs, metrics and insight to note.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence, Union
+from typing import Any, NamedTuple, Sequence, Union, get_args
 
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.hello import Hello
@@ -210,3 +210,5 @@ Fact = Union[
     Disconnected,
 ]
 Output = Union[Command, Fact]
+FACTS: tuple[type, ...] = get_args(Fact)
+"""The types of all facts."""
