@@ -63,7 +63,7 @@ def test_door_is_closed_in_five_steps(service: Service) -> None:
         machine.shell(f"HAWKEYE_TOKEN=$(grep ^hs_ {ETC}/node.token) {probe}")
         code, said = machine.attempt("sh", "-c", probe)
         assert code == 1
-        assert "this server wants a token" in said
+        assert "this server requires a token" in said
     finally:
         machine.shell(f"cd {ETC} && rm -f *.token *.crt *.key *.csr *.srl names conf.d/closed.yaml")
         service.reset()

@@ -96,7 +96,7 @@ async def test_name_that_two_machines_use_stays_with_the_one_that_has_it(
     other = visitors.make(js)
     await _turned_away_until_there_is_room(other, visitors.address(name="node"), None, holder)
     assert "replaced" not in str(holder.events)
-    await shared_server.line("refused .* name-in-use: two machines use the name node")
+    await shared_server.line("refused .* name-in-use: two clients are using the name node")
 
 
 async def test_more_rooms_than_may_be_is_a_503(visitors: Visitors, tmp_path: Path) -> None:

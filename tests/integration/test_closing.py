@@ -61,5 +61,5 @@ async def test_door_is_closed_by_what_the_page_says(
         assert (await clients["gcom"].next("signal"))["from"] == "streaming-node"
         stranger = visitors.make(language)
         await stranger.connect(f"https://localhost:{server.port}", ca=ca)
-        assert "this server wants a token" in str(await stranger.next("connect_error"))
+        assert "this server requires a token" in str(await stranger.next("connect_error"))
         await visitors.leave()

@@ -109,7 +109,7 @@ def test_refusal_tells_the_log_where_the_holder_is_and_the_client_nothing_of_it(
     scene = contested()
     with pytest.raises(Rejection) as refused:
         scene.join("n6", name="node")
-    assert refused.value.note == "the one that has it is at address-of-n4"
+    assert refused.value.note == "the current holder is at address-of-n4"
     assert "address" not in str(refused.value.payload())
     assert scene.told(Rejected) == []  # the transport, which knows both addresses, tells it
 

@@ -42,7 +42,7 @@ def test_known_token_gives_its_grant() -> None:
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_no_token_is_told_that_one_is_wanted(token: str | None) -> None:
-    assert refusal(tokens(), token) == "this server wants a token"
+    assert refusal(tokens(), token) == "this server requires a token"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_no_token_is_told_that_one_is_wanted(token: str | None) -> None:
     ids=lambda token: repr(token)[:30],
 )
 def test_any_other_token_is_not_known(token: str) -> None:
-    assert refusal(tokens(), token) == "the token is not known here"
+    assert refusal(tokens(), token) == "unknown token"
 
 
 @pytest.mark.parametrize(("now", "good"), [(-1.0, True), (0.0, False), (1.0, False)])
@@ -152,7 +152,7 @@ def test_room_that_looks_like_one_for_tests_is_like_any_other(room: str) -> None
 def test_client_is_admitted_by_its_token() -> None:
     hello, grant = tokens().admit(Hello("drone-1"), TOKEN, "default", NOW)
     assert (hello, grant) == (Hello("drone-1", "gcom"), GRANT)
-    with pytest.raises(Rejection, match="not known"):
+    with pytest.raises(Rejection, match="unknown token"):
         tokens().admit(Hello("drone-1"), OTHER, "default", NOW)
 
 

@@ -291,7 +291,7 @@ def test_third_peer_is_one_too_many() -> None:
     watch = Watch("node", "gcom", "laptop")
     watch.record(RoomOverfull("drone-1", ("node", "gcom", "laptop"), 2))
     (finding,) = watch.read().diagnosis
-    assert finding.text.startswith("A third peer joined, laptop:")
+    assert finding.text.startswith("A third peer has joined (laptop):")
     assert watch.lines()[-1] == "3 peers here, 2 expected: node, gcom, laptop"
 
 

@@ -51,12 +51,12 @@ def test_more_peers_than_are_expected() -> None:
     crowd = room("node", "gcom", "laptop")
     assert sentences(crowd) == {}
     crowd.expected = 2
-    drops = "today's Streaming Node drops its call then."
-    assert sentences(crowd) == {"crowded": f"A third peer joined, laptop: {drops}"}
+    drops = "existing Streaming Nodes then drop their call."
+    assert sentences(crowd) == {"crowded": f"A third peer has joined (laptop): {drops}"}
     crowd.peers["phone"] = peer("phone")
-    assert sentences(crowd) == {"crowded": f"A fourth peer joined, phone: {drops}"}
+    assert sentences(crowd) == {"crowded": f"A fourth peer has joined (phone): {drops}"}
     crowd.peers["tablet"] = peer("tablet")
-    assert sentences(crowd) == {"crowded": f"Peer number 5 joined, tablet: {drops}"}
+    assert sentences(crowd) == {"crowded": f"Peer number 5 has joined (tablet): {drops}"}
     crowd.expected = 5
     assert sentences(crowd) == {}
 

@@ -14,12 +14,12 @@ from signaling_server.core.protocol.events import PeerJoined
 from signaling_server.core.words import listed
 
 MAX_HELD = 64
-"""Signals held for a newcomer that are remembered."""
+"""Signals of a peer that is alone which are remembered for a newcomer."""
 _ORDINALS = {3: "A third peer", 4: "A fourth peer"}
 
 
 class Contest(NamedTuple):
-    """A connection took a peer's name, or was refused it; and where both came from, if known."""
+    """A connection took a peer's name, or was refused it; with the addresses that are known."""
 
     at: float
     addresses: tuple[str, ...]
@@ -27,7 +27,7 @@ class Contest(NamedTuple):
 
 
 class ObservedPeer:
-    """A peer that is in the room, perhaps without a connection at the moment."""
+    """A peer in the room, perhaps without a connection at the moment."""
 
     __slots__ = ("address", "contests", "held", "peer_id", "since")
 
@@ -38,10 +38,10 @@ class ObservedPeer:
         self.contests = contests
         """Of the last TAKEOVER_WINDOW seconds."""
         self.held: deque[tuple[str, Content]] = deque(maxlen=MAX_HELD)
-        """What it said while it was alone: (type, content)."""
+        """What it sent while it was alone: (type, content)."""
 
     def contest(self, contest: Contest) -> None:
-        """Somebody else uses its name."""
+        """Record that somebody else uses its name."""
         recent = [each for each in self.contests if contest.at - each.at < TAKEOVER_WINDOW]
         self.contests = [*recent, contest][-MAX_TAKEOVERS:]
 
@@ -56,7 +56,7 @@ class ObservedRoom:
         self.peers: dict[str, ObservedPeer] = {}
         self.pairs: dict[frozenset[str], Pair] = {}
         self.expected: int | None = None
-        """How many peers are not too many, if that was exceeded once."""
+        """How many peers are expected here; None: never more than that."""
 
     def report(self, elsewhere: list[str], now: float) -> RoomReport:
         """The room as it is now; `elsewhere`: see `_alone`."""
@@ -66,7 +66,7 @@ class ObservedRoom:
             name=self.name,
             peers={peer.peer_id: peer.since for peer in self.peers.values()},
             pairs=[report_pair(pair, somebody_calls, now) for pair in self.pairs.values()],
-            diagnosis=[*self._alone(elsewhere), *self._crowded(), *self._names(now)],
+            diagnosis=[*self._alone(elsewhere), *self._overfull(), *self._names(now)],
         )
 
     def _alone(self, elsewhere: list[str]) -> list[Finding]:
@@ -79,13 +79,13 @@ class ObservedRoom:
             text = f"{peer_id} is alone in room {self.name}, and so is {elsewhere[0]}."
         return [Finding("alone", text, (peer_id,))]
 
-    def _crowded(self) -> list[Finding]:
+    def _overfull(self) -> list[Finding]:
         count = len(self.peers)
         if self.expected is None or count <= self.expected:
             return []
         newest = list(self.peers)[-1]
         which = _ORDINALS.get(count, f"Peer number {count}")
-        text = f"{which} joined, {newest}: today's Streaming Node drops its call then."
+        text = f"{which} has joined ({newest}): existing Streaming Nodes then drop their call."
         return [Finding("crowded", text, (newest,))]
 
     def _names(self, now: float) -> list[Finding]:

@@ -12,6 +12,7 @@ from typing import Mapping
 from signaling_server.core.config.schema import RoomsSettings
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.peers import Peer, Room
+from signaling_server.core.words import plural
 from signaling_server.errors import Rejection
 
 MAX_TAKEOVERS = 3
@@ -27,22 +28,23 @@ def admit(rooms: Mapping[str, Room], limits: RoomsSettings, hello: Hello, now: f
     room = rooms.get(hello.room)
     if room is None:
         if 0 < limits.max_rooms <= len(rooms):
-            raise Rejection("server-full", f"the server has {len(rooms)} rooms already")
+            raise Rejection("server-full", f"the server already has {plural(len(rooms), 'room')}")
         return
     if returning(room, hello):
         return
     current = holder(room, hello)
     if current is None:
         if 0 < limits.max_peers <= len(room.peers):
-            raise Rejection("room-full", f"room {room.name} has {len(room.peers)} peers already")
+            peers = plural(len(room.peers), "peer")
+            raise Rejection("room-full", f"room {room.name} already has {peers}")
     elif current.name != hello.name:
         raise Rejection("invalid-name", f"{hello.name} is the id of an unnamed peer")
     elif current.present and _is_contested(current, now):
         current.contested = True
         raise Rejection(
             "name-in-use",
-            f"two machines use the name {hello.name}: the one that has it keeps it",
-            note=f"the one that has it is at {current.address}",
+            f"two clients are using the name {hello.name}; the current holder keeps it",
+            note=f"the current holder is at {current.address}",
         )
 
 

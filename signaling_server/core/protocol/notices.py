@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Sequence, Tuple
 
 from signaling_server.core.protocol.peers import Peer
+from signaling_server.core.words import plural
 from signaling_server.version import VERSION
 
 Notice = Tuple[str, "dict[str, Any]"]
@@ -51,7 +52,7 @@ def replaced() -> Notice:
 
 def expired(count: int) -> Notice:
     """Tells a sender that nobody joined in time for its held signals."""
-    message = f"{count} held signals dropped: nobody joined in time"
+    message = f"{plural(count, 'held signal')} dropped: nobody joined in time"
     return _error("expired", message, count=count)
 
 

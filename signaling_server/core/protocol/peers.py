@@ -30,7 +30,7 @@ class State(IntEnum):
     AWAY = 2
     """Its connection broke; its session may come back until `away_until`."""
     GONE = 3
-    """It is out of its room."""
+    """It has left its room."""
 
 
 class Change(IntEnum):
@@ -79,7 +79,7 @@ class Peer:
         hello = joined.hello
         self.room = room
         self.sid = joined.sid
-        """Its connection; while AWAY the one that broke."""
+        """Of its connection; while AWAY, of the one that broke."""
         self.address = joined.address
         self.transport = joined.transport
         self.name = hello.name
@@ -92,9 +92,9 @@ class Peer:
         self.replay = Replay(budget, hello.seen) if hello.session else None
         self.away_until = 0.0
         self.takeovers: tuple[float, ...] = ()
-        """When its name was taken over lately."""
+        """When its name was taken over recently."""
         self.contested = False
-        """Two machines use its name: it keeps the name while it lives."""
+        """Two clients use its name: it keeps the name while it is present."""
 
     @property
     def present(self) -> bool:
@@ -102,7 +102,7 @@ class Peer:
         return self.state is State.PRESENT
 
     def change(self, change: Change) -> None:
-        """Move to the next state; a KeyError here is a bug in the relay."""
+        """Move to the next state; KeyError (a bug in the relay) if TRANSITIONS has none."""
         self.state = TRANSITIONS[self.state, change]
 
     def next_deadline(self, max_age: float) -> float | None:
@@ -113,7 +113,7 @@ class Peer:
         return expiry
 
     def describe(self) -> dict[str, Any]:
-        """How others see it: {peer_id, name?, role?, session?}."""
+        """What others learn of it: {peer_id, name?, role?, session?}."""
         known = {
             "peer_id": self.peer_id,
             "name": self.name,
@@ -135,13 +135,13 @@ class Room:
         """By (name, session key)."""
 
     def add(self, peer: Peer) -> None:
-        """Enter a peer as the youngest."""
+        """Add a peer, as the newest."""
         self.peers[peer.peer_id] = peer
         if peer.session:
             self.sessions[peer.name, peer.session] = peer
 
     def remove(self, peer: Peer) -> None:
-        """Take a peer out."""
+        """Remove a peer."""
         del self.peers[peer.peer_id]
         if peer.session:
             self.sessions.pop((peer.name, peer.session), None)
