@@ -57,7 +57,7 @@ texts = st.one_of(
 
 
 @given(texts)
-def test_a_description_is_read_and_bounded(text: str) -> None:
+def test_description_is_read_and_bounded(text: str) -> None:
     description = parse_description(text)
     assert len(description.sections) <= MAX_SECTIONS
     assert len(description.candidates) <= MAX_CANDIDATES
@@ -69,14 +69,14 @@ def test_a_description_is_read_and_bounded(text: str) -> None:
 
 
 @given(texts)
-def test_a_password_is_never_kept(text: str) -> None:
+def test_password_is_never_kept(text: str) -> None:
     secret = "S3cr3tS3cr3tS3cr3tS3cr3t"
     found = parse_description(f"{text}\r\na=ice-pwd:{secret}\r\n{text}\r\na=crypto:1 x {secret}")
     assert secret not in repr(found)
 
 
 @given(texts)
-def test_a_candidate_is_read_and_bounded(text: str) -> None:
+def test_candidate_is_read_and_bounded(text: str) -> None:
     found = parse_candidate(text)
     if found is not None:
         assert all(len(part) <= MAX_WORD for part in found)
@@ -127,7 +127,7 @@ def test_insight_takes_any_negotiation_and_its_report_is_json(steps: list[Any]) 
 
 
 @given(st.one_of(json_values, st.fixed_dictionaries({"state": st.sampled_from(STATES)}), data))
-def test_a_report_is_read_or_rejected(payload: Any) -> None:
+def test_report_is_read_or_rejected(payload: Any) -> None:
     code, state = "", ""
     try:
         state = parse_report(payload).state
@@ -137,6 +137,6 @@ def test_a_report_is_read_or_rejected(payload: Any) -> None:
 
 
 @given(json_values)
-def test_a_candidate_pair_is_bounded(pair: Any) -> None:
+def test_candidate_pair_is_bounded(pair: Any) -> None:
     report = parse_report({"state": "connected", "candidate_pair": {"local": pair, "remote": pair}})
     assert len(json.dumps(report.candidate_pair)) < 2 * (3 * 64 * 12 + 100)

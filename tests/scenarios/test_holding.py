@@ -97,7 +97,7 @@ def test_hold_is_bounded_in_bytes() -> None:
     assert refused.value.code == "hold-full"
 
 
-def test_offer_that_finds_no_room_leaves_what_is_held() -> None:
+def test_refused_offer_leaves_the_held_signals() -> None:
     scene = Scene(hold={"max_bytes": 1000})
     scene.join("n")
     scene.say("n")
@@ -120,7 +120,7 @@ def test_all_rooms_share_one_budget() -> None:
     scene.say("b", "ice-candidate")
 
 
-def test_expiry_is_told_to_the_sender() -> None:
+def test_sender_hears_of_the_expiry() -> None:
     scene = Scene(hold={"max_age": 60.0})
     scene.join("n")
     scene.say("n")
@@ -156,7 +156,7 @@ def test_without_hold_a_lonely_signal_reaches_nobody() -> None:
     assert scene.heard("g") == ["welcome [n]", "joined n polite" if "g" < "n" else ""]
 
 
-def test_shorter_age_after_a_reload_holds_for_what_waits_already() -> None:
+def test_reload_of_a_shorter_age_applies_to_held_signals() -> None:
     scene = Scene()
     scene.join("n")
     scene.say("n")
@@ -165,7 +165,7 @@ def test_shorter_age_after_a_reload_holds_for_what_waits_already() -> None:
     assert scene.heard("n")[-1] == "error expired"
 
 
-def test_offer_that_the_server_has_no_memory_for_leaves_what_is_held() -> None:
+def test_offer_refused_for_want_of_memory_leaves_the_held_signals() -> None:
     scene = Scene(limits={"memory_bytes": 1000})
     scene.join("n")
     scene.say("n")

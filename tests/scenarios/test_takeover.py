@@ -36,7 +36,7 @@ def contested() -> Scene:
     return scene
 
 
-def test_newest_has_the_name_at_once_and_the_older_one_is_sent_away() -> None:
+def test_newest_gets_the_name_at_once_and_the_older_one_is_closed() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     assert scene.heard("n1") == ["error replaced", "closed replaced"]
@@ -67,7 +67,7 @@ def test_late_end_of_the_ghost_changes_nothing() -> None:
     assert scene.say("g").delivered == 1
 
 
-def test_what_the_ghost_still_says_is_heard_by_nobody() -> None:
+def test_nobody_hears_a_ghost() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     scene.heard("g")
@@ -76,7 +76,7 @@ def test_what_the_ghost_still_says_is_heard_by_nobody() -> None:
     assert scene.heard("g") == []
 
 
-def test_rejoined_node_is_the_youngest_and_makes_the_room_no_fuller() -> None:
+def test_rejoined_node_is_the_newest_and_takes_no_second_place() -> None:
     scene = Scene(rooms={"max_peers": 2})
     scene.join("n1", name="node")
     scene.join("g", name="gcom")
@@ -105,7 +105,7 @@ def test_fourth_takeover_in_30_seconds_is_refused() -> None:
     assert scene.heard("n4") == ["offer #1 from gcom"]
 
 
-def test_refusal_tells_the_log_where_the_holder_is_and_the_client_nothing_of_it() -> None:
+def test_refusal_names_the_address_of_the_holder_in_the_log_alone() -> None:
     scene = contested()
     with pytest.raises(Rejection) as refused:
         scene.join("n6", name="node")
@@ -122,7 +122,7 @@ def test_contested_name_is_kept_even_when_30_seconds_have_passed() -> None:
     assert refused.value.code == "name-in-use"
 
 
-def test_contested_name_is_free_when_its_holder_is_gone() -> None:
+def test_contested_name_is_free_once_its_holder_has_left() -> None:
     scene = contested()
     scene.lose("n4")
     scene.heard("g")
@@ -141,7 +141,7 @@ def test_contested_name_is_free_while_its_holder_is_away() -> None:
     assert scene.heard("n5") == ["welcome [gcom]", "joined gcom impolite"]
 
 
-def test_takeovers_far_apart_are_reboots_and_are_let_in() -> None:
+def test_takeovers_far_apart_are_reboots_and_are_admitted() -> None:
     scene = node_and_gcom()
     for number in range(2, 10):
         scene.join(f"n{number}", name="node")
@@ -149,7 +149,7 @@ def test_takeovers_far_apart_are_reboots_and_are_let_in() -> None:
     assert len(scene.told(PeerReplaced)) == 8
 
 
-def test_peer_that_is_away_is_taken_over_without_a_word_to_its_dead_connection() -> None:
+def test_takeover_of_an_absent_peer_sends_nothing_to_its_dead_connection() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node", session="first run")
     scene.lose("n2")

@@ -84,7 +84,7 @@ def answered_call(**fields: Any) -> Call:
     return call
 
 
-def test_a_good_call_from_beginning_to_end() -> None:
+def test_good_call_from_start_to_end() -> None:
     call = Call()
     assert (call.found(), call.state) == ({}, "waiting")
     call.offer()
@@ -98,14 +98,14 @@ def test_a_good_call_from_beginning_to_end() -> None:
     assert (call.found(wait=1000.0), call.state) == ({}, "connected")
 
 
-def test_without_reports_nobody_knows_what_came_of_an_answer() -> None:
+def test_outcome_of_an_answer_is_unknown_without_reports() -> None:
     call = answered_call()
     for peer in ("streaming-node", "gcom"):
         call.candidates(peer, candidate("10.0.0.1"))
     assert (call.found(wait=1000.0), call.state) == ({}, "answered")
 
 
-def test_nobody_offers() -> None:
+def test_missing_offer() -> None:
     call = Call()
     assert call.found(wait=4.9) == {}
     assert call.found(wait=7.1) == {
@@ -114,7 +114,7 @@ def test_nobody_offers() -> None:
     assert call.state == "stalled"
 
 
-def test_nobody_answers() -> None:
+def test_missing_answer() -> None:
     call = Call()
     call.offer(candidates=[candidate("10.0.0.1")])
     assert call.found(wait=4.9) == {}
@@ -124,7 +124,7 @@ def test_nobody_answers() -> None:
     assert call.state == "stalled"
 
 
-def test_a_retried_offer_does_not_hide_how_long_there_is_no_answer() -> None:
+def test_retried_offer_does_not_hide_how_long_the_answer_is_missing() -> None:
     call = Call()
     for number in range(6):
         call.offer(origin=f"1 {number}", candidates=[candidate("10.0.0.1")])
@@ -132,7 +132,7 @@ def test_a_retried_offer_does_not_hide_how_long_there_is_no_answer() -> None:
     assert call.found()["no-answer"] == "gcom was sent an offer 12 s ago and has not answered it."
 
 
-def test_both_offer_at_once() -> None:
+def test_glare() -> None:
     call = Call()
     call.offer("streaming-node")
     call.offer("gcom", direction="recvonly")
@@ -147,7 +147,7 @@ def test_both_offer_at_once() -> None:
     assert call.found() == {}
 
 
-def test_an_answer_for_an_older_offer() -> None:
+def test_answer_to_an_earlier_offer() -> None:
     call = Call()
     call.offer()
     call.offer(ufrag="again", origin="2 1")
@@ -164,7 +164,7 @@ def test_an_answer_for_an_older_offer() -> None:
     ("offered", "answered"),
     [("actpass", "actpass"), ("active", "active"), ("passive", "passive"), ("actpass", "holdconn")],
 )
-def test_dtls_roles_that_do_not_fit(offered: str, answered: str) -> None:
+def test_dtls_roles_that_do_not_match(offered: str, answered: str) -> None:
     call = Call()
     call.offer(setup=offered)
     call.answer(setup=answered)
@@ -179,14 +179,14 @@ def test_dtls_roles_that_do_not_fit(offered: str, answered: str) -> None:
     ("offered", "answered"),
     [("actpass", "active"), ("actpass", "passive"), ("active", "passive"), ("actpass", "")],
 )
-def test_dtls_roles_that_fit_or_are_not_told(offered: str, answered: str) -> None:
+def test_dtls_roles_that_match_or_are_unknown(offered: str, answered: str) -> None:
     call = Call()
     call.offer(setup=offered)
     call.answer(setup=answered)
     assert call.found() == {}
 
 
-def test_a_peer_without_candidates() -> None:
+def test_peer_without_candidates() -> None:
     call = answered_call(candidates=[candidate("10.0.0.1")])
     assert call.found(wait=9.9) == {}
     assert call.found(wait=0.1) == {"no-candidates": "gcom has sent no candidates within 10 s."}
@@ -235,7 +235,7 @@ def test_private_addresses_in_different_subnets() -> None:
         [candidate("fe80::2")],
     ],
 )
-def test_addresses_that_may_reach_each_other(lines: list[str]) -> None:
+def test_addresses_that_can_reach_each_other(lines: list[str]) -> None:
     call = answered_call()
     call.candidates("streaming-node", candidate("10.1.2.3"))
     call.candidates("gcom", *lines)
@@ -280,7 +280,7 @@ def test_offer_and_answer_but_no_connection() -> None:
 
 
 @pytest.mark.parametrize("side", ["offer", "answer"])
-def test_a_description_without_sdp(side: str) -> None:
+def test_description_without_sdp(side: str) -> None:
     call = Call()
     if side == "offer":
         call.offer(text="")
@@ -293,7 +293,7 @@ def test_a_description_without_sdp(side: str) -> None:
     }
 
 
-def test_an_offer_without_video() -> None:
+def test_offer_without_video() -> None:
     call = Call()
     call.offer(kind="audio", codecs=["OPUS"])
     call.answer(kind="audio", codecs=["OPUS"])
@@ -312,7 +312,7 @@ def test_an_offer_without_video() -> None:
         ),
     ],
 )
-def test_no_codec_in_common(offered: list[str], answered: list[str], sentence: str) -> None:
+def test_no_common_codec(offered: list[str], answered: list[str], sentence: str) -> None:
     call = Call()
     call.offer(codecs=offered)
     call.answer(codecs=answered)
@@ -322,14 +322,14 @@ def test_no_codec_in_common(offered: list[str], answered: list[str], sentence: s
     assert call.found() == {"no-common-codec": sentence}  # connected, and still no video
 
 
-def test_codecs_that_are_not_told_are_not_judged() -> None:
+def test_unknown_codecs_are_not_judged() -> None:
     call = Call()
     call.offer(codecs=["H264"])
     call.answer(codecs=[])
     assert call.found() == {}
 
 
-def test_an_answer_that_refuses_the_video() -> None:
+def test_answer_that_refuses_the_video() -> None:
     call = Call()
     call.offer(codecs=["H264"])
     call.answer(port=0, codecs=["H264"], setup="actpass")
@@ -344,7 +344,7 @@ def test_video_that_the_offer_itself_has_turned_off_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize("direction", ["recvonly", "sendonly", "inactive"])
-def test_nobody_sends_because_both_want_the_same(direction: str) -> None:
+def test_video_cannot_flow_in_equal_directions(direction: str) -> None:
     call = Call()
     call.offer(direction=direction)
     call.answer(direction=direction)
@@ -353,7 +353,7 @@ def test_nobody_sends_because_both_want_the_same(direction: str) -> None:
     }
 
 
-def test_nobody_sends_because_one_side_does_not_take_part() -> None:
+def test_video_cannot_flow_to_an_inactive_side() -> None:
     call = Call()
     call.offer(direction="sendrecv")
     call.answer(direction="inactive")
@@ -393,7 +393,7 @@ def test_many_ice_restarts() -> None:
     assert call.found(wait=60.0) == {}
 
 
-def test_every_code_is_in_the_program_and_explained_for_operators() -> None:
+def test_every_code_is_explained_for_operators() -> None:
     modules = [Path(module.__file__ or "").read_text() for module in (diagnosis, room_view)]
     made = set(re.findall(r'Finding\(\s*f?"([a-z{}.-]+)"', "".join(modules)))
     explained = Path(__file__).parents[2] / "docs" / "troubleshooting.md"

@@ -33,14 +33,14 @@ def fields_of(entry: bytes) -> dict[str, str]:
 # --- a terminal, a file, a pipe -------------------------------------------------------------------
 
 
-def test_a_line_is_time_level_and_message(setup, reader):
+def test_line_is_time_level_and_message(setup, reader):
     pipe = setup()
     log.info("%s joined room %s", "gcom", "drone-1", extra=FACT)
     pipe.close()
     assert [without_time(line) for line in reader.rest()] == ["INFO gcom joined room drone-1"]
 
 
-def test_the_time_is_that_of_the_record_in_utc(setup, reader):
+def test_time_is_that_of_the_record_in_utc(setup, reader):
     pipe = setup()
     record = logging.makeLogRecord({"name": "signaling_server", "msg": "x", "levelno": 20})
     record.created = 1767268800.9
@@ -49,7 +49,7 @@ def test_the_time_is_that_of_the_record_in_utc(setup, reader):
     assert reader.rest() == ["2026-01-01T12:00:00Z INFO x"]
 
 
-def test_a_library_is_named(setup, reader):
+def test_library_is_named(setup, reader):
     pipe = setup()
     library.error("Error handling request")
     pipe.close()
@@ -57,7 +57,7 @@ def test_a_library_is_named(setup, reader):
     assert without_time(line) == "ERROR aiohttp.server: Error handling request"
 
 
-def test_a_traceback_follows_its_line_indented(setup, reader):
+def test_traceback_follows_its_line_indented(setup, reader):
     pipe = setup()
     try:
         raise ValueError("bad\n2026-01-01T12:00:00Z INFO faked\x1b[2J")
@@ -84,7 +84,7 @@ def test_exc_info_without_an_exception_says_so(setup, reader):
 # --- the journal ----------------------------------------------------------------------------------
 
 
-def test_the_journal_is_known_by_device_and_inode(setup, reader, journal, monkeypatch):
+def test_journal_is_known_by_device_and_inode(setup, reader, journal, monkeypatch):
     status = os.fstat(reader.stream.fileno())
     monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
     setup()
@@ -93,7 +93,7 @@ def test_the_journal_is_known_by_device_and_inode(setup, reader, journal, monkey
 
 
 @pytest.mark.parametrize("change", ["other inode", "other device"])
-def test_a_stream_that_was_redirected_is_not_the_journal(setup, reader, monkeypatch, change):
+def test_stream_that_was_redirected_is_not_the_journal(setup, reader, monkeypatch, change):
     left, right = socket.socketpair()
     with left, right:
         ours, theirs = os.fstat(reader.stream.fileno()), os.fstat(left.fileno())
@@ -106,7 +106,7 @@ def test_a_stream_that_was_redirected_is_not_the_journal(setup, reader, monkeypa
     assert [without_time(line) for line in reader.rest()] == ["WARNING to the pipe"]
 
 
-def test_a_socket_may_be_the_journal_stream(monkeypatch):
+def test_socket_may_be_the_journal_stream(monkeypatch):
     left, right = socket.socketpair()
     with left, right:
         status = os.fstat(left.fileno())
@@ -124,7 +124,7 @@ def test_plain_stays_plain_in_the_journal(setup, reader, monkeypatch):
     assert [without_time(line) for line in reader.rest()] == ["WARNING plain"]
 
 
-def test_an_entry_carries_fields_and_no_none(setup, journal):
+def test_entry_carries_fields_and_no_none(setup, journal):
     setup(format="journal")
     log.info(
         "%s sent an offer",
@@ -150,7 +150,7 @@ def test_an_entry_carries_fields_and_no_none(setup, journal):
     }
 
 
-def test_a_traceback_is_one_entry(setup, journal):
+def test_traceback_is_one_entry(setup, journal):
     setup(format="journal")
     try:
         raise ValueError("bad")
@@ -161,7 +161,7 @@ def test_a_traceback_is_one_entry(setup, journal):
     assert message[-1] == "    ValueError: bad"
 
 
-def test_the_longest_entry_fits_a_datagram(setup, journal):
+def test_longest_entry_fits_a_datagram(setup, journal):
     pipe = setup(format="journal")
     wide = "\U0001f681" * 10_000
     try:
@@ -172,7 +172,7 @@ def test_the_longest_entry_fits_a_datagram(setup, journal):
     assert pipe.dropped == 0
 
 
-def test_a_restarted_journald_is_found(setup, journal):
+def test_restarted_journald_is_found(setup, journal):
     pipe = setup(format="journal")
     log.warning("one")
     journal.recv(65536)
@@ -202,7 +202,7 @@ def test_without_a_journal_socket_every_line_has_its_priority(setup, reader, mon
     assert all(line.startswith("<3>    ") for line in lines[5:])
 
 
-def test_a_secret_is_masked_in_message_traceback_and_fields(setup, journal):
+def test_secret_is_masked_in_message_traceback_and_fields(setup, journal):
     setup(format="journal")
     try:
         raise ValueError("hs_ab_S3cret")

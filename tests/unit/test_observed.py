@@ -33,7 +33,7 @@ def test_room_knows_since_when_each_peer_is_here() -> None:
     assert (report.name, dict(report.peers)) == ("drone-1", {"node": 100.0, "gcom": 112.5})
 
 
-def test_two_are_company() -> None:
+def test_two_peers_are_fine() -> None:
     assert room("node", "gcom").report([], 100.0).diagnosis == []
 
 

@@ -57,7 +57,7 @@ def test_life_of_a_peer() -> None:
     ("state", "change"),
     [pair for pair in itertools.product(State, Change) if pair not in TRANSITIONS],
 )
-def test_change_that_cannot_be_is_a_bug(state: State, change: Change) -> None:
+def test_impossible_change_is_a_bug(state: State, change: Change) -> None:
     node = peer()
     node.state = state
     with pytest.raises(KeyError):

@@ -26,7 +26,7 @@ library = logging.getLogger("aiohttp.server")
 # --- levels ---------------------------------------------------------------------------------------
 
 
-def test_the_level_is_ours_and_libraries_stay_at_warning(setup, reader):
+def test_level_applies_to_this_package_and_libraries_stay_at_warning(setup, reader):
     pipe = setup("debug")
     log.debug("ours")
     library.info("theirs")
@@ -46,7 +46,7 @@ def test_the_level_is_ours_and_libraries_stay_at_warning(setup, reader):
     ]
 
 
-def test_an_unknown_level_is_refused(setup):
+def test_unknown_level_is_refused(setup):
     with pytest.raises(ValueError, match="LOUD"):
         setup().set_level("loud")
 
@@ -54,7 +54,7 @@ def test_an_unknown_level_is_refused(setup):
 # --- a reader that stalls -------------------------------------------------------------------------
 
 
-def test_the_loop_goes_on_while_the_reader_stalls_and_the_loss_is_told(setup, reader):
+def test_loop_keeps_running_while_the_reader_stalls_and_the_loss_is_reported(setup, reader):
     pipe = setup()
     reader.stall()
 
@@ -76,7 +76,7 @@ def test_the_loop_goes_on_while_the_reader_stalls_and_the_loss_is_told(setup, re
     assert pipe.dropped == lost
 
 
-def test_close_gives_a_stalled_reader_its_time_and_no_more(setup, reader, monkeypatch):
+def test_close_waits_for_a_stalled_reader_for_a_bounded_time(setup, reader, monkeypatch):
     pipe = setup()
     monkeypatch.setattr(logs, "FLUSH", 0.1)
     reader.stall()
@@ -89,7 +89,7 @@ def test_close_gives_a_stalled_reader_its_time_and_no_more(setup, reader, monkey
     assert pipe.dropped == 1
 
 
-def test_a_process_with_a_stalled_reader_exits():
+def test_process_with_a_stalled_reader_exits():
     code = """if True:
         import logging, os, sys
         from signaling_server.logs import pipe as logs
@@ -111,7 +111,7 @@ def test_a_process_with_a_stalled_reader_exits():
     assert done.returncode == 0
 
 
-def test_a_full_pipe_that_does_not_block_is_waited_for(setup, reader, monkeypatch):
+def test_writer_waits_for_a_full_pipe_that_does_not_block(setup, reader, monkeypatch):
     wait = select.select
 
     def read_and_wait(*streams):
@@ -128,7 +128,7 @@ def test_a_full_pipe_that_does_not_block_is_waited_for(setup, reader, monkeypatc
     assert pipe.dropped == 0
 
 
-def test_what_cannot_be_written_is_counted_and_told_once_it_can():
+def test_lines_that_cannot_be_written_are_counted_and_reported_later():
     written = []
     closed = threading.Event()
     # Two lines, and after each the try to tell of the loss.
@@ -151,7 +151,7 @@ def test_what_cannot_be_written_is_counted_and_told_once_it_can():
 # --- floods ---------------------------------------------------------------------------------------
 
 
-def test_a_complaint_that_repeats_is_summed_even_if_nothing_follows(setup, reader):
+def test_repeated_complaint_is_summed_even_if_nothing_follows(setup, reader):
     setup()
     for number in range(LIMIT + 30):
         library.error("bad request %d", number)
@@ -161,7 +161,7 @@ def test_a_complaint_that_repeats_is_summed_even_if_nothing_follows(setup, reade
     assert lines[-1].endswith(": 30 more lines in the last second: 30 ERROR")
 
 
-def test_what_is_summed_at_the_end_is_told(setup, reader):
+def test_sum_is_written_at_the_end(setup, reader):
     pipe = setup()
     for number in range(LIMIT + 3):
         library.error("bad request %d", number)
@@ -177,7 +177,7 @@ def test_facts_are_not_summed_here(setup, reader):
     assert len(reader.rest()) == 3 * LIMIT
 
 
-def test_a_huge_text_is_cut(setup, reader):
+def test_huge_text_is_cut(setup, reader):
     pipe = setup()
     log.info("%s", "x" * 1_000_000, extra=FACT)
     pipe.close()
@@ -185,7 +185,7 @@ def test_a_huge_text_is_cut(setup, reader):
     assert without_time(line) == "INFO " + "x" * logs.LONGEST + "..."
 
 
-def test_a_record_that_cannot_be_told_is_named(setup, reader):
+def test_record_that_cannot_be_formatted_is_named(setup, reader):
     class Rude:
         def __str__(self) -> str:
             raise RuntimeError("not today")

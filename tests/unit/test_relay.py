@@ -13,7 +13,7 @@ from signaling_server.errors import Rejection
 from signaling_server.version import VERSION
 
 
-def test_welcome_hands_out_ice_servers_and_says_who_we_are() -> None:
+def test_welcome_hands_out_ice_servers_and_names_the_server() -> None:
     servers = ({"urls": ["stun:10.0.0.1:3478"]},)
     relay = Relay(settings())
     welcome = relay.handle(Joined("g", Hello("default"), ice_servers=servers), 0.0)[0]
@@ -60,14 +60,14 @@ def test_handshake_refuses_what_no_session_could_change() -> None:
     assert early(scene, None, room="elsewhere") == "server-full"
 
 
-def test_handshake_lets_those_through_that_may_have_a_session() -> None:
+def test_handshake_admits_clients_that_may_have_a_session() -> None:
     scene = Scene(rooms={"max_peers": 1})
     scene.join("u", session="key")
     assert early(scene, None) == ""
     assert early(scene, "third") == "room-full"
 
 
-def test_end_of_the_window_comes_even_if_it_is_told_late() -> None:
+def test_window_ends_even_if_the_tick_is_late() -> None:
     relay = Relay(settings())
     relay.handle(Joined("g", Hello("default", "gcom", session="key")), 0.0)
     relay.handle(Left("g", "ping-timeout", goodbye=False), 0.0)

@@ -31,7 +31,7 @@ def numbers(entries: list[KeptSignal | MissedEvent]) -> list[int]:
     return [entry.seq for entry in entries]
 
 
-def test_hash_tells_sessions_apart_and_not_what_they_are() -> None:
+def test_hash_distinguishes_sessions_without_revealing_them() -> None:
     assert session_hash("key") == session_hash("key") == "4b80490258cf782fcd7abf4c76c0f949"
     assert session_hash("key") != session_hash("kez")
     assert len(session_hash("\ud800")) == 32
@@ -48,7 +48,7 @@ def test_signals_are_numbered_from_1_or_from_what_was_seen() -> None:
     ]
 
 
-def test_what_came_after_is_sent_again_and_stays_kept() -> None:
+def test_later_signals_are_sent_again_and_stay_kept() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     for _ in range(3):
@@ -59,7 +59,7 @@ def test_what_came_after_is_sent_again_and_stays_kept() -> None:
     assert numbers(replay.resume(1, 90.0)) == [2, 3, 4]
 
 
-def test_what_has_surely_arrived_is_dropped_and_no_loss() -> None:
+def test_signal_that_has_surely_arrived_is_dropped_without_a_gap() -> None:
     replay = Replay(Budget(10_000))
     sent(replay, now=0.0)
     sent(replay, now=40.0)
@@ -77,7 +77,7 @@ def test_oldest_makes_room_and_is_a_gap() -> None:
     assert [replay.can_resume(seen) for seen in (0, 1, 4, 5)] == [False, True, True, False]
 
 
-def test_bytes_make_room_too() -> None:
+def test_oldest_makes_room_in_bytes_too() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     for _ in range(3):
@@ -94,14 +94,14 @@ def test_signal_that_finds_no_memory_is_a_gap_once_it_is_needed() -> None:
     assert [replay.can_resume(seen) for seen in (1, 2)] == [False, True]
 
 
-def test_signal_for_one_that_is_away_waits_or_is_refused() -> None:
+def test_signal_for_an_absent_peer_is_kept_or_refused() -> None:
     replay = Replay(Budget(10_000))
     assert [wait(replay) for _ in range(4)] == [True, True, True, False]
     assert replay.seq == 3
     assert numbers(replay.resume(0, 0.0)) == [1, 2, 3]
 
 
-def test_events_are_told_once_and_in_order() -> None:
+def test_missed_events_are_sent_once_and_in_order() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     sent(replay)
@@ -112,7 +112,7 @@ def test_events_are_told_once_and_in_order() -> None:
     assert numbers(replay.resume(0, 0.0)) == [2]
 
 
-def test_event_without_room_takes_what_it_contradicts_with_it() -> None:
+def test_event_without_room_drops_the_events_that_it_contradicts() -> None:
     replay = Replay(Budget(10_000))
     replay.keep_event("peer_joined", {"peer_id": "a"}, LIMITS)
     replay.keep_event("peer_joined", {"peer_id": "b"}, LIMITS)
@@ -127,7 +127,7 @@ def test_event_without_room_takes_what_it_contradicts_with_it() -> None:
     assert len(replay) == 1
 
 
-def test_what_a_sender_left_is_forgotten_with_it_and_is_no_gap() -> None:
+def test_signals_of_a_gone_sender_are_dropped_without_a_gap() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     sent(replay, sender="node")

@@ -26,7 +26,7 @@ def test_nobody_is_there() -> None:
     assert status_line(relay_with(), Metrics(), 0.0) == "no peers; 0 signals"
 
 
-def test_a_pair_and_its_last_signal() -> None:
+def test_pair_and_its_last_signal() -> None:
     relay, metrics = relay_with("default/streaming-node", "default/gcom"), Metrics()
     metrics.record(OFFER, 100.0)
     line = status_line(relay, metrics, 103.9)
@@ -50,7 +50,7 @@ def test_time_is_coarser_the_longer_ago(seconds: float, text: str) -> None:
     assert status_line(relay_with(), metrics, seconds).endswith(f"; last {text} ago")
 
 
-def test_last_error_is_told() -> None:
+def test_last_error_is_shown() -> None:
     metrics = Metrics()
     metrics.record(Rejected("sid", "gcom", "default", "", "peer-not-found", "no such peer"), 0.0)
     line = status_line(relay_with("default/gcom"), metrics, 0.0)
