@@ -34,7 +34,7 @@ _FIELDS = {
 class FactLogger(Observer):
     """Writes the facts of the relay to the log.
 
-    You must call `write_sums` when `next_deadline` says so, or what was summed comes out late.
+    You must call `write_sums` when `next_deadline` says so, or sums come out late.
     """
 
     def __init__(self) -> None:

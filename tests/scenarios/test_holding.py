@@ -22,7 +22,8 @@ def test_offer_to_nobody_waits_for_the_next_that_joins() -> None:
         "ice-candidate #2 from node",
     ]
     assert scene.heard("n") == ["welcome []", "joined gcom impolite held=2"]
-    assert scene.told(HeldSignalsDelivered) == [HeldSignalsDelivered("node", "gcom", "default", 2)]
+    delivered = HeldSignalsDelivered("node", "gcom", "default", 2)
+    assert scene.facts_of(HeldSignalsDelivered) == [delivered]
 
 
 def test_held_signals_go_to_one_newcomer_only() -> None:
@@ -134,7 +135,7 @@ def test_sender_hears_of_the_expiry() -> None:
     assert scene.payloads["n"][-1][1]["count"] == 1
     scene.join("g")
     assert scene.heard("g")[2:] == ["ice-candidate #2 from n"]
-    assert scene.told(HeldSignalsExpired) == [HeldSignalsExpired("n", "default", 1)]
+    assert scene.facts_of(HeldSignalsExpired) == [HeldSignalsExpired("n", "default", 1)]
 
 
 def test_idle_relay_asks_for_no_wake_up() -> None:

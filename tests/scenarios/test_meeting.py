@@ -1,4 +1,4 @@
-"""Two peers meet: who is told of whom, in which order, and what reaches whom."""
+"""Two peers meet: who hears of whom, in which order, and what reaches whom."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_more_peers_than_expected_is_a_fact_and_nobody_is_refused() -> None:
     scene = Scene()
     for sid in "abc":
         scene.join(sid)
-    assert scene.told(RoomOverfull) == [RoomOverfull("default", ("a", "b", "c"), 2)]
+    assert scene.facts_of(RoomOverfull) == [RoomOverfull("default", ("a", "b", "c"), 2)]
 
 
 def test_full_room_refuses_a_newcomer_and_only_there() -> None:

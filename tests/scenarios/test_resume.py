@@ -39,7 +39,7 @@ def test_nobody_hears_of_a_break_while_the_session_may_come_back() -> None:
     scene.lose("g")
     scene.wait(29.9)
     assert scene.heard("n") == []
-    assert scene.told(PeerAway) == [PeerAway("g", "gcom", "default", "ping-timeout", 30.0)]
+    assert scene.facts_of(PeerAway) == [PeerAway("g", "gcom", "default", "ping-timeout", 30.0)]
 
 
 def test_nobody_hears_of_a_return_in_time_either() -> None:
@@ -49,7 +49,7 @@ def test_nobody_hears_of_a_return_in_time_either() -> None:
     assert gcom_returns(scene) == ["welcome back [node]"]
     scene.wait(60)
     assert scene.heard("n") == []
-    assert scene.told(PeerResumed) == [
+    assert scene.facts_of(PeerResumed) == [
         PeerResumed("g2", "gcom", "default", "address-of-g2", "websocket", 0)
     ]
 
@@ -61,7 +61,7 @@ def test_peer_that_returned_in_time_hears_nothing_when_the_window_ends() -> None
     assert gcom_returns(scene) == ["welcome back [node]"]
     scene.wait(60)
     assert scene.heard("g2") == []
-    assert scene.told(HeldSignalsExpired) == []
+    assert scene.facts_of(HeldSignalsExpired) == []
 
 
 def test_others_hear_of_the_end_of_the_window() -> None:
@@ -255,7 +255,7 @@ def test_unnamed_peer_with_a_gap_leaves_and_joins_and_finds_its_place_free() -> 
     scene.join("u2", session="key")
     assert scene.heard("u2") == ["welcome [node]", "joined node impolite"]
     assert scene.heard("n") == ["left u session-lost", "joined u2 polite"]
-    assert scene.told(PeerLeft) == [PeerLeft("u", "u", "default", "session-lost")]
+    assert scene.facts_of(PeerLeft) == [PeerLeft("u", "u", "default", "session-lost")]
 
 
 def test_signals_of_a_departed_sender_are_dropped() -> None:

@@ -50,9 +50,9 @@ def test_others_hear_of_a_rejoin_and_of_no_leave() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     assert scene.heard("g") == ["joined node polite rejoined"]
-    assert scene.told(PeerLeft) == []
-    assert scene.told(PeerJoined)[-1].rejoined is True
-    assert scene.told(PeerReplaced) == [
+    assert scene.facts_of(PeerLeft) == []
+    assert scene.facts_of(PeerJoined)[-1].rejoined is True
+    assert scene.facts_of(PeerReplaced) == [
         PeerReplaced("n1", "node", "default", "address-of-n1", "address-of-n2")
     ]
 
@@ -88,7 +88,7 @@ def test_rejoin_in_an_overfull_room_is_no_second_warning() -> None:
     scene = node_and_gcom()
     scene.join("t", name="tablet")
     scene.join("n2", name="node")
-    assert scene.told(RoomOverfull) == [RoomOverfull("default", ("gcom", "node", "tablet"), 2)]
+    assert scene.facts_of(RoomOverfull) == [RoomOverfull("default", ("gcom", "node", "tablet"), 2)]
 
 
 def test_names_differ_from_room_to_room() -> None:
@@ -111,7 +111,9 @@ def test_refusal_names_the_address_of_the_holder_in_the_log_alone() -> None:
         scene.join("n6", name="node")
     assert refused.value.note == "the current holder is at address-of-n4"
     assert "address" not in str(refused.value.payload())
-    assert scene.told(Rejected) == []  # the transport, which knows both addresses, tells it
+    assert (
+        scene.facts_of(Rejected) == []
+    )  # the transport, which knows both addresses, makes that fact
 
 
 def test_contested_name_is_kept_even_when_30_seconds_have_passed() -> None:
@@ -146,7 +148,7 @@ def test_takeovers_far_apart_are_reboots_and_are_admitted() -> None:
     for number in range(2, 10):
         scene.join(f"n{number}", name="node")
         scene.wait(10.1)
-    assert len(scene.told(PeerReplaced)) == 8
+    assert len(scene.facts_of(PeerReplaced)) == 8
 
 
 def test_takeover_of_an_absent_peer_sends_nothing_to_its_dead_connection() -> None:
@@ -169,7 +171,7 @@ def test_reboots_of_an_absent_node_do_not_count_as_takeovers() -> None:
         scene.join(f"n{run}", name="node", session=f"run {run}")
         scene.lose(f"n{run}")
     scene.join("n8", name="node")
-    assert scene.told(PeerReplaced) == []
+    assert scene.facts_of(PeerReplaced) == []
     scene.join("n9", name="node")
     assert scene.heard("n9") == ["welcome [gcom]", "joined gcom impolite"]
 

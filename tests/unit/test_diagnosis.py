@@ -40,7 +40,7 @@ CODES = {
 
 
 class Call:
-    """streaming-node and gcom are here since 100.0; a test tells what passes."""
+    """streaming-node and gcom have been here since 100.0; a test says what passes."""
 
     def __init__(self) -> None:
         self.pair = Pair("streaming-node", "gcom", 100.0)

@@ -8,7 +8,7 @@ from signaling_server.logs.masking import clean
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "cleaned"),
     [
         ("gcom\n2026-01-01T12:00:00Z INFO faked", "gcom\\n2026-01-01T12:00:00Z INFO faked"),
         ("\r\x1b[2J\x00\x7f", "\\r\\x1b[2J\\x00\\x7f"),
@@ -18,12 +18,12 @@ from signaling_server.logs.masking import clean
         ("Grüße, Drohne \U0001f681", "Grüße, Drohne \U0001f681"),
     ],
 )
-def test_control_characters_are_written_out(text, told):
-    assert clean(text) == told
+def test_control_characters_are_written_out(text, cleaned):
+    assert clean(text) == cleaned
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "cleaned"),
     [
         ("got hs_ab12_S3cr-et_x.", "got hs_ab12_***"),
         ("(hs_a.b-1_S3cret)", "(hs_a.b-1_***"),
@@ -39,5 +39,5 @@ def test_control_characters_are_written_out(text, told):
         ("{'token': None} paths_to_file", "{'token': None} paths_to_file"),
     ],
 )
-def test_secrets_are_masked(text, told):
-    assert clean(text) == told
+def test_secrets_are_masked(text, cleaned):
+    assert clean(text) == cleaned

@@ -67,7 +67,7 @@ def test_same_offer_sent_again_is_one_offer() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(), 101.0)
     pair.offered("node", description(), 105.0)
-    assert [told.at for told in pair.sides["node"].open_offers] == [101.0]
+    assert [offer.at for offer in pair.sides["node"].open_offers] == [101.0]
     assert pair.last_activity == 105.0
 
 
@@ -105,7 +105,7 @@ def test_first_and_newest_open_offers_are_kept() -> None:
     pair = node_and_gcom()
     for number in range(20):
         pair.offered("node", description(origin=f"1 {number}"), 100.0 + number)
-    times = [told.at for told in pair.sides["node"].open_offers]
+    times = [offer.at for offer in pair.sides["node"].open_offers]
     assert times == [100.0, 117.0, 118.0, 119.0]
     assert len(times) == MAX_OPEN
 

@@ -66,8 +66,8 @@ def test_name_that_changes_hands_often_is_used_twice() -> None:
     for number in range(MAX_TAKEOVERS):
         assert sentences(crowd) == {}
         crowd.peers["gcom"].contest(Contest(100.0 + number, ("10.0.0.1", "10.0.0.9")))
-    told = {"name-in-use": "Two machines use the name gcom: 10.0.0.1 and 10.0.0.9."}
-    assert sentences(crowd, now=100.0 + MAX_TAKEOVERS) == told
+    expected = {"name-in-use": "Two machines use the name gcom: 10.0.0.1 and 10.0.0.9."}
+    assert sentences(crowd, now=100.0 + MAX_TAKEOVERS) == expected
     assert sentences(crowd, now=100.0 + TAKEOVER_WINDOW) == {}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from signaling_server.core.reporting.line_limiter import LIMIT
 from signaling_server.logs import pipe as logs
-from signaling_server.logs.journal import Line
+from signaling_server.logs.journal import Line, Writer
 from unit.conftest import without_time
 
 FACT = {"HAWKEYE_EVENT": "signal"}
@@ -80,7 +80,7 @@ def test_close_waits_for_a_stalled_reader_for_a_bounded_time(setup, reader, monk
     pipe = setup()
     monkeypatch.setattr(logs, "FLUSH", 0.1)
     reader.stall()
-    log.info("waits for ever", extra=FACT)
+    log.info("waits forever", extra=FACT)
     started = time.monotonic()
     pipe.close()
     assert 0.1 <= time.monotonic() - started < 5
@@ -128,10 +128,27 @@ def test_writer_waits_for_a_full_pipe_that_does_not_block(setup, reader, monkeyp
     assert pipe.dropped == 0
 
 
+def test_redirected_lines_go_to_the_new_writer_and_the_old_one_is_done() -> None:
+    written: list[tuple[str, str]] = []
+    pipe = logs.LogPipe(
+        lambda line: written.append(("old", line.message)), lambda: written.append(("old", "done"))
+    )
+    pipe.handle(logging.makeLogRecord({"msg": "one"}))
+    pipe.redirect(
+        Writer(
+            lambda line: written.append(("new", line.message)),
+            lambda: written.append(("new", "done")),
+        )
+    )
+    pipe.handle(logging.makeLogRecord({"msg": "two"}))
+    pipe.close()
+    assert written == [("old", "one"), ("old", "done"), ("new", "two"), ("new", "done")]
+
+
 def test_lines_that_cannot_be_written_are_counted_and_reported_later():
     written = []
     closed = threading.Event()
-    # Two lines, and after each the try to tell of the loss.
+    # Two lines, and after each the attempt to report the loss.
     outcomes = [OSError("no space left on device")] * 4
 
     def write(line: Line) -> None:

@@ -118,12 +118,12 @@ def test_event_without_room_drops_the_events_that_it_contradicts() -> None:
     replay.keep_event("peer_joined", {"peer_id": "b"}, LIMITS)
     wait(replay)
     replay.keep_event("peer_left", {"peer_id": "a"}, LIMITS)
-    told = [
+    missed = [
         entry.payload["peer_id"]
         for entry in replay.resume(0, 0.0)
         if isinstance(entry, MissedEvent)
     ]
-    assert told == ["b"]
+    assert missed == ["b"]
     assert len(replay) == 1
 
 

@@ -1,7 +1,7 @@
 """What goes on in each room, and why there is no video, from what passes through the server.
 
 Insight observes the relay's facts and the clients' reports. It keeps no body of a signal: the
-backlog hands each to `_read` once, and what is kept is what negotiation.py and sdp.py make of it.
+backlog hands each to `_read` once, and only what sdp.py and negotiation.py extract is kept.
 Times are seconds on a monotonic clock.
 """
 
@@ -133,7 +133,7 @@ class Insight(Observer):
             self._pass(room, fact.sender, other, signal.type, content, now)
         sender = room.peers.get(fact.sender)
         if sender and not to:
-            if signal.type == "offer":  # it replaced what was held of an older negotiation
+            if signal.type == "offer":  # it replaced the held signals of an older negotiation
                 sender.held.clear()
             sender.held.append((signal.type, content))
         self._note_fact(fact, now)

@@ -1,4 +1,4 @@
-"""The content of a signal, as far as it tells why there is no video.
+"""The content of a signal, as far as it says why there is no video.
 
 Clients wrap SDP and candidates in several ways; what cannot be read is said to be so, and nothing
 raises.

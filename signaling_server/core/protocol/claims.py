@@ -49,7 +49,7 @@ def admit(rooms: Mapping[str, Room], limits: RoomsSettings, hello: Hello, now: f
 
 
 def admit_early(rooms: Mapping[str, Room], limits: RoomsSettings, hello: Hello, now: float) -> None:
-    """The same before the client has told its session: refuse only what no session can change."""
+    """The same before the client has given its session: refuse only what no session can change."""
     room = rooms.get(hello.room)
     if room is None or all(name != hello.name for name, _ in room.sessions):
         admit(rooms, limits, hello, now)

@@ -1,4 +1,4 @@
-"""The hold: what a peer says while it is alone in its room waits for the next one that joins.
+"""The hold: what a peer sends while it is alone in its room waits for the next that joins.
 
 Three buffers keep signals, each for another reason; all are paid from one `Budget`:
 
@@ -33,8 +33,8 @@ class Hold:
     room has at most one hold with signals in it, and the limits of a hold are those of its room.
 
     A full hold refuses the newest signal: to drop the oldest would lose the offer and keep its
-    candidates. A new offer starts a negotiation anew, so it replaces all that is held; what is
-    held is dropped only once the offer has found room.
+    candidates. A new offer starts a negotiation anew, so it replaces all held signals; they
+    are dropped only once the offer has found room.
     """
 
     __slots__ = ("_budget", "_bytes", "_held")

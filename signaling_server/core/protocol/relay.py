@@ -75,7 +75,7 @@ class Relay:
     # --- joining ----------------------------------------------------------------------------------
 
     def admit_early(self, hello: Hello, now: float) -> None:
-        """Raise the Rejection that a client gets even before it has told its session."""
+        """Raise the Rejection that a client gets even before it has given its session."""
         claims.admit_early(self.rooms, self._config.rooms, hello, now)
 
     def _joined(self, event: Joined, now: float) -> list[Output]:
