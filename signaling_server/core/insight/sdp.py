@@ -98,9 +98,9 @@ class Description(NamedTuple):
 def parse_description(text: str) -> Description:
     """Read an SDP. A text without a media section is not one."""
     reader = _Reader()
-    for found in islice(_LINE.finditer(text[:MAX_TEXT]), MAX_LINES):
-        name = found[1] or found[2].rstrip(":")
-        reader.read(name, found[3].strip())
+    for line in islice(_LINE.finditer(text[:MAX_TEXT]), MAX_LINES):
+        name = line[1] or line[2].rstrip(":")
+        reader.read(name, line[3].strip())
     return reader.description()
 
 

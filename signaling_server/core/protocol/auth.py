@@ -72,8 +72,8 @@ class Tokens:
         """The grant of a token; raises Rejection `unauthorized`."""
         if not token:
             raise Rejection("unauthorized", "this server requires a token")
-        found = _TOKEN.fullmatch(token)
-        grant = self._grants.get(found[1]) if found else None
+        parts = _TOKEN.fullmatch(token)
+        grant = self._grants.get(parts[1]) if parts else None
         # Compared even if there is no such id: the time taken must not reveal which ids exist.
         expected = grant.sha256 if grant else "0" * 64
         same = hmac.compare_digest(digest(token), expected)

@@ -27,9 +27,9 @@ class Hello(NamedTuple):
 
 def parse_token(auth: Any, query: Mapping[str, Sequence[str]]) -> str | None:
     """The token, from `auth.token` or else the query."""
-    given = auth.get("token") if isinstance(auth, dict) else None
-    if isinstance(given, str) and given:
-        return given
+    token = auth.get("token") if isinstance(auth, dict) else None
+    if isinstance(token, str) and token:
+        return token
     return next((text for text in query.get("token", ()) if text), None)
 
 
@@ -40,10 +40,10 @@ def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str
     counts; an `auth` that is no object is meant for another server, and ignored. Raises Rejection:
     `invalid-name` for room, name and role, `invalid-format` for session and seen.
     """
-    given: Mapping[str, Any] = auth if isinstance(auth, dict) else {}
+    fields: Mapping[str, Any] = auth if isinstance(auth, dict) else {}
 
     def field(key: str) -> Any:
-        value = given.get(key)
+        value = fields.get(key)
         if value is None or value == "":
             value = next((text for text in query.get(key, ()) if text), None)
         return value
@@ -57,7 +57,7 @@ def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str
     ):
         raise Rejection("invalid-name", f"a role must be at most {MAX_ROLE} printable characters")
 
-    session, seen = given.get("session") or None, given.get("seen") or 0
+    session, seen = fields.get("session") or None, fields.get("seen") or 0
     if session is not None and not (isinstance(session, str) and len(session) <= MAX_SESSION):
         most = f"at most {MAX_SESSION} characters"
         raise Rejection("invalid-format", f"auth.session must be text of {most}")

@@ -29,8 +29,8 @@ def parse_report(payload: Any) -> ConnectionReport:
     if state not in STATES:
         raise Rejection("invalid-data", f"state must be one of {', '.join(STATES)}")
     pair = payload.get("candidate_pair")
-    given = pair if isinstance(pair, dict) else {}
-    ends = {end: _end(given[end]) for end in ("local", "remote") if end in given}
+    both = pair if isinstance(pair, dict) else {}
+    ends = {end: _end(both[end]) for end in ("local", "remote") if end in both}
     return ConnectionReport(state, {end: fields for end, fields in ends.items() if fields})
 
 
