@@ -27,11 +27,12 @@ from signaling_server.background import Background
 from signaling_server.core.config.schema import Loaded, changes_needing_restart
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Readings, render
-from signaling_server.core.reporting.status_report import overview
+from signaling_server.core.reporting.status_report import build
 from signaling_server.core.reporting.systemd_line import status_line
 from signaling_server.errors import ConfigError, StartError
 from signaling_server.instruments import Instruments
-from signaling_server.logs.pipe import LogPipe, writer_for
+from signaling_server.logs.journal import writer_for
+from signaling_server.logs.pipe import LogPipe
 from signaling_server.transport.server import Transport
 from signaling_server.version import RELEASED, VERSION
 from signaling_server.web import api, bad_requests, health, pages
@@ -66,7 +67,9 @@ class App:
         """Tells this process from any other that might answer on its port."""
         self.relay = Relay(settings)
         self._observers = Instruments()
-        self.transport = Transport(loaded, self.relay, self._observers.note, self._observers.report)
+        self.transport = Transport(
+            loaded, self.relay, self._observers.record, self._observers.report
+        )
         self.notifier = Notifier()
         self._started_at = time.monotonic()
         self._background = Background()
@@ -213,7 +216,7 @@ class App:
 
     def status(self) -> dict[str, Any]:
         """The body of /api/status."""
-        return overview(
+        return build(
             self.relay,
             self._observers.metrics,
             self._observers.insight,

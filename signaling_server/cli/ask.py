@@ -12,7 +12,7 @@ from typing import Any, Iterator, NamedTuple
 from urllib.parse import urlsplit
 
 from signaling_server.cli.connection_errors import explain
-from signaling_server.core.reporting.systemd_line import plural
+from signaling_server.core.words import plural
 from signaling_server.errors import NoAnswerError
 
 SECONDS = 5.0

@@ -12,7 +12,7 @@ from typing import Any, Sequence
 from signaling_server.appliance import config_files
 from signaling_server.core.config import schema as config
 from signaling_server.core.config.schema import Config, Loaded
-from signaling_server.core.protocol.hello import NAME
+from signaling_server.core.names import NAME
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 

@@ -63,7 +63,7 @@ def test_five_steps_of_the_guide_require_tokens_and_tls(service: Service) -> Non
         machine.shell(f"HAWKEYE_TOKEN=$(grep ^hs_ {ETC}/node.token) {probe}")
         code, said = machine.attempt("sh", "-c", probe)
         assert code == 1
-        assert "this server wants a token" in said
+        assert "this server requires a token" in said
     finally:
         machine.shell(f"cd {ETC} && rm -f *.token *.crt *.key *.csr *.srl names conf.d/closed.yaml")
         service.reset()

@@ -76,7 +76,7 @@ def test_ping_timeout_disconnects_a_half_open_peer(tmp_path: Path) -> None:
         dead = socket.create_connection(("127.0.0.1", server.port))
         dead.sendall(HEADS[3] + frame(b'40{"name":"dead"}'))
         await server.line("dead joined")
-        await server.line(r"dead left room default \(ping-timeout\)")
+        await server.line(r"room default: dead left \(ping-timeout\)")
         dead.close()
 
     config = {"socketio": {"ping_interval": 1, "ping_timeout": 1}}

@@ -135,7 +135,7 @@ class Stage:
 
     def await_join(self) -> None:
         """Wait until a client has joined the room."""
-        self.server.wait_for("joined room")
+        self.server.wait_for(" joined from ")
 
     def start(self) -> None:
         """Start all programs, and wait until the video flows."""

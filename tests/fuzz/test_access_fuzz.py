@@ -47,7 +47,7 @@ def test_tokens_file_is_read_or_refused_with_its_place(content: str) -> None:
 
 
 @given(st.one_of(st.none(), st.text(), st.text().map(lambda text: TOKEN[:20] + text)))
-def test_nothing_but_the_token_is_good(token: str | None) -> None:
+def test_nothing_but_the_token_is_accepted(token: str | None) -> None:
     try:
         outcome = TOKENS.check(token, 0.0).name
     except Rejection as rejection:

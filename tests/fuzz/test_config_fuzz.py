@@ -1,4 +1,4 @@
-"""No text and no structure gets anything but a configuration or our own complaints out of it."""
+"""No text and no structure gets anything but a configuration or complaints out of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arbitrary `auth` and queries: a Hello within its bounds, or an error of ours."""
+"""Arbitrary `auth` and queries: a Hello within its bounds, or a Rejection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arbitrary signals: refused with an error of ours, or passed on unchanged, by either loader."""
+"""Arbitrary signals: refused with a Rejection, or passed on unchanged, by either loader."""
 
 from __future__ import annotations
 

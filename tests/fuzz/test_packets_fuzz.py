@@ -1,4 +1,4 @@
-"""Arbitrary Socket.IO packets: decoded, or refused with an error of ours; arguments unchanged."""
+"""Arbitrary Socket.IO packets: decoded, or refused with a Rejection; arguments unchanged."""
 
 from __future__ import annotations
 

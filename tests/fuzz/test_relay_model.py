@@ -10,7 +10,7 @@ demands after every step:
 - A peer hears just what it must, in order, once; what a break lost comes again after the return.
 - Nothing of that is lost, but with what a sender that is gone left behind, or with a session that
   could not be resumed; then, and when a signal is refused, a bound was really reached.
-- Held signals go to the next that joins, unless a new offer replaced them or expiry was told.
+- Held signals go to the next that joins, unless a new offer replaced them or they expired.
 - Each peer knows who is in its room, and who took over whose name.
 - What is kept is bounded and paid for, and nothing of it is left when everybody is gone.
 """
@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.hold import OVERHEAD
-from signaling_server.core.protocol.relay import MAX_TAKEOVERS, TAKEOVER_WINDOW
-from signaling_server.core.protocol.replay import Kept, MissedEvent
+from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
+from signaling_server.core.protocol.limits import OVERHEAD
+from signaling_server.core.protocol.replay import KeptSignal, MissedEvent
 from signaling_server.errors import Rejection
 
 WINDOW, MAX_AGE = 8.0, 6.0
-CERTAIN = 4.0
+HORIZON = 4.0
 """Seconds after which a live connection has delivered: ping_interval + 3 * ping_timeout."""
 MAX_HELD, MAX_KEPT = 3, 4
 SCARCE, AMPLE = 750, 10**9
@@ -89,7 +89,7 @@ class Member:
     """Of what was written to the connection before, what did not arrive."""
     kept: list[int] = field(default_factory=list)
     """While it is away: what the relay may need room for."""
-    told: int = 0
+    notices: int = 0
     """While it is away: events of the relay's own that want room too."""
     held: list[tuple[float, int]] = field(default_factory=list)
     """What it said while it was alone, and when."""
@@ -196,7 +196,7 @@ class RelayModel(RuleBasedStateMachine):
             expired = [held for held in member.held if held[0] + MAX_AGE <= now]
             member.held = member.held[len(expired) :]
             member.expired += len(expired)
-            member.told += len(expired)
+            member.notices += len(expired)
 
     @precondition(lambda self: self.ghosts)
     @rule(index=INDEX)
@@ -212,7 +212,7 @@ class RelayModel(RuleBasedStateMachine):
         for sid in list(relay.peers):
             self.scene.leave(sid)
         self.scene.wait(WINDOW)
-        assert (relay.rooms, relay.peers, relay._due) == ({}, {}, {})
+        assert (relay.rooms, relay.peers, relay._deadlines.peers()) == ({}, {}, [])
         assert relay.next_deadline() is None or relay.next_deadline() > self.scene.now
         assert relay.budget.used == 0
 
@@ -272,10 +272,10 @@ class RelayModel(RuleBasedStateMachine):
             self.scene.lose(member.sid)
             return
         if self.news(sid)[0][1]["resumed"]:
-            told = [payload["count"] for event, payload in self.news(sid) if event == "error"]
-            assert sum(told) <= member.expired
+            counts = [payload["count"] for event, payload in self.news(sid) if event == "error"]
+            assert sum(counts) <= member.expired
             member.sid, member.away_until, member.written = sid, None, []
-            member.told, member.expired = 0, sum(told)
+            member.notices, member.expired = 0, sum(counts)
             return
         assert self.may_have_a_gap(member)
         newcomer = Member(sid, member.program, member.program.name or sid)
@@ -287,7 +287,7 @@ class RelayModel(RuleBasedStateMachine):
         """A newcomer is in its room, in the place of `older`."""
         rejoined = older is not None and older.peer_id == newcomer.peer_id
         if older:
-            self.forget(older, told=not rejoined)
+            self.forget(older, announced=not rejoined)
         others = self.others(newcomer)
         self.members.append(newcomer)
         for other in others:
@@ -302,7 +302,7 @@ class RelayModel(RuleBasedStateMachine):
                 assert [(event, payload["peer_id"]) for event, payload in left] == [
                     ("peer_left", peer_id) for peer_id in gone
                 ]
-            other.told += 1
+            other.notices += 1
             other.held = []
         assert [event for event, _ in self.news(newcomer.sid)] == [
             "welcome",
@@ -316,7 +316,7 @@ class RelayModel(RuleBasedStateMachine):
         if not member.program.session:
             self.forget(member)
             return
-        fresh = [item for item in member.written if item.at >= self.scene.now - CERTAIN]
+        fresh = [item for item in member.written if item.at >= self.scene.now - HORIZON]
         member.lost = [item.number for item in fresh[max(0, len(fresh) - lost) :] if item.number]
         arrived = self.arrived.setdefault(member.program, [])
         kept = len(arrived) - len(member.lost)
@@ -327,17 +327,17 @@ class RelayModel(RuleBasedStateMachine):
         member.kept = [
             i.number for i in fresh if i.number and self.sender(i.number) in self.members
         ]
-        member.told = 0
+        member.notices = 0
 
-    def forget(self, member: Member, told: bool = True) -> None:
-        """A peer is out of its room, and what it said is not waited for any more."""
+    def forget(self, member: Member, announced: bool = True) -> None:
+        """A peer has left its room, and nobody waits for its signals."""
         self.members.remove(member)
         if member.present:
             self.ghosts.append(member.sid)
         for other in self.others(member):
             other.missing = [n for n in other.missing if self.sender(n) is not member]
             other.kept = [n for n in other.kept if self.sender(n) is not member]
-            other.told += told
+            other.notices += announced
 
     # --- when the relay may say no ----------------------------------------------------------------
 
@@ -346,7 +346,7 @@ class RelayModel(RuleBasedStateMachine):
         return len(held) == MAX_HELD or sum(held) + cost > self.held_bytes or self.memory < AMPLE
 
     def cannot_wait(self, receiver: Member, cost: int) -> bool:
-        kept = [self.costs[number - 1] for number in receiver.kept] + [OVERHEAD] * receiver.told
+        kept = [self.costs[number - 1] for number in receiver.kept] + [OVERHEAD] * receiver.notices
         full = len(kept) >= MAX_KEPT or sum(kept) + cost > self.kept_bytes
         return not receiver.present and (full or self.memory < AMPLE)
 
@@ -481,8 +481,8 @@ HEAR = {
 }
 
 
-def _cost(entry: Kept | MissedEvent) -> int:
-    return OVERHEAD + (entry.signal.size if isinstance(entry, Kept) else 0)
+def _cost(entry: KeptSignal | MissedEvent) -> int:
+    return OVERHEAD + (entry.signal.size if isinstance(entry, KeptSignal) else 0)
 
 
 TestRelayModel = RelayModel.TestCase

@@ -57,7 +57,7 @@ texts = st.one_of(
 
 
 @given(texts)
-def test_a_description_is_read_and_bounded(text: str) -> None:
+def test_description_is_read_and_bounded(text: str) -> None:
     description = parse_description(text)
     assert len(description.sections) <= MAX_SECTIONS
     assert len(description.candidates) <= MAX_CANDIDATES
@@ -69,14 +69,14 @@ def test_a_description_is_read_and_bounded(text: str) -> None:
 
 
 @given(texts)
-def test_a_password_is_never_kept(text: str) -> None:
+def test_password_is_never_kept(text: str) -> None:
     secret = "S3cr3tS3cr3tS3cr3tS3cr3t"
     found = parse_description(f"{text}\r\na=ice-pwd:{secret}\r\n{text}\r\na=crypto:1 x {secret}")
     assert secret not in repr(found)
 
 
 @given(texts)
-def test_a_candidate_is_read_and_bounded(text: str) -> None:
+def test_candidate_is_read_and_bounded(text: str) -> None:
     found = parse_candidate(text)
     if found is not None:
         assert all(len(part) <= MAX_WORD for part in found)
@@ -106,28 +106,28 @@ data = st.dictionaries(st.sampled_from(["sdp", "candidate", "type"]), json_value
         max_size=30,
     )
 )
-def test_insight_takes_any_negotiation_and_its_page_is_json(steps: list[Any]) -> None:
+def test_insight_takes_any_negotiation_and_its_report_is_json(steps: list[Any]) -> None:
     insight, now = Insight(), 100.0
     for name in ("node", "gcom", "laptop"):
-        insight.note(PeerJoined(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False), now)
+        insight.record(PeerJoined(f"sid-{name}", name, "room", "10.0.0.1", "websocket", False), now)
     for sender, to, kind, content, state, seconds in steps:
         now += seconds
         if to != sender:
             message = {"type": kind, "data": content, **({"to": to} if to else {})}
             signal = parse_signal(json.dumps(message), 262144, 64)
-            insight.note(SignalAccepted(f"sid-{sender}", sender, "room", signal, 1, 0), now)
+            insight.record(SignalAccepted(f"sid-{sender}", sender, "room", signal, 1, 0), now)
         if state:
             insight.report("room", sender, parse_report({"state": state}), now)
         insight.digest(now)
         (room,) = insight.rooms(now)
-        for pair in room["pairs"]:
-            assert pair["state"] in ("connected", "stalled", "waiting", "negotiating", "answered")
-            assert all(finding["text"].endswith(".") for finding in pair["diagnosis"])
-        json.dumps([room, insight.events(now)], allow_nan=False)
+        for pair in room.pairs:
+            assert pair.state in ("connected", "stalled", "waiting", "negotiating", "answered")
+            assert all(finding.text.endswith(".") for finding in pair.diagnosis)
+        json.dumps([room, insight.notes()], allow_nan=False)
 
 
 @given(st.one_of(json_values, st.fixed_dictionaries({"state": st.sampled_from(STATES)}), data))
-def test_a_report_is_read_or_rejected(payload: Any) -> None:
+def test_report_is_read_or_rejected(payload: Any) -> None:
     code, state = "", ""
     try:
         state = parse_report(payload).state
@@ -137,6 +137,6 @@ def test_a_report_is_read_or_rejected(payload: Any) -> None:
 
 
 @given(json_values)
-def test_a_candidate_pair_is_bounded(pair: Any) -> None:
+def test_candidate_pair_is_bounded(pair: Any) -> None:
     report = parse_report({"state": "connected", "candidate_pair": {"local": pair, "remote": pair}})
     assert len(json.dumps(report.candidate_pair)) < 2 * (3 * 64 * 12 + 100)

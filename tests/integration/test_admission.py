@@ -96,7 +96,7 @@ async def test_name_used_by_two_machines_stays_with_its_holder(
     other = visitors.make(js)
     await _refused_until_there_is_room(other, visitors.address(name="node"), None, holder)
     assert "replaced" not in str(holder.events)
-    await shared_server.line("refused .* name-in-use: two machines use the name node")
+    await shared_server.line("refused .* name-in-use: two clients are using the name node")
 
 
 async def test_room_beyond_max_rooms_answers_503(visitors: Visitors, tmp_path: Path) -> None:

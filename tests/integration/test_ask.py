@@ -288,8 +288,8 @@ def test_probe_needs_a_token_that_may_signal(closed: Any, monkeypatch: pytest.Mo
     url, tokens = closed
     wrong = "hs_abc_" + "x" * 43
     for token, text in {
-        "": "this server wants a token",
-        wrong: "the token is not known here",
+        "": "this server requires a token",
+        wrong: "unknown token",
         tokens["watcher"]: "the token is not for signaling",
     }.items():
         told = run_to_its_end("probe", "--url", url, "--token", token)

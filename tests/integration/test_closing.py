@@ -63,5 +63,5 @@ async def test_five_steps_of_the_guide_let_only_tokens_in(
         assert (await clients["gcom"].next("signal"))["from"] == "streaming-node"
         stranger = visitors.make(language)
         await stranger.connect(f"https://localhost:{server.port}", ca=ca)
-        assert "this server wants a token" in str(await stranger.next("connect_error"))
+        assert "this server requires a token" in str(await stranger.next("connect_error"))
         await visitors.leave()

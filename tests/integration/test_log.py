@@ -45,19 +45,20 @@ async def test_connections_signals_and_rejections_are_logged_but_no_signal_data(
         await gcom.next("signal")
         await node.disconnect()
         await gcom.next("peer_left")
-        await server.line(rf"INFO node joined room drone-1 from 127.0.0.1 over {transport}")
+        await server.line(rf"INFO room drone-1: node joined from 127.0.0.1 over {transport}")
         for code in ("invalid-type", "invalid-data", "invalid-format"):
-            await server.line(f"WARNING refused node from 127.0.0.1: {code}: ")
+            await server.line(f"WARNING room drone-1: refused node from 127.0.0.1: {code}: ")
         await server.line(
-            r"INFO offer from node to gcom in room drone-1, \d+ bytes: delivered to 1$"
+            r"INFO room drone-1: node sent an offer to gcom \(\d+ bytes\): delivered to 1$"
         )
         await server.line(
-            r"INFO ice-candidate from node to all in room drone-1, \d+ bytes: delivered to 1$"
+            r"room drone-1: node sent candidates to all others \(\d+ bytes\): delivered to 1$"
         )
         await server.line(
-            r"INFO connection of node from 127.0.0.1 ended \(\S+\) after \d+\.\d s, 7 signals in, 0"
+            r"INFO room drone-1: connection of node from 127.0.0.1 ended \(\S+\) "
+            r"after \d+\.\d s: 7 signals in, 0"
         )
-        await server.line(r"INFO node left room drone-1 \(\S+\)")
+        await server.line(r"INFO room drone-1: node left \(\S+\)")
         assert SECRET not in "\n".join(server.lines)
         await visitors.leave()
 
@@ -66,7 +67,7 @@ async def test_log_level_decides_what_is_logged(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {}, "--log-level", "info") as server:
         async with RawClient(server.url) as node:
             await node.hello()
-            await server.line("joined room")
+            await server.line(" joined from ")
     # ServerProcess waits for the line with the URL, which is INFO: no level above it is tested.
     with ServerProcess(tmp_path, {}, "--log-level", "debug") as server:
         assert not [line for line in server.lines if "engineio" in line or "socketio" in line]
@@ -140,7 +141,7 @@ async def test_stalled_reader_of_the_log_does_not_stall_the_relay(tmp_path: Path
                 slowest = max(slowest, time.monotonic() - since)
             assert slowest < 1.0
         server.read_on()
-        await server.line("node left room")
+        await server.line("node left")
 
 
 def _waiting(server: ServerProcess) -> int:

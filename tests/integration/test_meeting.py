@@ -190,4 +190,4 @@ async def test_warning_names_the_peers_if_more_than_expected_join(
 ) -> None:
     for name in ("node", "gcom", "tablet"):
         await visitors.join(name)
-    await shared_server.line(f"WARNING 3 peers in room {room}, 2 expected: node, gcom, tablet")
+    await shared_server.line(f"WARNING room {room}: 3 peers here, 2 expected: node, gcom, tablet")

@@ -32,7 +32,7 @@ def test_snippets_exchange_an_offer_and_an_answer(tmp_path: Path, order: str) ->
         second = "node" if first == "gcom" else "gcom"
         clients = {first: _start(commands[first])}
         try:
-            server.wait_for_line("joined room")
+            server.wait_for_line(" joined from ")
             clients[second] = _start(commands[second])
             assert _line(clients["gcom"]) == "got offer from streaming-node"
             assert _line(clients["node"]) == "here is gcom"

@@ -70,7 +70,7 @@ async def test_node_first(visitors: Visitors, shared_server: ServerProcess, name
     node = StreamingNode(visitors.address(name="node" if named else ""), PaperCall)
     seen = len(shared_server.lines)
     async with running(node.run()):
-        await shared_server.line("joined room", after=seen)
+        await shared_server.line(" joined from ", after=seen)
         client = await visitors.join("gcom" if named else "", kind="js-websocket", again=True)
         gcom = Gcom(client, PaperCall)
         async with running(gcom.run()):

@@ -91,8 +91,8 @@ async def test_token_gives_name_and_room(
 
 
 MESSAGES = {
-    "": "this server wants a token",
-    "hs_abc_" + "x" * 43: "the token is not known here",
+    "": "this server requires a token",
+    "hs_abc_" + "x" * 43: "unknown token",
     "old": "the token has expired",
     "watcher": "the token is not for signaling",
 }

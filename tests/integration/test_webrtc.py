@@ -60,7 +60,7 @@ async def test_gcom_first(visitors: Visitors, name: str) -> None:
 async def test_node_first(visitors: Visitors, shared_server: ServerProcess, name: str) -> None:
     seen = len(shared_server.lines)
     async with streaming_node(visitors.address(name=name)) as node:
-        await shared_server.line("joined room", after=seen)
+        await shared_server.line(" joined from ", after=seen)
         gcom = Gcom(await visitors.join("gcom", kind="js-websocket", again=True), Screen)
         async with running(gcom.run()):
             await _sees(gcom, node)

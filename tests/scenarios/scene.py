@@ -107,7 +107,7 @@ class Scene:
         trace, self._traces[sid] = self._traces[sid], []
         return trace
 
-    def told(self, kind: type) -> list[Any]:
+    def facts_of(self, kind: type) -> list[Any]:
         """All facts of a kind, so far."""
         return [fact for fact in self.facts if isinstance(fact, kind)]
 

@@ -22,7 +22,8 @@ def test_offer_to_nobody_waits_for_the_next_that_joins() -> None:
         "ice-candidate #2 from node",
     ]
     assert scene.heard("n") == ["welcome []", "joined gcom impolite held=2"]
-    assert scene.told(HeldSignalsDelivered) == [HeldSignalsDelivered("node", "gcom", "default", 2)]
+    delivered = HeldSignalsDelivered("node", "gcom", "default", 2)
+    assert scene.facts_of(HeldSignalsDelivered) == [delivered]
 
 
 def test_held_signals_go_to_one_newcomer_only() -> None:
@@ -97,7 +98,7 @@ def test_hold_is_bounded_in_bytes() -> None:
     assert refused.value.code == "hold-full"
 
 
-def test_offer_that_finds_no_room_leaves_what_is_held() -> None:
+def test_refused_offer_leaves_the_held_signals() -> None:
     scene = Scene(hold={"max_bytes": 1000})
     scene.join("n")
     scene.say("n")
@@ -120,7 +121,7 @@ def test_all_rooms_share_one_budget() -> None:
     scene.say("b", "ice-candidate")
 
 
-def test_expiry_is_told_to_the_sender() -> None:
+def test_sender_hears_of_the_expiry() -> None:
     scene = Scene(hold={"max_age": 60.0})
     scene.join("n")
     scene.say("n")
@@ -134,7 +135,7 @@ def test_expiry_is_told_to_the_sender() -> None:
     assert scene.payloads["n"][-1][1]["count"] == 1
     scene.join("g")
     assert scene.heard("g")[2:] == ["ice-candidate #2 from n"]
-    assert scene.told(HeldSignalsExpired) == [HeldSignalsExpired("n", "default", 1)]
+    assert scene.facts_of(HeldSignalsExpired) == [HeldSignalsExpired("n", "default", 1)]
 
 
 def test_idle_relay_asks_for_no_wake_up() -> None:
@@ -156,7 +157,7 @@ def test_without_hold_a_lonely_signal_reaches_nobody() -> None:
     assert scene.heard("g") == ["welcome [n]", "joined n polite" if "g" < "n" else ""]
 
 
-def test_shorter_age_after_a_reload_holds_for_what_waits_already() -> None:
+def test_reload_of_a_shorter_age_applies_to_held_signals() -> None:
     scene = Scene()
     scene.join("n")
     scene.say("n")
@@ -165,7 +166,7 @@ def test_shorter_age_after_a_reload_holds_for_what_waits_already() -> None:
     assert scene.heard("n")[-1] == "error expired"
 
 
-def test_offer_that_the_server_has_no_memory_for_leaves_what_is_held() -> None:
+def test_offer_refused_for_want_of_memory_leaves_the_held_signals() -> None:
     scene = Scene(limits={"memory_bytes": 1000})
     scene.join("n")
     scene.say("n")

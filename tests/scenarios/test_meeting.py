@@ -1,4 +1,4 @@
-"""Two peers meet: who is told of whom, in which order, and what reaches whom."""
+"""Two peers meet: who hears of whom, in which order, and what reaches whom."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_announce_newcomers_tells_only_those_present() -> None:
     assert scene.heard("n") == ["welcome [gcom]"]
 
 
-def test_peer_joined_tells_name_role_and_a_hash_of_the_session() -> None:
+def test_peer_joined_has_name_role_and_a_hash_of_the_session() -> None:
     scene = Scene()
     scene.join("g")
     scene.join("n", name="node", role="streaming-node", session="secret-key")
@@ -93,7 +93,7 @@ def test_signal_with_to_reaches_that_peer_alone() -> None:
 
 
 @pytest.mark.parametrize("to", ["nobody", "n", "other-room-peer"])
-def test_signal_to_who_is_not_there_is_refused(to: str) -> None:
+def test_signal_to_a_missing_peer_is_refused(to: str) -> None:
     scene = Scene()
     scene.join("n")
     scene.join("g")
@@ -120,7 +120,7 @@ def test_rooms_do_not_see_each_other() -> None:
     ]
 
 
-def test_leaving_is_told_to_the_room() -> None:
+def test_room_hears_that_a_peer_has_left() -> None:
     scene = Scene()
     scene.join("g", name="gcom")
     scene.join("n", name="node")
@@ -133,7 +133,7 @@ def test_leaving_is_told_to_the_room() -> None:
     assert not scene.relay.peers
 
 
-def test_unnamed_peer_that_leaves_has_no_name_to_tell() -> None:
+def test_unnamed_peer_leaves_without_a_name() -> None:
     scene = Scene()
     scene.join("g")
     scene.join("n")
@@ -152,7 +152,7 @@ def test_more_peers_than_expected_is_a_fact_and_nobody_is_refused() -> None:
     scene = Scene()
     for sid in "abc":
         scene.join(sid)
-    assert scene.told(RoomOverfull) == [RoomOverfull("default", ("a", "b", "c"), 2)]
+    assert scene.facts_of(RoomOverfull) == [RoomOverfull("default", ("a", "b", "c"), 2)]
 
 
 def test_full_room_refuses_a_newcomer_and_only_there() -> None:

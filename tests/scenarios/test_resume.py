@@ -34,22 +34,22 @@ def gcom_returns(scene: Scene, seen: int = 0, sid: str = "g2") -> list[str]:
 # --- break and goodbye ----------------------------------------------------------------------------
 
 
-def test_break_of_a_session_is_told_to_nobody_while_it_may_come_back() -> None:
+def test_nobody_hears_of_a_break_while_the_session_may_come_back() -> None:
     scene = node_and_gcom()
     scene.lose("g")
     scene.wait(29.9)
     assert scene.heard("n") == []
-    assert scene.told(PeerAway) == [PeerAway("g", "gcom", "default", "ping-timeout", 30.0)]
+    assert scene.facts_of(PeerAway) == [PeerAway("g", "gcom", "default", "ping-timeout", 30.0)]
 
 
-def test_return_in_time_is_told_to_nobody_either() -> None:
+def test_nobody_hears_of_a_return_in_time_either() -> None:
     scene = node_and_gcom()
     scene.lose("g")
     scene.wait(29.9)
     assert gcom_returns(scene) == ["welcome back [node]"]
     scene.wait(60)
     assert scene.heard("n") == []
-    assert scene.told(PeerResumed) == [
+    assert scene.facts_of(PeerResumed) == [
         PeerResumed("g2", "gcom", "default", "address-of-g2", "websocket", 0)
     ]
 
@@ -61,10 +61,10 @@ def test_peer_that_returned_in_time_hears_nothing_when_the_window_ends() -> None
     assert gcom_returns(scene) == ["welcome back [node]"]
     scene.wait(60)
     assert scene.heard("g2") == []
-    assert scene.told(HeldSignalsExpired) == []
+    assert scene.facts_of(HeldSignalsExpired) == []
 
 
-def test_end_of_the_window_is_told_to_the_others() -> None:
+def test_others_hear_of_the_end_of_the_window() -> None:
     scene = node_and_gcom()
     scene.lose("g")
     scene.wait(30)
@@ -127,7 +127,7 @@ def test_signals_to_a_peer_that_is_away_wait_for_it() -> None:
     ]
 
 
-def test_what_was_written_to_the_dead_connection_comes_again_once_and_in_order() -> None:
+def test_signals_written_to_a_dead_connection_are_sent_again_once_and_in_order() -> None:
     scene = node_and_gcom()
     scene.say("n")
     scene.say("n", "ice-candidate")  # from here on the connection is dead
@@ -144,7 +144,7 @@ def test_what_was_written_to_the_dead_connection_comes_again_once_and_in_order()
     assert scene.heard("g2") == ["ice-candidate #5 from node seq=5"]
 
 
-def test_return_may_be_lost_too() -> None:
+def test_return_may_break_too() -> None:
     scene = node_and_gcom()
     scene.say("n")
     scene.lose("g")
@@ -167,7 +167,7 @@ def test_return_before_the_break_was_noticed() -> None:
     assert scene.say("n").delivered == 1
 
 
-def test_sender_hears_when_no_more_can_wait_for_a_peer() -> None:
+def test_sender_hears_that_the_queue_of_an_absent_peer_is_full() -> None:
     scene = node_and_gcom(resume={"max_messages": 1})
     scene.lose("g")
     scene.say("n")
@@ -178,7 +178,7 @@ def test_sender_hears_when_no_more_can_wait_for_a_peer() -> None:
     assert gcom_returns(scene) == ["welcome back [node]", "offer #1 from node seq=1"]
 
 
-def test_peer_that_can_take_no_more_is_no_loss_to_the_others() -> None:
+def test_full_queue_of_one_peer_costs_the_others_nothing() -> None:
     scene = node_and_gcom(resume={"max_messages": 2})
     scene.join("h", name="third")
     scene.heard("n")
@@ -193,7 +193,7 @@ def test_peer_that_can_take_no_more_is_no_loss_to_the_others() -> None:
     assert scene.payloads["n"][-1][1]["to"] == "gcom"
 
 
-def test_what_has_surely_arrived_takes_no_room_from_what_waits() -> None:
+def test_delivered_signals_take_no_room_from_waiting_ones() -> None:
     scene = node_and_gcom(resume={"max_messages": 2})
     scene.say("n")
     scene.say("n", "ice-candidate")
@@ -207,6 +207,15 @@ def test_what_has_surely_arrived_takes_no_room_from_what_waits() -> None:
         "offer #3 from node seq=3",
         "ice-candidate #4 from node seq=4",
     ]
+
+
+def test_signal_is_kept_until_a_dead_connection_would_have_been_found_dead() -> None:
+    scene = node_and_gcom()
+    scene.say("n")
+    scene.wait(39.9)  # ping_interval + 3 * ping_timeout is 40: it may have died before the signal
+    scene.lose("g")
+    scene.heard("g")
+    assert gcom_returns(scene) == ["welcome back [node]", "offer #1 from node seq=1"]
 
 
 def test_gap_means_a_new_peer() -> None:
@@ -228,7 +237,7 @@ def test_gap_for_want_of_memory_is_not_forgotten_over_later_signals() -> None:
     assert gcom_returns(scene, seen=1)[0] == "welcome [node]"
 
 
-def test_gap_in_what_was_seen_is_none() -> None:
+def test_gap_before_what_was_seen_does_not_matter() -> None:
     scene = node_and_gcom(resume={"max_messages": 2})
     for _ in range(3):
         scene.say("n", "ice-candidate")
@@ -246,10 +255,10 @@ def test_unnamed_peer_with_a_gap_leaves_and_joins_and_finds_its_place_free() -> 
     scene.join("u2", session="key")
     assert scene.heard("u2") == ["welcome [node]", "joined node impolite"]
     assert scene.heard("n") == ["left u session-lost", "joined u2 polite"]
-    assert scene.told(PeerLeft) == [PeerLeft("u", "u", "default", "session-lost")]
+    assert scene.facts_of(PeerLeft) == [PeerLeft("u", "u", "default", "session-lost")]
 
 
-def test_signals_that_a_departed_sender_left_go_with_it() -> None:
+def test_signals_of_a_departed_sender_are_dropped() -> None:
     scene = node_and_gcom()
     scene.join("h", name="third")
     scene.lose("g")
@@ -263,7 +272,7 @@ def test_signals_that_a_departed_sender_left_go_with_it() -> None:
     ]
 
 
-def test_signals_of_a_node_before_its_reboot_go_with_the_reboot() -> None:
+def test_signals_from_before_a_reboot_are_dropped() -> None:
     scene = node_and_gcom()
     scene.lose("g")
     scene.say("n", to="gcom")
@@ -276,7 +285,7 @@ def test_signals_of_a_node_before_its_reboot_go_with_the_reboot() -> None:
     ]
 
 
-def test_nothing_is_left_when_all_are_gone() -> None:
+def test_nothing_remains_when_all_have_left() -> None:
     scene = node_and_gcom()
     scene.say("n")
     scene.lose("g")
@@ -311,7 +320,7 @@ def test_newcomer_sees_the_peer_that_is_away() -> None:
     ]
 
 
-def test_leave_that_could_not_be_kept_leaves_no_ghost_in_the_returning_peers_mind() -> None:
+def test_returning_peer_does_not_see_a_ghost_when_a_leave_could_not_be_kept() -> None:
     scene = node_and_gcom(resume={"max_messages": 2})
     scene.lose("g")
     scene.join("h", name="third")
@@ -320,7 +329,7 @@ def test_leave_that_could_not_be_kept_leaves_no_ghost_in_the_returning_peers_min
     assert gcom_returns(scene) == ["welcome back [node]", "offer #1 from node seq=1"]
 
 
-def test_what_a_peer_held_waits_while_it_is_away() -> None:
+def test_held_signals_of_an_absent_peer_keep_waiting() -> None:
     scene = Scene()
     scene.join("n", name="node", session="key")
     scene.say("n")
@@ -332,7 +341,7 @@ def test_what_a_peer_held_waits_while_it_is_away() -> None:
     assert scene.heard("n2") == ["welcome back [gcom]", "joined gcom impolite held=1"]
 
 
-def test_expiry_is_told_to_a_peer_when_it_is_back() -> None:
+def test_peer_hears_of_an_expiry_when_it_is_back() -> None:
     scene = Scene(hold={"max_age": 5.0})
     scene.join("n", session="key")
     scene.say("n")
@@ -416,7 +425,7 @@ def test_number_that_was_never_given_means_a_new_peer() -> None:
     assert gcom_returns(scene, seen=5) == ["welcome [node]", "joined node polite"]
 
 
-def test_what_has_surely_arrived_is_let_go_though_nobody_speaks_any_more() -> None:
+def test_delivered_signals_expire_even_in_a_silent_room() -> None:
     scene = Scene()
     scene.join("n", name="node")
     scene.join("g", name="gcom", session="key")

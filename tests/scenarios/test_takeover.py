@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import PeerJoined, PeerLeft, PeerReplaced, Rejected
+from signaling_server.core.protocol.events import (
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    Rejected,
+    RoomOverfull,
+)
 from signaling_server.errors import Rejection
 
 
@@ -30,7 +36,7 @@ def contested() -> Scene:
     return scene
 
 
-def test_newest_has_the_name_at_once_and_the_older_one_is_sent_away() -> None:
+def test_newest_gets_the_name_at_once_and_the_older_one_is_closed() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     assert scene.heard("n1") == ["error replaced", "closed replaced"]
@@ -44,9 +50,9 @@ def test_others_hear_of_a_rejoin_and_of_no_leave() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     assert scene.heard("g") == ["joined node polite rejoined"]
-    assert scene.told(PeerLeft) == []
-    assert scene.told(PeerJoined)[-1].rejoined is True
-    assert scene.told(PeerReplaced) == [
+    assert scene.facts_of(PeerLeft) == []
+    assert scene.facts_of(PeerJoined)[-1].rejoined is True
+    assert scene.facts_of(PeerReplaced) == [
         PeerReplaced("n1", "node", "default", "address-of-n1", "address-of-n2")
     ]
 
@@ -61,7 +67,7 @@ def test_late_end_of_the_ghost_changes_nothing() -> None:
     assert scene.say("g").delivered == 1
 
 
-def test_what_the_ghost_still_says_is_heard_by_nobody() -> None:
+def test_nobody_hears_a_ghost() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node")
     scene.heard("g")
@@ -70,12 +76,19 @@ def test_what_the_ghost_still_says_is_heard_by_nobody() -> None:
     assert scene.heard("g") == []
 
 
-def test_rejoined_node_is_the_youngest_and_makes_the_room_no_fuller() -> None:
+def test_rejoined_node_is_the_newest_and_takes_no_second_place() -> None:
     scene = Scene(rooms={"max_peers": 2})
     scene.join("n1", name="node")
     scene.join("g", name="gcom")
     scene.join("n2", name="node")
     assert list(scene.relay.rooms["default"].peers) == ["gcom", "node"]
+
+
+def test_rejoin_in_an_overfull_room_is_no_second_warning() -> None:
+    scene = node_and_gcom()
+    scene.join("t", name="tablet")
+    scene.join("n2", name="node")
+    assert scene.facts_of(RoomOverfull) == [RoomOverfull("default", ("gcom", "node", "tablet"), 2)]
 
 
 def test_names_differ_from_room_to_room() -> None:
@@ -92,13 +105,15 @@ def test_fourth_takeover_in_30_seconds_is_refused() -> None:
     assert scene.heard("n4") == ["offer #1 from gcom"]
 
 
-def test_refusal_tells_the_log_where_the_holder_is_and_the_client_nothing_of_it() -> None:
+def test_refusal_names_the_address_of_the_holder_in_the_log_alone() -> None:
     scene = contested()
     with pytest.raises(Rejection) as refused:
         scene.join("n6", name="node")
-    assert refused.value.note == "the one that has it is at address-of-n4"
+    assert refused.value.note == "the current holder is at address-of-n4"
     assert "address" not in str(refused.value.payload())
-    assert scene.told(Rejected) == []  # the transport, which knows both addresses, tells it
+    assert (
+        scene.facts_of(Rejected) == []
+    )  # the transport, which knows both addresses, makes that fact
 
 
 def test_contested_name_is_kept_even_when_30_seconds_have_passed() -> None:
@@ -109,7 +124,7 @@ def test_contested_name_is_kept_even_when_30_seconds_have_passed() -> None:
     assert refused.value.code == "name-in-use"
 
 
-def test_contested_name_is_free_when_its_holder_is_gone() -> None:
+def test_contested_name_is_free_once_its_holder_has_left() -> None:
     scene = contested()
     scene.lose("n4")
     scene.heard("g")
@@ -128,15 +143,15 @@ def test_contested_name_is_free_while_its_holder_is_away() -> None:
     assert scene.heard("n5") == ["welcome [gcom]", "joined gcom impolite"]
 
 
-def test_takeovers_far_apart_are_reboots_and_are_let_in() -> None:
+def test_takeovers_far_apart_are_reboots_and_are_admitted() -> None:
     scene = node_and_gcom()
     for number in range(2, 10):
         scene.join(f"n{number}", name="node")
         scene.wait(10.1)
-    assert len(scene.told(PeerReplaced)) == 8
+    assert len(scene.facts_of(PeerReplaced)) == 8
 
 
-def test_peer_that_is_away_is_taken_over_without_a_word_to_its_dead_connection() -> None:
+def test_takeover_of_an_absent_peer_sends_nothing_to_its_dead_connection() -> None:
     scene = node_and_gcom()
     scene.join("n2", name="node", session="first run")
     scene.lose("n2")
@@ -156,7 +171,7 @@ def test_reboots_of_an_absent_node_do_not_count_as_takeovers() -> None:
         scene.join(f"n{run}", name="node", session=f"run {run}")
         scene.lose(f"n{run}")
     scene.join("n8", name="node")
-    assert scene.told(PeerReplaced) == []
+    assert scene.facts_of(PeerReplaced) == []
     scene.join("n9", name="node")
     assert scene.heard("n9") == ["welcome [gcom]", "joined gcom impolite"]
 

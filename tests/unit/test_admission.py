@@ -77,7 +77,7 @@ def test_token_of_the_query_is_who_a_client_is() -> None:
 
 
 def test_without_a_token_nobody_is_anybody() -> None:
-    with pytest.raises(Rejection, match="wants a token"):
+    with pytest.raises(Rejection, match="requires a token"):
         Door(tokens=TOKENS).admission.identify({"name": "node"}, "room=drone-1")
 
 

@@ -41,8 +41,8 @@ def test_known_token_gives_its_grant() -> None:
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_no_token_is_told_that_one_is_wanted(token: str | None) -> None:
-    assert refusal(tokens(), token) == "this server wants a token"
+def test_missing_token_is_required(token: str | None) -> None:
+    assert refusal(tokens(), token) == "this server requires a token"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_no_token_is_told_that_one_is_wanted(token: str | None) -> None:
     ],
     ids=lambda token: repr(token)[:30],
 )
-def test_any_other_token_is_not_known(token: str) -> None:
-    assert refusal(tokens(), token) == "the token is not known here"
+def test_any_other_token_is_unknown(token: str) -> None:
+    assert refusal(tokens(), token) == "unknown token"
 
 
 @pytest.mark.parametrize(("now", "good"), [(-1.0, True), (0.0, False), (1.0, False)])
@@ -79,13 +79,13 @@ def test_token_expires_at_its_time(now: float, good: bool) -> None:
 
 
 @pytest.mark.parametrize("clock", [0.0, RELEASED - 1])
-def test_clock_that_is_not_set_yet_judges_nothing(clock: float) -> None:
+def test_expiry_is_not_checked_before_the_clock_is_set(clock: float) -> None:
     long_ago = tokens(GRANT._replace(expires=RELEASED - 86400))
     assert long_ago.check(TOKEN, clock)
     assert refusal(long_ago, TOKEN, RELEASED) == "the token has expired"
 
 
-def test_grant_is_still_good_only_if_nothing_of_it_changed() -> None:
+def test_grant_is_valid_only_while_it_is_unchanged() -> None:
     assert tokens().still_grants(GRANT)
     assert not tokens(GRANT._replace(rooms=("a",))).still_grants(GRANT)
     assert not tokens(GRANT._replace(id="other")).still_grants(GRANT)
@@ -126,14 +126,14 @@ def test_role_of_the_token_wins() -> None:
         (GRANT._replace(can=("status",)), Hello(""), "the token is not for signaling"),
     ],
 )
-def test_token_is_good_for_nothing_else(grant: Grant, hello: Hello, message: str) -> None:
+def test_token_allows_nothing_else(grant: Grant, hello: Hello, message: str) -> None:
     with pytest.raises(Rejection, match=f"^{message}$") as raised:
         bind(hello, grant, "default")
     assert raised.value.code == "unauthorized"
 
 
 @pytest.mark.parametrize("room", ["probe-" + "0f" * 16, "probe-" + "a" * 32])
-def test_every_token_for_signaling_is_good_for_a_test_in_a_room_that_nobody_guesses(
+def test_every_token_for_signaling_allows_a_test_in_an_unguessable_room(
     room: str,
 ) -> None:
     hello = Hello(room, "tester")
@@ -144,7 +144,7 @@ def test_every_token_for_signaling_is_good_for_a_test_in_a_room_that_nobody_gues
 
 
 @pytest.mark.parametrize("room", ["probe-", "probe-1", "probe-" + "A" * 32, "probe-" + "a" * 33])
-def test_room_that_looks_like_one_for_tests_is_like_any_other(room: str) -> None:
+def test_room_that_resembles_one_for_tests_is_like_any_other(room: str) -> None:
     with pytest.raises(Rejection, match="not for this room"):
         tokens(DRONE_1).admit(Hello(room), TOKEN, "default", NOW)
 
@@ -152,13 +152,13 @@ def test_room_that_looks_like_one_for_tests_is_like_any_other(room: str) -> None
 def test_client_is_admitted_by_its_token() -> None:
     hello, grant = tokens().admit(Hello("drone-1"), TOKEN, "default", NOW)
     assert (hello, grant) == (Hello("drone-1", "gcom"), GRANT)
-    with pytest.raises(Rejection, match="not known"):
+    with pytest.raises(Rejection, match="unknown token"):
         tokens().admit(Hello("drone-1"), OTHER, "default", NOW)
 
 
 @pytest.mark.parametrize("role", [None, "streaming-node", '"quoted": \\ {', "Gr\u00fc\u00dfe"])
 @pytest.mark.parametrize("rooms", [(), ("drone-1",), ("drone-1", "12")])
-def test_line_for_the_file_is_read_as_what_was_meant(
+def test_line_for_the_file_is_read_back_as_written(
     role: str | None, rooms: tuple[str, ...]
 ) -> None:
     line = file_line(TOKEN, TOKEN_ID, "no", role, rooms)
@@ -197,7 +197,7 @@ def test_file_holds_all_that_a_grant_says(date: str, moment: float) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "tokens:", "tokens: []", "# none yet\n"])
-def test_file_without_tokens_lets_nobody_in(content: str) -> None:
+def test_file_without_tokens_admits_nobody(content: str) -> None:
     assert len(parse("tokens.yaml", content, RELEASED)) == 0
 
 
@@ -223,7 +223,7 @@ GOOD = f'id: abc, sha256: "{digest(TOKEN)}", name: gcom'
         (f"tokens: [{{{GOOD}}}, {{{GOOD}}}]", "the id abc is there more than once"),
     ],
 )
-def test_mistake_in_the_file_is_told_with_its_place(content: str, complaint: str) -> None:
+def test_mistake_in_the_file_is_reported_with_its_position(content: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse("tokens.yaml", content, RELEASED)
     assert complaint in str(raised.value)

@@ -40,7 +40,7 @@ CODES = {
 
 
 class Call:
-    """streaming-node and gcom are here since 100.0; a test tells what passes."""
+    """streaming-node and gcom have been here since 100.0; a test says what passes."""
 
     def __init__(self) -> None:
         self.pair = Pair("streaming-node", "gcom", 100.0)
@@ -84,7 +84,7 @@ def answered_call(**fields: Any) -> Call:
     return call
 
 
-def test_a_good_call_from_beginning_to_end() -> None:
+def test_good_call_from_start_to_end() -> None:
     call = Call()
     assert (call.found(), call.state) == ({}, "waiting")
     call.offer()
@@ -98,44 +98,46 @@ def test_a_good_call_from_beginning_to_end() -> None:
     assert (call.found(wait=1000.0), call.state) == ({}, "connected")
 
 
-def test_without_reports_nobody_knows_what_came_of_an_answer() -> None:
+def test_outcome_of_an_answer_is_unknown_without_reports() -> None:
     call = answered_call()
     for peer in ("streaming-node", "gcom"):
         call.candidates(peer, candidate("10.0.0.1"))
     assert (call.found(wait=1000.0), call.state) == ({}, "answered")
 
 
-def test_nobody_offers() -> None:
+def test_missing_offer() -> None:
     call = Call()
     assert call.found(wait=4.9) == {}
     assert call.found(wait=7.1) == {
-        "no-offer": "No peer has offered since both are here, for 12 s."
+        "no-offer": "Both peers have been here for 12 s, but neither has sent an offer."
     }
     assert call.state == "stalled"
 
 
-def test_nobody_answers() -> None:
+def test_missing_answer() -> None:
     call = Call()
     call.offer(candidates=[candidate("10.0.0.1")])
     assert call.found(wait=4.9) == {}
-    assert call.found(wait=7.1) == {"no-answer": "gcom has not answered the offer for 12 s."}
+    assert call.found(wait=7.1) == {
+        "no-answer": "gcom was sent an offer 12 s ago and has not answered it."
+    }
     assert call.state == "stalled"
 
 
-def test_a_retried_offer_does_not_hide_how_long_there_is_no_answer() -> None:
+def test_retried_offer_does_not_hide_how_long_the_answer_is_missing() -> None:
     call = Call()
     for number in range(6):
         call.offer(origin=f"1 {number}", candidates=[candidate("10.0.0.1")])
         call.now += 2.0
-    assert call.found()["no-answer"] == "gcom has not answered the offer for 12 s."
+    assert call.found()["no-answer"] == "gcom was sent an offer 12 s ago and has not answered it."
 
 
-def test_both_offer_at_once() -> None:
+def test_glare() -> None:
     call = Call()
     call.offer("streaming-node")
     call.offer("gcom", direction="recvonly")
     assert call.found() == {
-        "glare": "Both sides offered at once (glare), and neither of streaming-node and gcom "
+        "glare": "Both sides offered at once (glare), and neither streaming-node nor gcom "
         "has answered."
     }
     assert call.state == "negotiating"
@@ -145,13 +147,14 @@ def test_both_offer_at_once() -> None:
     assert call.found() == {}
 
 
-def test_an_answer_for_an_older_offer() -> None:
+def test_answer_to_an_earlier_offer() -> None:
     call = Call()
     call.offer()
     call.offer(ufrag="again", origin="2 1")
     call.answer()
     assert call.found() == {
-        "old-offer": "The answer of gcom came for an older offer: streaming-node has offered again."
+        "old-offer": "The answer from gcom belongs to an earlier offer; "
+        "streaming-node has sent a new one since."
     }
     call.answer()
     assert call.found() == {}
@@ -161,12 +164,13 @@ def test_an_answer_for_an_older_offer() -> None:
     ("offered", "answered"),
     [("actpass", "actpass"), ("active", "active"), ("passive", "passive"), ("actpass", "holdconn")],
 )
-def test_dtls_roles_that_do_not_fit(offered: str, answered: str) -> None:
+def test_dtls_roles_that_do_not_match(offered: str, answered: str) -> None:
     call = Call()
     call.offer(setup=offered)
     call.answer(setup=answered)
     assert call.found() == {
-        "dtls-roles": f"DTLS roles do not fit: streaming-node says {offered}, gcom says {answered}."
+        "dtls-roles": f"The DTLS roles do not match: streaming-node is {offered}, "
+        f"gcom is {answered}."
     }
     assert call.state == "stalled"
 
@@ -175,17 +179,17 @@ def test_dtls_roles_that_do_not_fit(offered: str, answered: str) -> None:
     ("offered", "answered"),
     [("actpass", "active"), ("actpass", "passive"), ("active", "passive"), ("actpass", "")],
 )
-def test_dtls_roles_that_fit_or_are_not_told(offered: str, answered: str) -> None:
+def test_dtls_roles_that_match_or_are_unknown(offered: str, answered: str) -> None:
     call = Call()
     call.offer(setup=offered)
     call.answer(setup=answered)
     assert call.found() == {}
 
 
-def test_a_peer_without_candidates() -> None:
+def test_peer_without_candidates() -> None:
     call = answered_call(candidates=[candidate("10.0.0.1")])
     assert call.found(wait=9.9) == {}
-    assert call.found(wait=0.1) == {"no-candidates": "No candidates at all from gcom within 10 s."}
+    assert call.found(wait=0.1) == {"no-candidates": "gcom has sent no candidates within 10 s."}
     assert call.state == "answered"
     call.report("streaming-node", "connecting")
     assert "no-candidates" in call.found()
@@ -198,8 +202,8 @@ def test_only_mdns_names() -> None:
     call.pair.sent_candidate("streaming-node", parse_candidate(candidate("x.local")), call.now)
     assert call.found() == {}
     sentence = (
-        "All candidates of streaming-node are mDNS names: gcom on another network cannot "
-        "resolve them."
+        "All candidates from streaming-node are mDNS names, which gcom cannot resolve "
+        "from another network."
     )
     assert call.found(wait=3.0) == {"mdns-only": sentence}
     assert call.state == "answered"
@@ -213,7 +217,7 @@ def test_private_addresses_in_different_subnets() -> None:
     call.candidates("gcom", candidate("192.168.1.5"), candidate("127.0.0.1"))
     assert call.found() == {
         "needs-turn": "streaming-node and gcom have private addresses in different subnets and "
-        "no relay candidate: a TURN server is needed."
+        "no relay candidate: they need a TURN server."
     }
     assert call.state == "answered"  # there may be a route between the two
     call.report("gcom", "connecting")
@@ -231,7 +235,7 @@ def test_private_addresses_in_different_subnets() -> None:
         [candidate("fe80::2")],
     ],
 )
-def test_addresses_that_may_reach_each_other(lines: list[str]) -> None:
+def test_addresses_that_can_reach_each_other(lines: list[str]) -> None:
     call = answered_call()
     call.candidates("streaming-node", candidate("10.1.2.3"))
     call.candidates("gcom", *lines)
@@ -247,15 +251,19 @@ def test_subnets_are_not_judged_before_the_candidates_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "seen_as"),
-    [("failed", "stalled"), ("closed", "stalled"), ("disconnected", "negotiating")],
+    ("state", "verb", "seen_as"),
+    [
+        ("failed", "has failed", "stalled"),
+        ("closed", "is closed", "stalled"),
+        ("disconnected", "is disconnected", "negotiating"),
+    ],
 )
-def test_a_peer_reports_that_its_connection_is_gone(state: str, seen_as: str) -> None:
+def test_peer_reports_that_its_connection_is_gone(state: str, verb: str, seen_as: str) -> None:
     call = answered_call(candidates=[candidate("10.0.0.1")])
     call.candidates("gcom", candidate("10.0.0.2"))
     call.report("gcom", "connected")
     call.report("streaming-node", state)
-    sentence = f"streaming-node reports that its connection is {state}."
+    sentence = f"streaming-node reports that its connection {verb}."
     assert call.found(wait=60.0) == {f"reported-{state}": sentence}
     assert call.state == seen_as
 
@@ -266,13 +274,13 @@ def test_offer_and_answer_but_no_connection() -> None:
     call.report("gcom", "connecting")
     assert call.found(wait=9.9) == {}
     assert call.found(wait=2.1) == {
-        "not-connected": "Offer and answer have passed, but for 12 s nobody is connected."
+        "not-connected": "Offer and answer passed 12 s ago, but the peers are not connected."
     }
     assert call.state == "stalled"
 
 
 @pytest.mark.parametrize("side", ["offer", "answer"])
-def test_a_description_without_sdp(side: str) -> None:
+def test_description_without_sdp(side: str) -> None:
     call = Call()
     if side == "offer":
         call.offer(text="")
@@ -281,29 +289,30 @@ def test_a_description_without_sdp(side: str) -> None:
         call.pair.answered("gcom", Description(), call.now)
     who = "streaming-node" if side == "offer" else "gcom"
     assert call.found() == {
-        "unreadable-sdp": f"The description of {who} holds no SDP that can be read."
+        "unreadable-sdp": f"The description from {who} contains no readable SDP."
     }
 
 
-def test_an_offer_without_video() -> None:
+def test_offer_without_video() -> None:
     call = Call()
     call.offer(kind="audio", codecs=["OPUS"])
     call.answer(kind="audio", codecs=["OPUS"])
-    assert call.found() == {"no-video": "The offer of streaming-node has no video in it."}
+    assert call.found() == {"no-video": "The offer from streaming-node contains no video."}
 
 
 @pytest.mark.parametrize(
     ("offered", "answered", "sentence"),
     [
-        (["H264"], ["VP8"], "No video codec in common: H264 only against VP8."),
+        (["H264"], ["VP8"], "No common video codec: streaming-node offers H264, gcom accepts VP8."),
         (
             ["H264", "H265", "AV1"],
             ["VP8", "VP9"],
-            "No video codec in common: H264, H265 and AV1 against VP8 and VP9.",
+            "No common video codec: streaming-node offers H264, H265 and AV1, "
+            "gcom accepts VP8 and VP9.",
         ),
     ],
 )
-def test_no_codec_in_common(offered: list[str], answered: list[str], sentence: str) -> None:
+def test_no_common_codec(offered: list[str], answered: list[str], sentence: str) -> None:
     call = Call()
     call.offer(codecs=offered)
     call.answer(codecs=answered)
@@ -313,14 +322,14 @@ def test_no_codec_in_common(offered: list[str], answered: list[str], sentence: s
     assert call.found() == {"no-common-codec": sentence}  # connected, and still no video
 
 
-def test_codecs_that_are_not_told_are_not_judged() -> None:
+def test_unknown_codecs_are_not_judged() -> None:
     call = Call()
     call.offer(codecs=["H264"])
     call.answer(codecs=[])
     assert call.found() == {}
 
 
-def test_an_answer_that_refuses_the_video() -> None:
+def test_answer_that_refuses_the_video() -> None:
     call = Call()
     call.offer(codecs=["H264"])
     call.answer(port=0, codecs=["H264"], setup="actpass")
@@ -335,22 +344,21 @@ def test_video_that_the_offer_itself_has_turned_off_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize("direction", ["recvonly", "sendonly", "inactive"])
-def test_nobody_sends_because_both_want_the_same(direction: str) -> None:
+def test_video_cannot_flow_in_equal_directions(direction: str) -> None:
     call = Call()
     call.offer(direction=direction)
     call.answer(direction=direction)
     assert call.found() == {
-        "no-sender": f"Video is {direction} on both sides: neither streaming-node nor gcom "
-        "sends any."
+        "no-sender": f"No video can flow: streaming-node is {direction}, gcom is {direction}."
     }
 
 
-def test_nobody_sends_because_one_side_does_not_take_part() -> None:
+def test_video_cannot_flow_to_an_inactive_side() -> None:
     call = Call()
     call.offer(direction="sendrecv")
     call.answer(direction="inactive")
     assert call.found() == {
-        "no-sender": "Nobody sends video: it is sendrecv at streaming-node and inactive at gcom."
+        "no-sender": "No video can flow: streaming-node is sendrecv, gcom is inactive."
     }
 
 
@@ -378,14 +386,14 @@ def test_many_ice_restarts() -> None:
         assert call.found() == {}
         call.offer(ufrag=f"restart-{number}", origin=f"1 {number}")
         call.answer()
-    sentence = "ICE restart number 3 in a minute, by streaming-node."
+    sentence = "streaming-node has restarted ICE 3 times in the last minute."
     assert call.found() == {"ice-restarts": sentence}
     call.report("gcom", "connected")
     assert call.found() == {"ice-restarts": sentence}
     assert call.found(wait=60.0) == {}
 
 
-def test_every_code_is_in_the_program_and_explained_for_operators() -> None:
+def test_every_code_is_explained_for_operators() -> None:
     modules = [Path(module.__file__ or "").read_text() for module in (diagnosis, room_view)]
     made = set(re.findall(r'Finding\(\s*f?"([a-z{}.-]+)"', "".join(modules)))
     explained = Path(__file__).parents[2] / "docs" / "troubleshooting.md"

@@ -24,7 +24,7 @@ def test_client_that_says_nothing_is_in_the_default_room(auth: object) -> None:
     assert hello(auth) == Hello("default")
 
 
-def test_all_of_auth() -> None:
+def test_every_field_of_auth_is_read() -> None:
     auth = {"room": "drone-1", "name": "node", "role": "sender", "session": "key", "seen": 3}
     assert hello(auth) == Hello("drone-1", "node", "sender", "key", 3)
 
@@ -39,7 +39,7 @@ def test_auth_beats_the_query_and_empty_counts_as_absent() -> None:
     )
 
 
-def test_of_duplicates_the_first_counts_that_is_not_empty() -> None:
+def test_first_duplicate_that_is_not_empty_counts() -> None:
     assert hello(None, "name=&name=first&name=second").name == "first"
 
 
@@ -48,12 +48,12 @@ def test_session_and_seen_are_never_read_from_the_url() -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "A-Z_0.9", "x" * 64])
-def test_names(name: str) -> None:
+def test_valid_names(name: str) -> None:
     assert hello({"name": name, "room": name}) == Hello(name, name)
 
 
 @pytest.mark.parametrize("name", ["x" * 65, "a b", "a/b", "ä", "a\n", 7, 0, False, ["a"], {}])
-def test_what_is_no_name(name: object) -> None:
+def test_invalid_names(name: object) -> None:
     assert refusal({"name": name}) == refusal({"room": name}) == "invalid-name"
 
 
@@ -66,7 +66,7 @@ def test_role_is_a_label_for_people() -> None:
 
 
 @pytest.mark.parametrize("role", ["x" * 65, "a\nb", "\ud800", 7, []])
-def test_what_is_no_role(role: object) -> None:
+def test_invalid_roles(role: object) -> None:
     assert refusal({"role": role}) == "invalid-name"
 
 
@@ -76,16 +76,16 @@ def test_empty_session_is_none() -> None:
 
 
 @pytest.mark.parametrize("session", ["x" * 129, 7, True, ["key"]])
-def test_what_is_no_session(session: object) -> None:
+def test_invalid_sessions(session: object) -> None:
     assert refusal({"session": session}) == "invalid-format"
 
 
 @pytest.mark.parametrize("seen", [-1, 1.5, "3", True, [1], 2**52 + 1])
-def test_what_is_no_number_of_a_signal(seen: object) -> None:
+def test_invalid_numbers_of_a_signal(seen: object) -> None:
     assert refusal({"session": "key", "seen": seen}) == "invalid-format"
 
 
-def test_highest_number() -> None:
+def test_highest_number_is_accepted() -> None:
     assert hello({"session": "key", "seen": 2**52}).seen == 2**52
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config.schema import HoldSettings
-from signaling_server.core.protocol.hold import OVERHEAD, Hold
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.hold import Hold
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
 
@@ -30,8 +30,8 @@ def test_signals_come_out_in_order_and_once() -> None:
     for number, one in enumerate(signals):
         hold.add(one, LIMITS, float(number))
     assert len(hold) == 3
-    assert hold.take() == signals
-    assert hold.take() == []
+    assert hold.release_all() == signals
+    assert hold.release_all() == []
     assert budget.used == 0
 
 
@@ -57,7 +57,7 @@ def test_new_offer_replaces_all_that_is_older() -> None:
     newest = signal("offer", 7)
     hold.add(newest, LIMITS, 1.0)
     assert budget.used == 7 + OVERHEAD
-    assert hold.take() == [newest]
+    assert hold.release_all() == [newest]
 
 
 @pytest.mark.parametrize("size", [2000, 1200], ids=["too large", "no memory"])

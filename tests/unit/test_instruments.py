@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import pytest
 
-from signaling_server import instruments as observers
+from signaling_server import instruments as instruments_module
 from signaling_server.core.protocol.events import PeerJoined, SignalAccepted
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.rtc_report import ConnectionReport
@@ -66,76 +66,76 @@ def timers() -> list[asyncio.TimerHandle]:
     return [timer for timer in loop._scheduled if not timer.cancelled()]
 
 
-def test_fact_is_counted_told_and_looked_at(caplog: pytest.LogCaptureFixture) -> None:
+def test_fact_reaches_metrics_log_and_insight(caplog: pytest.LogCaptureFixture) -> None:
     async def look(made: Instruments) -> None:
         with caplog.at_level("INFO"):
-            made.note(entered("node"))
-            made.note(offer(None))
+            made.record(entered("node"))
+            made.record(offer(None))
         assert made.metrics.signals == {"offer": 1}
         assert made.metrics.last_signal == pytest.approx(time.monotonic(), abs=PATIENCE)
         assert len(caplog.messages) == 2
-        assert "node joined from 10.0.0.1" in made.insight.events(time.monotonic())[0]["text"]
+        assert "node joined from 10.0.0.1" in made.insight.notes()[0].text
 
     run(look)
 
 
-def test_who_joins_sets_no_timer() -> None:
+def test_join_sets_no_timer() -> None:
     async def look(made: Instruments) -> None:
-        made.note(entered("node"))
+        made.record(entered("node"))
         assert timers() == []
 
     run(look)
 
 
-def test_signals_are_read_a_little_later_by_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observers, "DIGEST_SECONDS", 0.01)
+def test_one_timer_reads_the_signals_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instruments_module, "DIGEST_SECONDS", 0.01)
 
     async def look(made: Instruments) -> None:
         digests = Calls(monkeypatch, made.insight, "digest")
         for name in ("node", "gcom"):
-            made.note(entered(name))
+            made.record(entered(name))
         for _ in range(3):
-            made.note(offer())
+            made.record(offer())
         assert (digests.count, len(timers())) == (0, 1)
         await digests.until(1)
         assert not made.insight.pending
         assert timers() == [], "with nothing to read it does not wake up"
-        made.note(offer())
+        made.record(offer())
         await digests.until(2)
 
     run(look)
 
 
-def test_what_is_not_read_at_once_is_read_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observers, "DIGEST_SECONDS", 0.01)
+def test_next_digest_reads_what_this_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instruments_module, "DIGEST_SECONDS", 0.01)
     monkeypatch.setattr(
-        "signaling_server.core.insight.insight.DIGEST_BYTES", 1
+        "signaling_server.core.insight.backlog.DIGEST_BYTES", 1
     )  # one signal at a time
 
     async def look(made: Instruments) -> None:
         digests = Calls(monkeypatch, made.insight, "digest")
         for name in ("node", "gcom"):
-            made.note(entered(name))
+            made.record(entered(name))
         for _ in range(3):
-            made.note(offer())
+            made.record(offer())
         await digests.until(3)
         assert not made.insight.pending
 
     run(look)
 
 
-def test_peer_that_talks_a_lot_is_summed_up_in_time(
+def test_signals_of_a_chatty_peer_are_summed_in_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def look(made: Instruments) -> None:
         with caplog.at_level("INFO"):
-            sums = Calls(monkeypatch, made._narrator, "tell_sums")
+            sums = Calls(monkeypatch, made._fact_log, "write_sums")
             for _ in range(50):
-                made.note(offer())
+                made.record(offer())
             lines = len(caplog.messages)
             assert lines < 50
             await sums.until(1)
-            while made._sums is not None:  # until it has nothing to sum up any more
+            while made._sums is not None:  # until there is nothing left to sum
                 await sums.until(sums.count + 1)
             assert len(caplog.messages) > lines
 
@@ -145,22 +145,22 @@ def test_peer_that_talks_a_lot_is_summed_up_in_time(
 def test_report_comes_after_the_signals_before_it() -> None:
     async def look(made: Instruments) -> None:
         for name in ("node", "gcom"):
-            made.note(entered(name))
-        made.note(offer())
+            made.record(entered(name))
+        made.record(offer())
         made.report("room", "gcom", ConnectionReport("failed", {}))
-        texts = [event["text"] for event in made.insight.events(time.monotonic())]
+        texts = [note.text for note in made.insight.notes()]
         assert texts[:2] == ["gcom reports: failed", "node sent an offer to gcom"]
 
     run(look)
 
 
-def test_cancelled_it_wakes_up_no_more(caplog: pytest.LogCaptureFixture) -> None:
+def test_cancel_stops_the_timers(caplog: pytest.LogCaptureFixture) -> None:
     async def look(made: Instruments) -> None:
         with caplog.at_level("INFO"):
             for name in ("node", "gcom"):
-                made.note(entered(name))
+                made.record(entered(name))
             for _ in range(50):
-                made.note(offer())
+                made.record(offer())
         assert len(timers()) == 2
         made.cancel()
         assert timers() == []

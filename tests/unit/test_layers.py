@@ -54,3 +54,49 @@ def test_only_transport_knows_socketio(module: str) -> None:
         "socketio",
         "engineio",
     }
+
+
+# --- inside core ----------------------------------------------------------------------------------
+
+CORE = "signaling_server.core."
+SEES = {
+    "config": (),
+    "protocol": ("config",),
+    "insight": ("config", "protocol"),
+    "reporting": ("config", "protocol", "insight"),
+}
+"""The folders that each folder of core may import from, beside itself and core's own files."""
+EXCEPTIONS = {"core/config/token_file.py": (CORE + "protocol.auth",)}
+"""The file of tokens makes the `Tokens` that the protocol asks."""
+
+
+def for_annotations_alone(path: Path) -> set[str]:
+    """The modules that a file imports under `if TYPE_CHECKING:`."""
+    blocks = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    ]
+    statements = [statement for block in blocks for statement in block.body]
+    return {each.module or "" for each in statements if isinstance(each, ast.ImportFrom)}
+
+
+def folders_seen(module: str) -> set[str]:
+    """The folders of core that a module imports from when it runs, such as {"config"}."""
+    spared = (*for_annotations_alone(PACKAGE / module), *EXCEPTIONS.get(module, ()))
+    names = [name for name in imported(PACKAGE / module) if not name.startswith(spared)]
+    inside = {name[len(CORE) :].split(".")[0] for name in names if name.startswith(CORE)}
+    return inside & {*SEES}
+
+
+@pytest.mark.parametrize("folder", SEES)
+def test_folders_of_core_see_only_those_before_them(folder: str) -> None:
+    allowed = {folder, *SEES[folder]}
+    seen = {module: folders_seen(module) - allowed for module in modules(PACKAGE / "core" / folder)}
+    assert not {module: more for module, more in seen.items() if more}
+
+
+def test_files_of_core_itself_see_no_folder_of_it() -> None:
+    files = [module for module in modules(PACKAGE / "core") if module.count("/") == 1]
+    assert {"core/names.py", "core/words.py"} <= {*files}
+    assert not [module for module in files if folders_seen(module)]

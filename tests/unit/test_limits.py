@@ -4,7 +4,14 @@ import sys
 
 import pytest
 
-from signaling_server.core.protocol.limits import Budget, Penalties, TokenBucket, memory_of
+from signaling_server.core.protocol.limits import (
+    OVERHEAD,
+    Budget,
+    Penalties,
+    TokenBucket,
+    memory_of,
+    packet_cost,
+)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 1000, "é" * 1000, "日" * 1000, "x" * 999 + "🚁"])
@@ -13,7 +20,13 @@ def test_memory_of_a_text_is_that_of_its_characters(text: str) -> None:
     assert 0 <= memory_of(text) - widest * len(text) < sys.getsizeof("")
 
 
-def test_budget_gives_what_is_there_and_no_more() -> None:
+def test_packet_costs_its_memory_or_its_size_on_the_wire() -> None:
+    assert packet_cost("x" * 10) == OVERHEAD + memory_of("x" * 10)
+    assert packet_cost("é" * 1000, 2000) == OVERHEAD + 2000
+    assert packet_cost("🚁" * 1000, 2000) == OVERHEAD + memory_of("🚁" * 1000)
+
+
+def test_budget_reserves_what_is_free_and_no_more() -> None:
     budget = Budget(10)
     assert budget.reserve(10)
     assert not budget.reserve(1)
@@ -29,7 +42,7 @@ def test_refused_bytes_are_not_counted() -> None:
     assert budget.used == 0
 
 
-def test_short_memory_is_told_to_who_has_more_than_his_share() -> None:
+def test_short_memory_hits_only_those_above_their_share() -> None:
     budget = Budget(10, share=3)
     budget.charge(10)
     assert not budget.exceeded_by(4)
@@ -67,7 +80,7 @@ def test_failure_is_forgiven_after_a_while() -> None:
     assert penalties.failed("10.0.0.1", 59.0 + Penalties.FORGIVEN) == 0
 
 
-def test_addresses_do_not_pay_for_each_other_and_the_oldest_is_forgotten() -> None:
+def test_addresses_are_delayed_separately_and_the_oldest_is_forgotten() -> None:
     penalties = Penalties()
     penalties.failed("10.0.0.1", 0.0)
     for number in range(Penalties.ADDRESSES - 1):

@@ -19,7 +19,7 @@ def flood(summing: LineLimiter, lines: int, now: float, key: str = NODE, size: i
     return sum(summing.admit(key, "ice-candidate", now, size) for _ in range(lines))
 
 
-def test_up_to_the_limit_every_line_is_written_and_nothing_comes_due():
+def test_every_line_up_to_the_limit_is_written():
     summing = LineLimiter()
     assert flood(summing, LIMIT, now=5.0) == LIMIT
     assert summing.next_deadline() is None
@@ -38,14 +38,14 @@ def test_lines_above_the_limit_come_out_as_one_sum_when_the_second_is_over():
     assert summing.due(6.0) == []
 
 
-def test_the_second_starts_with_the_first_line_after_quiet():
+def test_window_starts_with_the_first_line_after_quiet():
     summing = LineLimiter()
     flood(summing, 1, now=5.0)
     flood(summing, LIMIT + 1, now=100.7)
     assert summing.next_deadline() == 101.7
 
 
-def test_a_key_that_stays_loud_costs_one_line_a_second():
+def test_key_that_stays_loud_costs_one_line_a_second():
     summing = LineLimiter()
     flood(summing, LIMIT + 1, now=0.0)
     summing.due(1.0)
@@ -54,7 +54,7 @@ def test_a_key_that_stays_loud_costs_one_line_a_second():
     assert summary.counts == {"ice-candidate": LIMIT + 5}
 
 
-def test_a_key_is_written_line_by_line_again_after_a_second_within_the_limit():
+def test_key_is_written_line_by_line_again_after_a_second_within_the_limit():
     summing = LineLimiter()
     flood(summing, LIMIT + 1, now=0.0)
     summing.due(1.0)
@@ -63,7 +63,7 @@ def test_a_key_is_written_line_by_line_again_after_a_second_within_the_limit():
     assert flood(summing, LIMIT, now=2.0) == LIMIT
 
 
-def test_a_key_is_written_line_by_line_again_after_quiet():
+def test_key_is_written_line_by_line_again_after_quiet():
     summing = LineLimiter()
     flood(summing, LIMIT + 1, now=0.0)
     summing.due(1.0)
@@ -76,7 +76,7 @@ def test_one_loud_key_does_not_silence_another():
     assert flood(summing, LIMIT, now=0.5, key="gcom") == LIMIT
 
 
-def test_a_line_that_comes_before_the_tick_loses_no_sum():
+def test_line_that_comes_before_the_tick_loses_no_sum():
     summing = LineLimiter()
     flood(summing, LIMIT + 3, now=0.0)
     flood(summing, 1, now=4.0, key="gcom")
@@ -98,7 +98,7 @@ def test_keys_beyond_the_bound_share_one():
     assert summary.counts == {"join": KEYS - LIMIT}
 
 
-def test_all_keys_together_get_no_more_lines_than_journald_takes():
+def test_all_keys_together_stay_below_the_limit_of_journald():
     summing = LineLimiter()
     peers = [f"peer-{number}" for number in range(300)]
 
@@ -113,7 +113,7 @@ def test_all_keys_together_get_no_more_lines_than_journald_takes():
     assert second(2.0) == LINES_PER_SECOND
 
 
-def test_more_loud_keys_than_may_have_a_sum_share_one():
+def test_loud_keys_beyond_the_bound_share_one_sum():
     summing = LineLimiter()
     for number in range(SUMS + 2):
         flood(summing, LIMIT + 1, 0.0, f"peer-{number}")
@@ -122,20 +122,20 @@ def test_more_loud_keys_than_may_have_a_sum_share_one():
     assert sums[OTHERS] == {"ice-candidate": 2}
 
 
-def test_idle_keys_vanish():
+def test_idle_keys_are_forgotten():
     summing = LineLimiter()
     for number in range(KEYS):
         summing.admit(f"peer-{number}", "join", 0.0)
     assert sum(summing.admit(f"further-{number}", "join", 1.0) for number in range(KEYS)) == KEYS
 
 
-def test_a_sum_reads_as_a_sentence_with_the_most_frequent_kind_first():
+def test_sum_is_a_sentence_with_the_most_frequent_kind_first():
     summary = Summary(NODE, {"offer": 12, "ice-candidate": 800}, 402113, 1.02)
     assert summary.text("signals") == (
         "812 more signals in the last second: 800 ice-candidate, 12 offer; 402113 bytes"
     )
 
 
-def test_a_sum_says_a_longer_time_and_leaves_out_no_bytes():
+def test_sum_names_a_longer_time_and_omits_zero_bytes():
     summary = Summary(NODE, {"invalid-type": 3}, 0, 4.2)
     assert summary.text("rejections") == ("3 more rejections in the last 4 seconds: 3 invalid-type")

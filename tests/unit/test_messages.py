@@ -47,7 +47,7 @@ def refusal(parse: Parse, text: str, **limits: int) -> Rejection:
     return refused.value
 
 
-def test_loaders_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_loaders_are_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     assert standard_loader(monkeypatch) is messages._standard_loads
     assert messages._loader() is not messages._standard_loads
 
@@ -57,7 +57,7 @@ def test_signal_keeps_its_own_text(parse: Parse) -> None:
     assert parse(text) == Signal("offer", None, len(text), text[:-1])
 
 
-def test_whitespace_around_is_no_part_of_the_object(parse: Parse) -> None:
+def test_surrounding_whitespace_is_dropped(parse: Parse) -> None:
     text = ' \t\r\n{ "type" : "answer" , "data" : { } , "to" : "gcom" } \n'
     signal = parse(text)
     assert (signal.type, signal.to, signal.size) == ("answer", "gcom", len(text))
@@ -82,7 +82,7 @@ def test_data_that_is_no_object_is_refused(parse: Parse, data: object) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bye", "", None, 1, [], {}, "Offer", True])
-def test_wrong_type_is_refused_and_told_what_is_right(parse: Parse, kind: object) -> None:
+def test_wrong_type_is_refused_with_the_valid_ones(parse: Parse, kind: object) -> None:
     rejection = refusal(parse, json.dumps({"type": kind, "data": {}}))
     assert rejection.code == "invalid-type"
     assert rejection.payload()["valid_types"] == ("offer", "answer", "ice-candidate")
@@ -94,7 +94,7 @@ def test_empty_receiver_is_none(parse: Parse, to: str | None) -> None:
 
 
 @pytest.mark.parametrize("to", [0, 1, False, [], {}, ["gcom"]])
-def test_receiver_that_is_no_text_does_not_make_it_a_broadcast(parse: Parse, to: object) -> None:
+def test_receiver_that_is_no_text_is_refused_and_not_a_broadcast(parse: Parse, to: object) -> None:
     signal = json.dumps({"type": "offer", "data": {}, "to": to})
     assert refusal(parse, signal).code == "invalid-format"
 
@@ -122,7 +122,7 @@ def test_receiver_that_is_no_text_does_not_make_it_a_broadcast(parse: Parse, to:
         '{"type":"offer","data":{},}',
     ],
 )
-def test_what_is_no_json_object_is_refused(parse: Parse, text: str) -> None:
+def test_anything_but_a_json_object_is_refused(parse: Parse, text: str) -> None:
     assert refusal(parse, text).code == "invalid-format"
 
 
@@ -130,7 +130,7 @@ def test_what_is_no_json_object_is_refused(parse: Parse, text: str) -> None:
     "value",
     ["1e999", "-1E-999", "1" * 5000, '"\\ud800"', '"\ud800"', '"\x7f\u2028"', "-0.0", "[[],{}]"],
 )
-def test_what_is_odd_but_json_goes_through(parse: Parse, value: str) -> None:
+def test_odd_but_valid_json_goes_through(parse: Parse, value: str) -> None:
     text = '{"type":"offer","data":{"odd":' + value + "}}"
     assert parse(text).body == text[:-1]
 
@@ -144,14 +144,14 @@ def test_size_is_in_bytes_of_utf8(parse: Parse) -> None:
     assert rejection.payload()["limit"] == size - 1
 
 
-def test_sender_cannot_say_who_it_is(parse: Parse) -> None:
+def test_sender_cannot_choose_its_from(parse: Parse) -> None:
     signal = parse(
         '{"from":"gcom","type":"offer","data":{"from":1}, "fro\\u006d" : [{}] ,"x":"from"}'
     )
     assert signal.body == '{"type":"offer","data":{"from":1},"x":"from"'
 
 
-def test_sender_that_says_nothing_else_last_is_cut_out_too(parse: Parse) -> None:
+def test_from_is_cut_out_wherever_it_is(parse: Parse) -> None:
     assert parse('{"type":"offer","data":{},"from":""}').body == '{"type":"offer","data":{}'
 
 
@@ -182,7 +182,7 @@ def test_depth_hidden_under_a_duplicate_key_is_seen(parse: Parse) -> None:
     assert refusal(parse, hidden).code == "invalid-format"
 
 
-def test_of_duplicate_keys_the_last_counts_and_all_go_through(parse: Parse) -> None:
+def test_last_duplicate_key_counts_and_all_go_through(parse: Parse) -> None:
     text = '{"type":"bye","type":"offer","data":1,"data":{}}'
     assert parse(text).body == text[:-1]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from signaling_server.core.histogram import Histogram
 from signaling_server.core.protocol.events import (
     Disconnected,
     Fact,
@@ -13,7 +14,7 @@ from signaling_server.core.protocol.events import (
     SignalAccepted,
 )
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.reporting.metrics import Histogram, Metrics, Readings, render
+from signaling_server.core.reporting.metrics import Metrics, Readings, render
 
 READINGS = Readings(
     peers=2,
@@ -31,19 +32,19 @@ def delivered(kind: str, count: int, held: int) -> SignalAccepted:
     return SignalAccepted("sid", "node", "default", Signal(kind, None, 10, "{"), count, held)
 
 
-def test_signals_are_counted_by_type_and_by_where_they_went() -> None:
+def test_signals_are_counted_by_type_and_outcome() -> None:
     metrics = Metrics()
-    metrics.note(delivered("offer", 2, 0), 5.0)
-    metrics.note(delivered("ice-candidate", 0, 1), 6.0)
-    metrics.note(delivered("ice-candidate", 1, 1), 7.0)
+    metrics.record(delivered("offer", 2, 0), 5.0)
+    metrics.record(delivered("ice-candidate", 0, 1), 6.0)
+    metrics.record(delivered("ice-candidate", 1, 1), 7.0)
     assert metrics.signals == {"offer": 1, "ice-candidate": 2}
     assert (metrics.delivered, metrics.held, metrics.last_signal) == (3, 2, 7.0)
 
 
-def test_refusals_are_counted_by_code_and_the_last_is_kept() -> None:
+def test_rejections_are_counted_by_code_and_the_last_is_kept() -> None:
     metrics = Metrics()
-    metrics.note(Rejected("", "", "", "10.0.0.2", "room-full", "2 peers already"), 1.0)
-    metrics.note(Rejected("sid", "node", "default", "10.0.0.2", "too-large", "too long"), 2.0)
+    metrics.record(Rejected("", "", "", "10.0.0.2", "room-full", "2 peers already"), 1.0)
+    metrics.record(Rejected("sid", "node", "default", "10.0.0.2", "too-large", "too long"), 2.0)
     assert metrics.rejections == {"room-full": 1, "too-large": 1}
     assert metrics.last_error == "too-large: too long"
     assert metrics.last_signal is None
@@ -51,11 +52,11 @@ def test_refusals_are_counted_by_code_and_the_last_is_kept() -> None:
 
 def test_expiries_takeovers_and_returns_are_counted() -> None:
     metrics = Metrics()
-    metrics.note(HeldSignalsExpired("node", "default", 3), 1.0)
-    metrics.note(HeldSignalsExpired("node", "default", 2), 1.0)
-    metrics.note(PeerReplaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
-    metrics.note(PeerResumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
-    metrics.note(RoomOverfull("default", ("a", "b", "c"), 2), 1.0)
+    metrics.record(HeldSignalsExpired("node", "default", 3), 1.0)
+    metrics.record(HeldSignalsExpired("node", "default", 2), 1.0)
+    metrics.record(PeerReplaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
+    metrics.record(PeerResumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
+    metrics.record(RoomOverfull("default", ("a", "b", "c"), 2), 1.0)
     assert (metrics.expired, metrics.replaced, metrics.resumed) == (5, 1, 1)
 
 
@@ -65,7 +66,7 @@ def test_expiries_takeovers_and_returns_are_counted() -> None:
 def page(*facts: Fact, handshakes: Histogram | None = None, **readings: Any) -> list[str]:
     metrics = Metrics()
     for fact in facts:
-        metrics.note(fact, 0.0)
+        metrics.record(fact, 0.0)
     text = render(metrics, handshakes or Histogram(()), READINGS._replace(**readings))
     assert text.endswith("\n")
     return text.splitlines()
@@ -86,7 +87,7 @@ def test_signals_are_shown_by_type_with_their_bytes_and_copies() -> None:
     assert found["hawkeye_held_total"] == "1"
 
 
-def test_refusals_are_shown_by_code_and_other_facts_by_name() -> None:
+def test_rejections_are_shown_by_code_and_other_facts_by_name() -> None:
     found = values(
         Rejected("", "", "", "", "too-large", ""),
         HeldSignalsExpired("gcom", "default", 4),
@@ -106,7 +107,7 @@ def test_ends_of_connections_are_shown_by_reason() -> None:
     assert found['hawkeye_disconnected_total{reason="goodbye"}'] == "1"
 
 
-def test_what_is_measured_now_is_shown_as_it_was_handed_in() -> None:
+def test_readings_are_shown_as_they_were_handed_in() -> None:
     found = values()
     assert found["hawkeye_peers"] == "2"
     assert found["hawkeye_rooms"] == "1"
@@ -118,7 +119,7 @@ def test_what_is_measured_now_is_shown_as_it_was_handed_in() -> None:
     assert found['hawkeye_build_info{version="0.1.0",python="3.11.2"}'] == "1"
 
 
-def test_a_handshake_counts_in_its_bucket_and_all_above() -> None:
+def test_handshake_counts_in_its_bucket_and_all_above() -> None:
     handshakes = Histogram((0.5, 1.0, 5.0))
     for seconds in (0.5, 0.75, 60.0):
         handshakes.observe(seconds)

@@ -34,7 +34,7 @@ def report(state: str) -> ConnectionReport:
     return ConnectionReport(state, {})
 
 
-def test_an_offer_and_its_answer() -> None:
+def test_offer_and_its_answer() -> None:
     pair = node_and_gcom()
     offer, answer = description(ufrag="node"), description(ufrag="gcom")
     pair.offered("node", offer, 101.0)
@@ -56,29 +56,29 @@ def test_only_the_first_answer_is_the_handshake() -> None:
     assert pair.answered_at == 202.0
 
 
-def test_an_answer_without_an_offer_is_no_exchange() -> None:
+def test_answer_without_an_offer_is_no_exchange() -> None:
     pair = node_and_gcom()
     assert pair.answered("gcom", description(), 101.0) is None
     assert pair.exchange is NONE_YET
     assert pair.answered_at is None
 
 
-def test_the_same_offer_sent_again_is_one_offer() -> None:
+def test_same_offer_sent_again_is_one_offer() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(), 101.0)
     pair.offered("node", description(), 105.0)
-    assert [told.at for told in pair.sides["node"].open_offers] == [101.0]
+    assert [offer.at for offer in pair.sides["node"].open_offers] == [101.0]
     assert pair.last_activity == 105.0
 
 
-def test_offers_without_an_origin_are_told_apart_by_nothing_and_count_each() -> None:
+def test_offers_without_an_origin_count_each() -> None:
     pair = node_and_gcom()
     pair.offered("node", Description(), 101.0)
     pair.offered("node", Description(), 102.0)
     assert len(pair.sides["node"].open_offers) == 2
 
 
-def test_an_answer_after_a_second_offer_is_for_the_first_one() -> None:
+def test_answer_after_a_second_offer_belongs_to_the_first() -> None:
     pair = node_and_gcom()
     first, second = description(), description(origin="2 1", ufrag="efgh")
     pair.offered("node", first, 101.0)
@@ -92,7 +92,7 @@ def test_an_answer_after_a_second_offer_is_for_the_first_one() -> None:
     assert pair.exchange.offer == second
 
 
-def test_an_answer_that_fits_only_the_second_offer_is_for_that() -> None:
+def test_answer_that_matches_only_the_second_offer_belongs_to_it() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(mid="0"), 101.0)
     pair.offered("node", description(mid="1", origin="2 1"), 102.0)
@@ -101,11 +101,11 @@ def test_an_answer_that_fits_only_the_second_offer_is_for_that() -> None:
     assert pair.answered_at == 102.1
 
 
-def test_of_many_open_offers_the_first_and_the_newest_are_kept() -> None:
+def test_first_and_newest_open_offers_are_kept() -> None:
     pair = node_and_gcom()
     for number in range(20):
         pair.offered("node", description(origin=f"1 {number}"), 100.0 + number)
-    times = [told.at for told in pair.sides["node"].open_offers]
+    times = [offer.at for offer in pair.sides["node"].open_offers]
     assert times == [100.0, 117.0, 118.0, 119.0]
     assert len(times) == MAX_OPEN
 
@@ -136,13 +136,13 @@ def test_candidates_of_the_description_and_those_that_trickle() -> None:
     assert side.candidate_count == 2
 
 
-def test_a_description_can_say_that_it_has_all_candidates() -> None:
+def test_description_can_say_that_it_has_all_candidates() -> None:
     pair = node_and_gcom()
     pair.offered("node", description()._replace(complete=True), 101.0)
     assert pair.sides["node"].complete
 
 
-def test_of_very_many_candidates_the_first_are_kept_and_all_are_counted() -> None:
+def test_first_candidates_are_kept_and_all_are_counted() -> None:
     pair = node_and_gcom()
     for _ in range(MAX_CANDIDATES + 5):
         pair.sent_candidate("gcom", HOST, 101.0)
@@ -157,7 +157,7 @@ def test_candidates_that_overtake_the_first_description_belong_to_it() -> None:
     assert pair.sides["gcom"].candidates == [HOST]
 
 
-def test_a_new_ice_session_has_candidates_of_its_own() -> None:
+def test_new_ice_session_has_candidates_of_its_own() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(ufrag="old"), 101.0)
     pair.sent_candidate("node", None, 101.0)
@@ -171,7 +171,7 @@ def test_a_new_ice_session_has_candidates_of_its_own() -> None:
     assert side.restarts == [103.0]
 
 
-def test_a_renegotiation_of_the_same_ice_session_keeps_its_candidates() -> None:
+def test_renegotiation_of_the_same_ice_session_keeps_its_candidates() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(), 101.0)
     pair.sent_candidate("node", HOST, 102.0)
@@ -187,7 +187,7 @@ def test_restarts_are_forgotten_after_a_minute() -> None:
     assert pair.sides["node"].restarts == [101.0 + RESTART_WINDOW]
 
 
-def test_connected_is_what_a_peer_says_and_none_denies() -> None:
+def test_pair_is_connected_if_one_peer_says_so_and_none_denies_it() -> None:
     pair = node_and_gcom()
     assert not pair.reports
     pair.reported("node", report("connecting"), 101.0)
@@ -203,7 +203,7 @@ def test_connected_is_what_a_peer_says_and_none_denies() -> None:
     assert pair.connected_at == 105.0
 
 
-def test_a_failure_is_over_when_a_new_ice_session_starts() -> None:
+def test_failure_is_over_when_a_new_ice_session_starts() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(ufrag="old"), 101.0)
     pair.reported("node", report("failed"), 102.0)
@@ -212,7 +212,7 @@ def test_a_failure_is_over_when_a_new_ice_session_starts() -> None:
     assert pair.reports
 
 
-def test_a_connection_that_stands_goes_on_during_an_ice_restart() -> None:
+def test_established_connection_outlives_an_ice_restart() -> None:
     pair = node_and_gcom()
     pair.offered("node", description(ufrag="old"), 101.0)
     pair.reported("node", report("connected"), 102.0)

@@ -7,12 +7,13 @@ import pytest
 from scenarios.scene import Scene, settings
 from signaling_server.core.protocol.events import Joined, Left, Reconfigured, Ticked
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.relay import SERVER, Relay
+from signaling_server.core.protocol.notices import SERVER
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.version import VERSION
 
 
-def test_welcome_hands_out_ice_servers_and_says_who_we_are() -> None:
+def test_welcome_hands_out_ice_servers_and_names_the_server() -> None:
     servers = ({"urls": ["stun:10.0.0.1:3478"]},)
     relay = Relay(settings())
     welcome = relay.handle(Joined("g", Hello("default"), ice_servers=servers), 0.0)[0]
@@ -42,7 +43,7 @@ def test_refused_join_changes_nothing() -> None:
 
 
 def early(scene: Scene, name: str | None, room: str = "default") -> str:
-    """The code that a client is refused with before it told its session."""
+    """The code that a client is refused with before it has given its session."""
     try:
         scene.relay.admit_early(Hello(room, name), scene.now)
     except Rejection as rejection:
@@ -59,14 +60,14 @@ def test_handshake_refuses_what_no_session_could_change() -> None:
     assert early(scene, None, room="elsewhere") == "server-full"
 
 
-def test_handshake_lets_those_through_that_may_have_a_session() -> None:
+def test_handshake_admits_clients_that_may_have_a_session() -> None:
     scene = Scene(rooms={"max_peers": 1})
     scene.join("u", session="key")
     assert early(scene, None) == ""
     assert early(scene, "third") == "room-full"
 
 
-def test_end_of_the_window_comes_even_if_it_is_told_late() -> None:
+def test_window_ends_even_if_the_tick_is_late() -> None:
     relay = Relay(settings())
     relay.handle(Joined("g", Hello("default", "gcom", session="key")), 0.0)
     relay.handle(Left("g", "ping-timeout", goodbye=False), 0.0)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from signaling_server.core.config.schema import ResumeSettings
-from signaling_server.core.protocol.hold import OVERHEAD
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.protocol.replay import Kept, MissedEvent, Replay, session_hash
+from signaling_server.core.protocol.replay import (
+    KeptSignal,
+    MissedEvent,
+    Replay,
+    delivery_horizon,
+    session_hash,
+)
 
 LIMITS = ResumeSettings(window=30.0, max_messages=3, max_bytes=3000)
-CERTAIN = 40.0
+HORIZON = 40.0
 
 
 def signal(size: int = 100) -> Signal:
@@ -15,21 +20,25 @@ def signal(size: int = 100) -> Signal:
 
 
 def sent(replay: Replay, now: float = 0.0, size: int = 100, sender: str = "node") -> int:
-    return replay.sent(sender, signal(size), LIMITS, CERTAIN, now)
+    return replay.keep_sent(sender, signal(size), LIMITS, HORIZON, now)
 
 
 def wait(replay: Replay, size: int = 100, sender: str = "node") -> bool:
-    return replay.wait(sender, signal(size), LIMITS, 0.0)
+    return replay.keep_unsent(sender, signal(size), LIMITS, 0.0)
 
 
-def numbers(entries: list[Kept | MissedEvent]) -> list[int]:
+def numbers(entries: list[KeptSignal | MissedEvent]) -> list[int]:
     return [entry.seq for entry in entries]
 
 
-def test_hash_tells_sessions_apart_and_not_what_they_are() -> None:
+def test_hash_distinguishes_sessions_without_revealing_them() -> None:
     assert session_hash("key") == session_hash("key") == "4b80490258cf782fcd7abf4c76c0f949"
     assert session_hash("key") != session_hash("kez")
     assert len(session_hash("\ud800")) == 32
+
+
+def test_delivery_horizon_outlasts_a_ping_its_timeout_and_two_rounds_of_looking() -> None:
+    assert delivery_horizon(SocketIOSettings(ping_interval=25, ping_timeout=20)) == 25 + 3 * 20
 
 
 def test_signals_are_numbered_from_1_or_from_what_was_seen() -> None:
@@ -39,7 +48,7 @@ def test_signals_are_numbered_from_1_or_from_what_was_seen() -> None:
     ]
 
 
-def test_what_came_after_is_sent_again_and_stays_kept() -> None:
+def test_later_signals_are_sent_again_and_stay_kept() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     for _ in range(3):
@@ -50,7 +59,7 @@ def test_what_came_after_is_sent_again_and_stays_kept() -> None:
     assert numbers(replay.resume(1, 90.0)) == [2, 3, 4]
 
 
-def test_what_has_surely_arrived_is_dropped_and_no_loss() -> None:
+def test_signal_that_has_surely_arrived_is_dropped_without_a_gap() -> None:
     replay = Replay(Budget(10_000))
     sent(replay, now=0.0)
     sent(replay, now=40.0)
@@ -68,7 +77,7 @@ def test_oldest_makes_room_and_is_a_gap() -> None:
     assert [replay.can_resume(seen) for seen in (0, 1, 4, 5)] == [False, True, True, False]
 
 
-def test_bytes_make_room_too() -> None:
+def test_oldest_makes_room_in_bytes_too() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     for _ in range(3):
@@ -85,45 +94,45 @@ def test_signal_that_finds_no_memory_is_a_gap_once_it_is_needed() -> None:
     assert [replay.can_resume(seen) for seen in (1, 2)] == [False, True]
 
 
-def test_signal_for_one_that_is_away_waits_or_is_refused() -> None:
+def test_signal_for_an_absent_peer_is_kept_or_refused() -> None:
     replay = Replay(Budget(10_000))
     assert [wait(replay) for _ in range(4)] == [True, True, True, False]
     assert replay.seq == 3
     assert numbers(replay.resume(0, 0.0)) == [1, 2, 3]
 
 
-def test_events_are_told_once_and_in_order() -> None:
+def test_missed_events_are_sent_once_and_in_order() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     sent(replay)
-    replay.tell("peer_left", {"peer_id": "node"}, LIMITS)
+    replay.keep_event("peer_left", {"peer_id": "node"}, LIMITS)
     wait(replay)
     assert numbers(replay.resume(1, 0.0)) == [0, 2]
     assert budget.used == 100 + OVERHEAD
     assert numbers(replay.resume(0, 0.0)) == [2]
 
 
-def test_event_without_room_takes_what_it_contradicts_with_it() -> None:
+def test_event_without_room_drops_the_events_that_it_contradicts() -> None:
     replay = Replay(Budget(10_000))
-    replay.tell("peer_joined", {"peer_id": "a"}, LIMITS)
-    replay.tell("peer_joined", {"peer_id": "b"}, LIMITS)
+    replay.keep_event("peer_joined", {"peer_id": "a"}, LIMITS)
+    replay.keep_event("peer_joined", {"peer_id": "b"}, LIMITS)
     wait(replay)
-    replay.tell("peer_left", {"peer_id": "a"}, LIMITS)
-    told = [
+    replay.keep_event("peer_left", {"peer_id": "a"}, LIMITS)
+    missed = [
         entry.payload["peer_id"]
         for entry in replay.resume(0, 0.0)
         if isinstance(entry, MissedEvent)
     ]
-    assert told == ["b"]
+    assert missed == ["b"]
     assert len(replay) == 1
 
 
-def test_what_a_sender_left_is_forgotten_with_it_and_is_no_gap() -> None:
+def test_signals_of_a_gone_sender_are_dropped_without_a_gap() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
     sent(replay, sender="node")
     sent(replay, sender="gcom")
-    replay.tell("peer_left", {"peer_id": "node"}, LIMITS)
+    replay.keep_event("peer_left", {"peer_id": "node"}, LIMITS)
     replay.forget("node")
     assert budget.used == 100 + 2 * OVERHEAD
     assert replay.can_resume(0)

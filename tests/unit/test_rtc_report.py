@@ -14,18 +14,18 @@ from signaling_server.errors import Rejection
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_state_alone_is_a_report(state: str) -> None:
+def test_state_alone_is_a_report(state: str) -> None:
     assert parse_report({"state": state}) == ConnectionReport(state, {})
 
 
 @pytest.mark.parametrize("payload", [None, "connected", [], {}, {"state": "fine"}, {"state": []}])
-def test_what_has_no_known_state_is_rejected(payload: Any) -> None:
+def test_unknown_state_is_rejected(payload: Any) -> None:
     with pytest.raises(Rejection, match="state must be one of new, connecting") as caught:
         parse_report(payload)
     assert caught.value.code == "invalid-data"
 
 
-def test_a_candidate_pair_in_our_words_and_in_those_of_get_stats() -> None:
+def test_candidate_pair_may_use_the_names_of_get_stats() -> None:
     pair = {
         "local": {"type": "host", "protocol": "udp", "address": "10.0.0.1:5000"},
         "remote": {"candidateType": "relay", "protocol": "tcp", "port": 5, "x": "y"},
@@ -48,5 +48,5 @@ def test_a_candidate_pair_in_our_words_and_in_those_of_get_stats() -> None:
         {"elsewhere": {"type": "host"}},
     ],
 )
-def test_what_is_odd_in_a_candidate_pair_is_left_out(pair: Any) -> None:
+def test_invalid_parts_of_a_candidate_pair_are_left_out(pair: Any) -> None:
     assert parse_report({"state": "connected", "candidate_pair": pair}).candidate_pair == {}

@@ -17,7 +17,7 @@ from signaling_server.core.insight.sdp import (
 )
 
 
-def test_an_offer_of_chrome() -> None:
+def test_offer_from_chrome() -> None:
     assert parse_description(CHROME_OFFER) == Description(
         sections=(
             Section("audio", False, "0", "sendrecv", ("OPUS", "PCMU"), "actpass"),
@@ -28,7 +28,7 @@ def test_an_offer_of_chrome() -> None:
     )
 
 
-def test_an_answer_of_aiortc_with_its_candidates() -> None:
+def test_answer_from_aiortc_with_its_candidates() -> None:
     description = parse_description(AIORTC_ANSWER)
     assert description.sections == (
         Section("video", False, "0", "recvonly", ("VP8", "H264"), "active"),
@@ -47,7 +47,7 @@ def test_passwords_and_fingerprints_are_not_kept(secret: str) -> None:
     assert secret not in repr(parse_description(CHROME_OFFER))
 
 
-def test_an_address_is_not_kept() -> None:
+def test_address_is_not_kept() -> None:
     assert "10.1.2.3" not in repr(parse_description(AIORTC_ANSWER))
 
 
@@ -56,7 +56,7 @@ def test_lines_may_end_without_a_carriage_return() -> None:
     assert parse_description(text) == parse_description(CHROME_OFFER)
 
 
-def test_what_stands_before_the_first_section_is_for_all_that_do_not_say_otherwise() -> None:
+def test_session_attributes_are_the_defaults_of_all_sections() -> None:
     text = "a=sendonly\na=setup:passive\nm=video 9 x 96\nm=video 9 x 96\na=inactive\na=setup:active"
     first, second = parse_description(text).sections
     assert (first.direction, first.setup) == ("sendonly", "passive")
@@ -68,7 +68,7 @@ def test_port_0_rejects_a_section_unless_it_is_only_bundled() -> None:
     assert [section.rejected for section in parse_description(text).sections] == [True, False]
 
 
-def test_two_descriptions_are_told_apart_by_shape() -> None:
+def test_shape_distinguishes_two_descriptions() -> None:
     one, other = parse_description(CHROME_OFFER), parse_description(AIORTC_ANSWER)
     assert one.shape == [("audio", "0"), ("video", "1")]
     assert one.shape != other.shape
@@ -77,17 +77,17 @@ def test_two_descriptions_are_told_apart_by_shape() -> None:
 @pytest.mark.parametrize(
     "text", ["", "m", "=", "hello", "v=0\r\ns=-", "a=sendonly\na=rtpmap", "\0\ud800", "m =video"]
 )
-def test_what_has_no_section_is_no_description(text: str) -> None:
+def test_text_without_a_section_is_no_description(text: str) -> None:
     assert parse_description(text).sections == ()
 
 
-def test_a_section_may_be_cut_off_anywhere() -> None:
+def test_section_may_be_cut_off_anywhere() -> None:
     text = sdp(candidates=[candidate("10.0.0.1")])
     for end in range(text.index("m=") + 2, len(text)):
         assert len(parse_description(text[:end]).sections) == 1
 
 
-def test_what_is_kept_is_bounded() -> None:
+def test_kept_words_are_bounded() -> None:
     lots = MAX_SECTIONS * 4
     text = "".join(f"m=video{'x' * 999} 9 x 96\na=mid:{'m' * 999}\n" for _ in range(lots))
     text += "".join(f"a=ice-ufrag:{n}\n" for n in range(lots))
@@ -98,7 +98,7 @@ def test_what_is_kept_is_bounded() -> None:
     assert len(description.sections[0].kind) == len(description.sections[0].mid) == MAX_WORD
 
 
-def test_so_many_lines_are_read() -> None:
+def test_lines_that_are_read_are_bounded() -> None:
     text = "m=video 9 x 96\n" + "a=sendrecv\n" * (MAX_LINES - 2) + "a=sendonly\na=recvonly\n"
     assert parse_description(text).sections[0].direction == "sendonly"
 
@@ -136,12 +136,12 @@ def test_codecs_and_candidates_are_bounded() -> None:
         ("10.0.0.256", "other", ""),
     ],
 )
-def test_the_kind_of_an_address(address: str, kind: str, subnet: str) -> None:
+def test_kinds_of_addresses(address: str, kind: str, subnet: str) -> None:
     found = parse_candidate(candidate(address))
     assert found == Candidate("host", kind, subnet)
 
 
-def test_a_candidate_of_chrome_for_tcp() -> None:
+def test_tcp_candidate_from_chrome() -> None:
     line = (
         "candidate:1876313031 1 TCP 1518280447 203.0.113.7 9 typ host "
         "tcptype active generation 0 ufrag Ek4L network-id 1 network-cost 999"
@@ -151,14 +151,14 @@ def test_a_candidate_of_chrome_for_tcp() -> None:
     assert found.label == "host public tcp active"
 
 
-def test_a_reflexive_candidate_is_of_its_own_address_not_of_the_one_behind() -> None:
+def test_reflexive_candidate_counts_by_its_public_address() -> None:
     found = parse_candidate(candidate("203.0.113.7", "srflx", "raddr 10.0.0.4 rport 5 ufrag a/b+"))
     assert found == Candidate("srflx", "public", ufrag="a/b+")
     assert found.label == "srflx public"
 
 
 @pytest.mark.parametrize("before", ["", "a=", "a=candidate:"])
-def test_a_candidate_line_may_lack_or_repeat_its_beginning(before: str) -> None:
+def test_candidate_line_may_lack_or_repeat_its_prefix(before: str) -> None:
     line = candidate("10.0.0.1")
     if before != "a=":
         line = line[len("candidate:") :]
@@ -168,5 +168,5 @@ def test_a_candidate_line_may_lack_or_repeat_its_beginning(before: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "candidate:", "candidate:1 1 udp 1 10.0.0.1 9 typ", "a b c d e f g h", "\ud800"]
 )
-def test_what_cannot_be_read_is_no_candidate(text: str) -> None:
+def test_unreadable_line_is_no_candidate(text: str) -> None:
     assert parse_candidate(text) is None

@@ -1,22 +1,27 @@
 from __future__ import annotations
 
+import json
+
 from scenarios.scene import Scene
+from sdps import candidate
 from signaling_server.core.insight.insight import Insight
 from signaling_server.core.protocol.events import Rejected, SignalAccepted
+from signaling_server.core.protocol.messages import parse_signal
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Metrics
-from signaling_server.core.reporting.status_report import overview
+from signaling_server.core.reporting.status_report import build
 
 
 def seen(scene: Scene) -> dict:  # type: ignore[type-arg]
     metrics, insight = Metrics(), Insight()
     for fact in scene.facts:
-        metrics.note(fact, scene.now)  # type: ignore[arg-type]
-        insight.note(fact, scene.now)  # type: ignore[arg-type]
+        metrics.record(fact, scene.now)  # type: ignore[arg-type]
+        insight.record(fact, scene.now)  # type: ignore[arg-type]
     insight.digest(scene.now)
-    return overview(scene.relay, metrics, insight, "1.2.3", 61.26, ["a warning"], scene.now + 2)
+    return build(scene.relay, metrics, insight, "1.2.3", 61.26, ["a warning"], scene.now + 2)
 
 
-def test_server_that_nobody_uses() -> None:
+def test_unused_server() -> None:
     assert seen(Scene()) == {
         "server": {"version": "1.2.3", "uptime_seconds": 61.3, "warnings": ["a warning"]},
         "counters": {
@@ -33,7 +38,7 @@ def test_server_that_nobody_uses() -> None:
     }
 
 
-def test_pair_tells_the_stages_that_have_come() -> None:
+def test_pair_shows_the_stages_that_have_happened() -> None:
     scene = Scene()
     scene.join("n", name="node", role="streaming-node")
     scene.join("g", name="gcom", session="key")
@@ -57,21 +62,55 @@ def test_pair_tells_the_stages_that_have_come() -> None:
     assert found["events"][0]["text"] == "node sent an offer to gcom"
 
 
-def test_peer_that_is_away_is_told_as_such() -> None:
+def test_stage_shows_what_is_known_beside_its_time() -> None:
+    scene, insight = Scene(), Insight()
+    scene.join("n", name="node")
+    scene.join("g", name="gcom")
+    for fact in scene.facts:
+        insight.record(fact, scene.now)  # type: ignore[arg-type]
+    insight.digest(scene.now)
+    data = {"candidate": candidate("10.0.0.1")}
+    signal = parse_signal(json.dumps({"type": "ice-candidate", "data": data}), 1000, 9)
+    insight.record(SignalAccepted("n", "node", "default", signal, 1, 0), scene.now)
+    ends = {"local": {"type": "host"}}
+    insight.report("default", "gcom", ConnectionReport("connected", ends), scene.now + 1)
+    found = build(scene.relay, Metrics(), insight, "1.2.3", 1.0, [], scene.now + 3)
+    (pair,) = found["rooms"][0]["pairs"]
+    assert (pair["state"], pair["last_activity"], pair["diagnosis"]) == ("connected", 3.0, [])
+    _, candidates, connected = pair["stages"]
+    assert candidates == {
+        "stage": "candidates",
+        "by": "node",
+        "count": 1,
+        "kinds": {"host private": 1},
+        "last_ago": 3.0,
+        "complete": False,
+        "seconds_ago": 3.0,
+    }
+    assert connected == {
+        "stage": "connected",
+        "by": None,
+        "reports": {"gcom": "connected"},
+        "candidate_pairs": {"gcom": ends},
+        "seconds_ago": 2.0,
+    }
+
+
+def test_absent_peer_is_shown_as_away() -> None:
     scene = Scene()
     scene.join("g", name="gcom", session="key")
     scene.lose("g")
     assert seen(scene)["rooms"][0]["peers"][0]["state"] == "away"
 
 
-def test_event_that_came_often_is_one_line() -> None:
+def test_repeated_event_is_one_line() -> None:
     scene = Scene()
     scene.join("n", name="node")
     scene.facts += [Rejected("n", "node", "default", "a", "too-large", "too large")] * 3
     assert seen(scene)["events"][0]["text"].endswith("(3 times)")
 
 
-def test_room_that_insight_does_not_know_has_its_peers_all_the_same() -> None:
+def test_room_unknown_to_insight_still_shows_its_peers() -> None:
     scene = Scene()
     scene.join("n", name="node")
     scene.facts.clear()

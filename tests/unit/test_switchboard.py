@@ -101,7 +101,7 @@ def test_signal_is_forwarded_and_its_facts_are_told(board: Board) -> None:
 
 def test_bad_signal_and_a_flood_are_rejected(board: Board) -> None:
     node = board.join("1")
-    with pytest.raises(Rejection, match="one JSON object"):
+    with pytest.raises(Rejection, match="single JSON object"):
         board.switchboard.signal(node, "[")
     node.bucket = TokenBucket(0, 0, 0.0)
     for flood in (

@@ -26,9 +26,9 @@ def test_nobody_is_there() -> None:
     assert status_line(relay_with(), Metrics(), 0.0) == "no peers; 0 signals"
 
 
-def test_a_pair_and_its_last_signal() -> None:
+def test_pair_and_its_last_signal() -> None:
     relay, metrics = relay_with("default/streaming-node", "default/gcom"), Metrics()
-    metrics.note(OFFER, 100.0)
+    metrics.record(OFFER, 100.0)
     line = status_line(relay, metrics, 103.9)
     assert line == "2 peers in 1 room: gcom, streaming-node; 1 signal; last 3 s ago"
 
@@ -46,12 +46,12 @@ def test_rooms_and_a_crowd() -> None:
 )
 def test_time_is_coarser_the_longer_ago(seconds: float, text: str) -> None:
     metrics = Metrics()
-    metrics.note(OFFER, 0.0)
+    metrics.record(OFFER, 0.0)
     assert status_line(relay_with(), metrics, seconds).endswith(f"; last {text} ago")
 
 
-def test_last_error_is_told() -> None:
+def test_last_error_is_shown() -> None:
     metrics = Metrics()
-    metrics.note(Rejected("sid", "gcom", "default", "", "peer-not-found", "no such peer"), 0.0)
+    metrics.record(Rejected("sid", "gcom", "default", "", "peer-not-found", "no such peer"), 0.0)
     line = status_line(relay_with("default/gcom"), metrics, 0.0)
     assert line == "1 peer in 1 room: gcom; 0 signals; last error: peer-not-found: no such peer"

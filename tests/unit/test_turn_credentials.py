@@ -22,12 +22,12 @@ def test_secret_and_name_may_be_any_text() -> None:
     assert credentials("nörd", "über", 1)[0] == "1:über"
 
 
-def test_configured_ones_are_good_for_ever() -> None:
+def test_configured_servers_do_not_expire() -> None:
     settings = Config(ice_servers=(STUN,))
     assert ice_servers(settings, "", "gcom", NOW) == ([{"urls": ["stun:10.0.0.1"]}], None)
 
 
-def test_turn_comes_last_and_is_good_for_its_ttl() -> None:
+def test_turn_comes_last_and_is_valid_for_its_ttl() -> None:
     settings = Config(ice_servers=(STUN,), turn=TurnSettings(urls=URLS, ttl=60))
     (stun, turn), seconds = ice_servers(settings, "north", "gcom", NOW)
     assert stun == {"urls": ["stun:10.0.0.1"]}
@@ -37,7 +37,7 @@ def test_turn_comes_last_and_is_good_for_its_ttl() -> None:
 
 
 @pytest.mark.parametrize("clock", [0.0, RELEASED - 1.0])
-def test_clock_that_is_not_set_makes_credentials_that_outlast_its_setting(clock: float) -> None:
+def test_credentials_made_before_the_clock_is_set_outlast_its_setting(clock: float) -> None:
     settings = Config(turn=TurnSettings(urls=URLS, ttl=60))
     (turn,), seconds = ice_servers(settings, "north", "gcom", clock)
     assert turn["username"] == f"{FAR_AHEAD:.0f}:gcom"

@@ -11,7 +11,7 @@ import re
 from typing import Callable, Collection, Iterator, Protocol
 
 from signaling_server.core.config.yaml_tree import Mapping, Node, Scalar, Sequence, SourcePosition
-from signaling_server.core.protocol.hello import NAME
+from signaling_server.core.names import NAME, NAME_RULE
 from signaling_server.errors import Complaint
 
 MOST = 2**31 - 1  # what every system call, JSON reader and timer can take
@@ -185,7 +185,7 @@ def text(expected: str, pattern: str = ".+", *, null: bool = False, secret: bool
 
 
 FILE = text("the path of a file", null=True)
-ROOM = text("1 to 64 characters of A-Z a-z 0-9 . _ -", NAME.pattern)
+ROOM = text(NAME_RULE, NAME.pattern)
 ENDPOINT = text("a path like /socket.io, without a slash at its end", r"(/[A-Za-z0-9._~-]+)+")
 HOST = text(
     "an IP address or a host name, without port or brackets",

@@ -1,25 +1,23 @@
-"""What goes on in each room, and why there is no video, from what the server sees and is told.
+"""What goes on in each room, and why there is no video, from what passes through the server.
 
-Insight observes the relay's facts. A relayed signal is only noted while it is relayed; `digest`
-reads what is noted, so much at a time, when the server has time for it. No body is kept then.
+Insight observes the relay's facts and the clients' reports. It keeps no body of a signal: the
+backlog hands each to `_read` once, and only what sdp.py and negotiation.py extract is kept.
 Times are seconds on a monotonic clock.
 """
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from itertools import islice
-from typing import Any, Callable, NamedTuple
+from typing import NamedTuple
 
+from signaling_server.core.histogram import Histogram
+from signaling_server.core.insight import reading, sentences
+from signaling_server.core.insight.backlog import Backlog
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import Contest, ObservedPeer, ObservedRoom
-from signaling_server.core.insight.sdp import (
-    Candidate,
-    Description,
-    parse_candidate,
-    parse_description,
-)
+from signaling_server.core.insight.reports import RoomReport
+from signaling_server.core.insight.sdp import Description
 from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
@@ -33,33 +31,17 @@ from signaling_server.core.protocol.events import (
     RoomOverfull,
     SignalAccepted,
 )
-from signaling_server.core.protocol.limits import TokenBucket
-from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.protocol.observer import Observer, Recorder
 from signaling_server.core.protocol.rtc_report import ConnectionReport
-from signaling_server.core.reporting.metrics import Histogram
 
-DIGEST_SECONDS = 0.25
-"""How long a noted signal may wait for `digest`."""
-BREATH_SECONDS = 0.01
-"""After how long `digest` may go on that stopped in the middle: signals pass in between."""
-DIGEST_BYTES = 16_384
-"""How much one `digest` reads, a signal counting READING bytes beside its own: 0.1 ms."""
-READING = 4096
-READ_BURST = 1024
-READ_PER_SECOND = 50
-"""Signals that are read of a flood: 20 calls are negotiated by a burst, none by a flood."""
-ROOM_PENDING = 128
-PENDING_BYTES = 524_288
-LARGEST = 65536
-"""Bytes of a signal that is read; of a larger one only its type counts."""
 MAX_PAIRS = 1024
 ROOM_PAIRS = 28
-"""Of 8 peers each with each other."""
-EVENTS = 100
+"""Each two of 8 peers."""
+NOTES = 100
+REPEATS = 3
+"""Notes at the end among which a repetition is looked for: two sides send candidates in turn."""
 
 HANDSHAKE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-_UNREADABLE = Candidate("unreadable", "other")
-_NOUNS = {"offer": "an offer", "answer": "an answer", "ice-candidate": "candidates"}
 
 
 class Note(NamedTuple):
@@ -71,138 +53,107 @@ class Note(NamedTuple):
     times: int = 1
 
 
-class Insight:
-    """Observes facts with `note`; you must call `digest` within DIGEST_SECONDS while `pending`."""
+class Insight(Observer):
+    """Records facts and reports; you must call `digest` within DIGEST_SECONDS while `pending`."""
 
     def __init__(self) -> None:
         self.handshakes = Histogram(HANDSHAKE_SECONDS)
         """Seconds from both being here to the first answer."""
         self._rooms: dict[str, ObservedRoom] = {}
-        self._waiting: deque[ObservedRoom] = deque()
-        """The rooms with pending signals, each once."""
-        self._bytes = 0
-        """Of all pending signals."""
-        self._pace = TokenBucket(READ_PER_SECOND, READ_BURST, 0.0)
+        self._backlog = Backlog(self._read)
         self._pairs = 0
-        self._events: deque[Note] = deque(maxlen=EVENTS)
-        self._noters: dict[type, Callable[[Any, float], None]] = {
-            PeerJoined: self._entered,
-            PeerResumed: self._resumed,
-            PeerReplaced: self._replaced,
-            PeerAway: self._broke,
-            PeerLeft: self._departed,
-            HeldSignalsDelivered: self._released,
-            HeldSignalsExpired: self._expired,
-            RoomOverfull: self._crowded,
-            Rejected: self._rejected,
-        }
+        """Of all rooms."""
+        self._notes: deque[Note] = deque(maxlen=NOTES)
+        super().__init__(
+            {
+                SignalAccepted: self._backlog.add,
+                PeerJoined: self._in_order(self._joined),
+                PeerResumed: self._in_order(self._resumed),
+                PeerReplaced: self._in_order(self._replaced),
+                PeerAway: self._in_order(self._note_fact),
+                PeerLeft: self._in_order(self._left),
+                HeldSignalsDelivered: self._in_order(self._note_fact),
+                HeldSignalsExpired: self._in_order(self._expired),
+                RoomOverfull: self._in_order(self._overfull),
+                # Not in order: a flood of bad signals must not make the good ones be read at once.
+                Rejected: self._rejected,
+            }
+        )
 
     @property
     def pending(self) -> bool:
         """Whether `digest` has something to do."""
-        return bool(self._waiting)
-
-    def note(self, fact: Fact, now: float) -> None:
-        """Observe a fact."""
-        if type(fact) is not SignalAccepted:
-            self._note_other(fact, now)
-            return
-        room = self._rooms.get(fact.room)
-        if room is None:
-            return
-        pending, size = room.pending, fact.signal.size
-        if len(pending) >= ROOM_PENDING or self._bytes + size > PENDING_BYTES:
-            room.unread += 1
-            return
-        if not pending:
-            self._waiting.append(room)
-        pending.append((now, fact))
-        self._bytes += size
+        return self._backlog.pending
 
     def digest(self, now: float) -> bool:
-        """Read noted signals, of each room one in turn, as many as may be at a time.
-
-        True: there are more, and no reason to wait but that others want to work too.
-        """
-        left = DIGEST_BYTES
-        while self._waiting and left > 0 and self._pace.take(now):
-            room = self._waiting.popleft()
-            left -= READING + self._read(room)
-            if room.pending:
-                self._waiting.append(room)
-        return self.pending and left <= 0
+        """Read signals that have passed; see Backlog.digest."""
+        return self._backlog.digest(now)
 
     def report(self, room_name: str, peer_id: str, report: ConnectionReport, now: float) -> None:
-        """Observe what a peer says of its RTCPeerConnection: of the one it negotiated last."""
+        """Record what a peer says of its RTCPeerConnection: of the one it negotiated last."""
         room = self._rooms.get(room_name)
         if room is None:
             return
-        self._catch_up(room)
+        self._backlog.catch_up(room_name)
         pairs = [pair for pair in room.pairs.values() if peer_id in pair.sides]
         if pairs:
             max(pairs, key=lambda pair: pair.last_activity).reported(peer_id, report, now)
-        self._tell(now, room_name, f"{peer_id} reports: {report.state}")
+        self._note(now, room_name, sentences.reported(peer_id, report.state))
 
-    def rooms(self, now: float) -> list[dict[str, Any]]:
-        """All rooms, ready for JSON: see docs/protocol.md, /api/status."""
+    def rooms(self, now: float) -> list[RoomReport]:
+        """All rooms as they are now."""
         lonely = {
             room.name: f"{peer_id} in room {room.name}"
             for room in self._rooms.values()
             if len(room.peers) == 1
             for peer_id in room.peers
         }
-        # With more than two of them there is no telling who wants to meet whom.
+        # With more than two of them nobody can tell who wants to meet whom.
         few = lonely if len(lonely) == 2 else {}
         return [
-            room.as_json([text for name, text in few.items() if name != room.name], now)
+            room.report([text for name, text in few.items() if name != room.name], now)
             for room in self._rooms.values()
         ]
 
-    def events(self, now: float, count: int = EVENTS) -> list[dict[str, Any]]:
-        """The last events, newest first: {ago: seconds, room, text, times}."""
-        newest = islice(reversed(self._events), count)
-        return [
-            {"ago": round(now - at, 1), "room": room, "text": text, "times": times}
-            for at, room, text, times in newest
-        ]
+    def notes(self) -> list[Note]:
+        """The last lines for people, newest first."""
+        return list(reversed(self._notes))
 
     # --- signals ----------------------------------------------------------------------------------
 
-    def _catch_up(self, room: ObservedRoom) -> None:
-        """Read all pending signals of a room: what follows must not come before them."""
-        if room.pending:
-            self._waiting.remove(room)
-        while room.pending:
-            self._read(room)
-
-    def _read(self, room: ObservedRoom) -> int:
-        """Read the oldest pending signal; returns its size."""
-        at, fact = room.pending.popleft()
+    def _read(self, fact: SignalAccepted, now: float) -> None:
+        """Read a signal that passed at `now`."""
+        room = self._rooms.get(fact.room)
+        if room is None:
+            return
         signal = fact.signal
-        self._bytes -= signal.size
-        content = _content(signal)
+        content = reading.read(signal)
         to = [signal.to] if signal.to else [other for other in room.peers if other != fact.sender]
         for other in to:
-            self._pass(room, fact.sender, other, signal.type, content, at)
+            self._pass(room, fact.sender, other, signal.type, content, now)
         sender = room.peers.get(fact.sender)
         if sender and not to:
-            if signal.type == "offer":  # what is held of an older negotiation is dropped
+            if signal.type == "offer":  # it replaced the held signals of an older negotiation
                 sender.held.clear()
             sender.held.append((signal.type, content))
-        receiver = signal.to or ("all others" if to else "nobody yet")
-        self._tell(at, room.name, f"{fact.sender} sent {_NOUNS[signal.type]} to {receiver}")
-        return signal.size
+        self._note_fact(fact, now)
 
     def _pass(
-        self, room: ObservedRoom, sender: str, receiver: str, kind: str, content: Any, now: float
+        self,
+        room: ObservedRoom,
+        sender: str,
+        receiver: str,
+        kind: str,
+        content: reading.Content,
+        now: float,
     ) -> None:
         pair = self._pair(room, sender, receiver)
         if pair is None:
             return
-        if kind == "offer":
-            pair.offered(sender, content, now)
-        elif kind == "ice-candidate":
+        if not isinstance(content, Description):
             pair.sent_candidate(sender, content, now)
+        elif kind == "offer":
+            pair.offered(sender, content, now)
         else:
             seconds = pair.answered(sender, content, now)
             if seconds is not None:
@@ -227,30 +178,33 @@ class Insight:
 
     # --- other facts ------------------------------------------------------------------------------
 
-    def _note_other(self, fact: Fact, now: float) -> None:
-        noter = self._noters.get(type(fact))
-        if noter is None:
-            return
-        room = self._rooms.get(fact.room)
-        if room and type(fact) is not Rejected:  # of which a flood may come
-            self._catch_up(room)
-        noter(fact, now)
+    def _in_order(self, record: Recorder) -> Recorder:
+        """Record a fact after all signals of its room that passed before it."""
 
-    def _tell(self, now: float, room: str, text: str) -> None:
-        """Add an event; if it came just before, perhaps in turn with another, it counts there."""
+        def recorder(fact: Fact, now: float) -> None:
+            self._backlog.catch_up(fact.room)
+            record(fact, now)
+
+        return recorder
+
+    def _note_fact(self, fact: Fact, now: float) -> None:
+        self._note(now, fact.room, sentences.sentence(fact))
+
+    def _note(self, now: float, room: str, text: str) -> None:
+        """Add a line for people; one that came just before is counted instead of repeated."""
         times = 1
-        for event in islice(reversed(self._events), 3):
-            if (event.room, event.text) == (room, text):
-                times += event.times
-                self._events.remove(event)
+        for note in islice(reversed(self._notes), REPEATS):
+            if (note.room, note.text) == (room, text):
+                times += note.times
+                self._notes.remove(note)
                 break
-        self._events.append(Note(now, room, text, times))
+        self._notes.append(Note(now, room, text, times))
 
     def _peer(self, room_name: str, peer_id: str) -> ObservedPeer | None:
         room = self._rooms.get(room_name)
         return room.peers.get(peer_id) if room else None
 
-    def _entered(self, fact: PeerJoined, now: float) -> None:
+    def _joined(self, fact: PeerJoined, now: float) -> None:
         room = self._rooms.setdefault(fact.room, ObservedRoom(fact.room))
         older = room.peers.pop(fact.peer_id, None)
         self._drop_pairs(room, fact.peer_id)
@@ -260,88 +214,45 @@ class Insight:
             self._pair(room, other.peer_id, fact.peer_id)
             while other.held:
                 self._pass(room, other.peer_id, fact.peer_id, *other.held.popleft(), now)
-        verb = "rejoined" if fact.rejoined else "joined"
-        text = f"{fact.peer_id} {verb} from {fact.address} over {fact.transport}"
-        self._tell(now, fact.room, text)
+        self._note_fact(fact, now)
 
     def _resumed(self, fact: PeerResumed, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
-            peer.away = False
-            peer.address, peer.transport = fact.address, fact.transport
+            peer.address = fact.address
             peer.contests.clear()  # it was one and the same program
-        self._tell(now, fact.room, f"{fact.peer_id} is back from {fact.address}")
+        self._note_fact(fact, now)
 
     def _replaced(self, fact: PeerReplaced, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             peer.contest(Contest(now, (fact.address, fact.by_address)))
-        text = f"a newer connection from {fact.by_address} replaces that of {fact.peer_id}"
-        self._tell(now, fact.room, text)
+        self._note_fact(fact, now)
 
-    def _broke(self, fact: PeerAway, now: float) -> None:
-        peer = self._peer(fact.room, fact.peer_id)
-        if peer:
-            peer.away = True
-        self._tell(now, fact.room, f"{fact.peer_id} lost its connection ({fact.reason})")
-
-    def _departed(self, fact: PeerLeft, now: float) -> None:
+    def _left(self, fact: PeerLeft, now: float) -> None:
         room = self._rooms.get(fact.room)
-        if room is None:
-            return
-        self._drop_pairs(room, fact.peer_id)
-        room.peers.pop(fact.peer_id, None)
-        if not room.peers:
-            del self._rooms[room.name]
-        self._tell(now, fact.room, f"{fact.peer_id} left ({fact.reason})")
-
-    def _released(self, fact: HeldSignalsDelivered, now: float) -> None:
-        text = f"{fact.signals} held signals of {fact.sender} went to {fact.peer_id}"
-        self._tell(now, fact.room, text)
+        if room:
+            self._drop_pairs(room, fact.peer_id)
+            room.peers.pop(fact.peer_id, None)
+            if not room.peers:
+                del self._rooms[room.name]
+        self._note_fact(fact, now)
 
     def _expired(self, fact: HeldSignalsExpired, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             for _ in range(min(fact.signals, len(peer.held))):
                 peer.held.popleft()
-        text = f"{fact.signals} held signals of {fact.peer_id} expired: nobody joined in time"
-        self._tell(now, fact.room, text)
+        self._note_fact(fact, now)
 
-    def _crowded(self, fact: RoomOverfull, now: float) -> None:
+    def _overfull(self, fact: RoomOverfull, now: float) -> None:
         room = self._rooms.get(fact.room)
         if room:
             room.expected = fact.expected
-        text = f"{len(fact.peer_ids)} peers are here, {fact.expected} are expected"
-        self._tell(now, fact.room, text)
+        self._note_fact(fact, now)
 
     def _rejected(self, fact: Rejected, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer and fact.code == "name-in-use":
             peer.contest(Contest(now, (fact.address,), refused=True))
-        who = fact.peer_id or f"a client at {fact.address}"
-        self._tell(now, fact.room, f"{who} was refused: {fact.message} ({fact.code})")
-
-
-def _content(signal: Signal) -> Any:
-    """A Description; or of an ice-candidate a Candidate, None for the end of candidates."""
-    data = _data(signal)
-    if signal.type != "ice-candidate":
-        sdp = data.get("sdp")
-        if isinstance(sdp, dict):  # {sdp: {type, sdp}}
-            sdp = sdp.get("sdp")
-        return parse_description(sdp) if isinstance(sdp, str) else Description()
-    candidate = data.get("candidate")
-    if isinstance(candidate, dict):  # {candidate: {candidate, sdpMid}}
-        candidate = candidate.get("candidate")
-    if not candidate:
-        return None
-    return (isinstance(candidate, str) and parse_candidate(candidate)) or _UNREADABLE
-
-
-def _data(signal: Signal) -> dict[str, Any]:
-    """The `data` of a signal; empty if it has none or is too large to be read."""
-    if signal.size > LARGEST:
-        return {}
-    # float() takes any number of digits in linear time; the numbers are of no interest here.
-    data = json.loads(signal.body + "}", parse_int=float).get("data")
-    return data if isinstance(data, dict) else {}
+        self._note_fact(fact, now)

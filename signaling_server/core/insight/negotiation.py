@@ -1,7 +1,7 @@
-"""What two peers said to each other, as far as signaling shows it: offers, answers, candidates.
+"""What two peers sent to each other, as far as signaling shows it: offers, answers, candidates.
 
-A pair is told in order what passed (`offered`, `answered`, `sent_candidate`, `reported`), each with
-the time in seconds on a monotonic clock. W3C WebRTC 4.3 (signaling states), RFC 8829 (JSEP).
+A Pair hears what passed, in order (`offered`, `answered`, `sent_candidate`, `reported`), each with
+its time in seconds on a monotonic clock. W3C WebRTC 4.3 (signaling states), RFC 8829 (JSEP).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from signaling_server.core.protocol.rtc_report import ConnectionReport
 RESTART_WINDOW = 60.0
 """Seconds within which ICE restarts are counted."""
 LOST = ("disconnected", "failed", "closed")
-"""Reports after which a connection does not stand."""
+"""Reports of a connection that is no longer established."""
 MAX_OPEN = 4
-"""Offers of a peer without an answer that are remembered."""
+"""Unanswered offers of a peer that are remembered."""
 MAX_RESTARTS = 32
 
 
@@ -28,7 +28,7 @@ class SentDescription(NamedTuple):
 
 
 class Side:
-    """What one peer of a pair said to the other."""
+    """What one peer of a pair sent to the other."""
 
     __slots__ = (
         "candidate_count",
@@ -36,43 +36,44 @@ class Side:
         "complete",
         "first_candidate",
         "last_candidate",
+        "newest",
         "open_offers",
         "peer_id",
         "report",
         "reported_at",
         "restarts",
-        "told",
     )
 
     def __init__(self, peer_id: str) -> None:
         self.peer_id = peer_id
-        self.told: SentDescription | None = None
+        self.newest: SentDescription | None = None
         """Its newest offer or answer."""
         self.open_offers: list[SentDescription] = []
-        """Its offers without an answer so far, oldest first."""
+        """Its unanswered offers, oldest first."""
         self.candidates: list[Candidate] = []
-        """Of this ICE session; of very many only the first."""
+        """Of this ICE session; only the first MAX_CANDIDATES."""
         self.candidate_count = 0
         self.first_candidate: float | None = None
         self.last_candidate: float | None = None
         self.complete = False
-        """It said that no more candidates will come."""
+        """It has said that no more candidates will come."""
         self.restarts: list[float] = []
-        """When its ICE sessions changed lately."""
+        """When its ICE session changed recently."""
         self.report: ConnectionReport | None = None
         self.reported_at: float | None = None
 
     @property
     def state(self) -> str:
-        """What it reported last; empty if nothing."""
+        """What it last reported; empty if nothing."""
         return self.report.state if self.report else ""
 
     def describe(self, description: Description, now: float) -> None:
-        """It sent an offer or an answer: a new ICE session has candidates of its own."""
-        old = self.told.description.ufrags if self.told else frozenset()
-        self.told = SentDescription(description, now)
+        """Record an offer or answer; in a new ICE session the older candidates do not count."""
+        old = self.newest.description.ufrags if self.newest else frozenset()
+        self.newest = SentDescription(description, now)
         if not old & description.ufrags:
-            # What came before its description belongs to that, unless it says otherwise.
+            # Candidates may come before their description: they count for it, unless their ufrag
+            # says otherwise.
             kept = [
                 candidate
                 for candidate in self.candidates
@@ -93,7 +94,7 @@ class Side:
         self.complete = self.complete or description.complete
 
     def add_candidate(self, candidate: Candidate, now: float) -> None:
-        """It sent a candidate."""
+        """Record a candidate."""
         self.candidate_count += 1
         if self.first_candidate is None:
             self.first_candidate = now
@@ -112,7 +113,7 @@ class Exchange(NamedTuple):
 
     @property
     def peers(self) -> tuple[str, str]:
-        """Who offered, and who answered."""
+        """Offerer and answerer."""
         return self.offerer, self.answerer
 
 
@@ -120,7 +121,7 @@ NONE_YET = Exchange("", Description(), "", Description())
 
 
 class Pair:
-    """Two peers of a room: the one that was there first, and the other."""
+    """Two peers of a room; the one that was there first comes first."""
 
     __slots__ = (
         "answered_at",
@@ -140,19 +141,19 @@ class Pair:
         """When both were here."""
         self.last_activity = now
         self.offerer = ""
-        """Who made the newest offer."""
+        """The peer that made the newest offer."""
         self.offered_at: float | None = None
         self.answered_at: float | None = None
         """When the newest offer was answered."""
         self.exchange = NONE_YET
         """The newest offer that was answered."""
         self.late_answer = False
-        """The newest answer was not for the newest offer."""
+        """The newest answer does not belong to the newest offer."""
         self.connected_at: float | None = None
         """When a peer reported that they are connected."""
 
     def other(self, peer_id: str) -> Side:
-        """The other one."""
+        """The side that is not that of `peer_id`."""
         first, second = self.sides.values()
         return second if first.peer_id == peer_id else first
 
@@ -163,31 +164,32 @@ class Pair:
 
     @property
     def reports(self) -> bool:
-        """Whether clients tell us how they are: without that, nobody knows if they connected."""
+        """Whether any client reports: without that, nobody here knows if they connected."""
         return any(side.reported_at is not None for side in self.sides.values())
 
     @property
     def connected(self) -> bool:
-        """Whether a peer says so and neither says that it is over."""
+        """Whether a peer reports so, and neither reports the end."""
         states = [side.state for side in self.sides.values()]
         return "connected" in states and not any(state in LOST for state in states)
 
     def offered(self, sender: str, description: Description, now: float) -> None:
-        """An offer passed."""
+        """Record an offer."""
         self.last_activity = now
         side = self.sides[sender]
         newest = side.open_offers[-1].description if side.open_offers else None
         if newest and newest.origin and _same(newest, description):
-            return  # sent once more
+            return  # the same one, sent again
         side.describe(description, now)
         side.open_offers.append(SentDescription(description, now))
-        del side.open_offers[1 : 1 - MAX_OPEN]  # the first tells since when there is no answer
+        del side.open_offers[1 : 1 - MAX_OPEN]  # the first says since when an answer is missing
         self.offerer, self.offered_at, self.answered_at = sender, now, None
 
     def answered(self, sender: str, description: Description, now: float) -> float | None:
-        """An answer passed; returns the seconds since both are here if it is the first one.
+        """Record an answer; returns the seconds since both are here if it is the first one.
 
-        Answers come in the order of their offers, so it is for the oldest open one that it fits.
+        Answers come in the order of their offers, so it belongs to the oldest open offer with
+        the same media sections.
         """
         self.last_activity = now
         first = self.exchange is NONE_YET
@@ -201,13 +203,13 @@ class Pair:
         del offerer.open_offers[: place + 1]
         self.late_answer = bool(offerer.open_offers)
         if not self.late_answer:
-            answerer.open_offers.clear()  # who answers has taken back what it offered itself
+            answerer.open_offers.clear()  # a peer that answers has rolled back its own offer
             self.offerer, self.answered_at = offerer.peer_id, now
         self.exchange = Exchange(offerer.peer_id, offer, sender, description)
         return now - self.since if first else None
 
     def sent_candidate(self, sender: str, candidate: Candidate | None, now: float) -> None:
-        """A candidate passed; None: the end of them."""
+        """Record a candidate; None: no more will come."""
         self.last_activity = now
         side = self.sides[sender]
         if candidate is None:
@@ -216,7 +218,7 @@ class Pair:
             side.add_candidate(candidate, now)
 
     def reported(self, sender: str, report: ConnectionReport, now: float) -> None:
-        """A peer told the state of its RTCPeerConnection."""
+        """Record what a peer says of its RTCPeerConnection."""
         side = self.sides[sender]
         was_connected = self.connected
         side.report, side.reported_at = report, now

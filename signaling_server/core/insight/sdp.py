@@ -1,8 +1,8 @@
-"""SDP and ICE candidates -> the few facts that tell why there is no video.
+"""SDP and ICE candidates -> the few facts that say why there is no video.
 
-Read, not checked: what is odd, cut off or unknown is passed over, nothing raises, and the work is
-bounded. Of addresses only their kind and, if they are private, their subnet is kept; passwords and
-fingerprints are never read. RFC 8866 (SDP), RFC 8829 (JSEP), RFC 8839 (ICE), RFC 8842 (DTLS roles).
+Lenient: malformed, truncated or unknown parts are skipped, nothing raises, and the work is bounded.
+Of an address only its kind is kept and, if it is private, its subnet; passwords and fingerprints
+are never read. RFC 8866 (SDP), RFC 8829 (JSEP), RFC 8839 (ICE), RFC 8842 (DTLS roles).
 """
 
 from __future__ import annotations
@@ -15,18 +15,23 @@ from typing import NamedTuple
 MAX_TEXT = 65536
 """Characters of an SDP that are read; one with 20 tracks has about 30,000."""
 MAX_LINES = 1000
-"""Lines of interest that are read of it; one with 20 tracks has 500."""
+"""Relevant lines that are read of it; one with 20 tracks has 500."""
 MAX_SECTIONS = 32
 MAX_CODECS = 16
-"""Codecs of a section that are kept; Chrome has 6."""
+"""Codecs of a section that are kept; Chrome offers 6."""
 MAX_CANDIDATES = 64
 MAX_WORD = 64
-"""Characters that are kept of a word that a client chose."""
+"""Characters that are kept of a word chosen by a client."""
 
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
-_NO_CODECS = {"RTX", "RED", "ULPFEC", "FLEXFEC-03"}  # they repair, they carry nothing of their own
+_NO_CODECS = {
+    "RTX",
+    "RED",
+    "ULPFEC",
+    "FLEXFEC-03",
+}  # they repair losses and carry no media of their own
 _SUBNET_BITS = {4: 24, 6: 64}
-"""An SDP does not tell the subnet's size: the usual one of a Wi-Fi router, and RFC 4291's."""
+"""An SDP does not contain the subnet's size: that of most Wi-Fi routers, and of RFC 4291."""
 _LINE = re.compile(
     r"^(?:([mo])=|a=(sendrecv|sendonly|recvonly|inactive|bundle-only|end-of-candidates"
     r"|mid:|rtpmap:|setup:|ice-ufrag:|candidate:))([^\r\n]*)",
@@ -67,7 +72,7 @@ class Section(NamedTuple):
     mid: str
     direction: str
     codecs: tuple[str, ...]
-    """In capital letters, each once, in the order of preference."""
+    """In capital letters, each once, in order of preference."""
     setup: str
     """The DTLS role: actpass, active or passive."""
 
@@ -77,25 +82,25 @@ class Description(NamedTuple):
 
     sections: tuple[Section, ...] = ()
     origin: str = ""
-    """Session id and version: the same description sent again has the same."""
+    """Session id and version: equal if the same description is sent again."""
     ufrags: frozenset[str] = frozenset()
-    """New ones: an ICE restart, or a new RTCPeerConnection."""
+    """They change with an ICE restart or a new RTCPeerConnection."""
     candidates: tuple[Candidate, ...] = ()
     complete: bool = False
     """No more candidates will come."""
 
     @property
     def shape(self) -> list[tuple[str, str]]:
-        """Kind and mid of each section: an answer has those of its offer (RFC 8829, 5.3.1)."""
+        """Kind and mid of each section: an answer repeats those of its offer (RFC 8829, 5.3.1)."""
         return [(section.kind, section.mid) for section in self.sections]
 
 
 def parse_description(text: str) -> Description:
-    """Read an SDP. Without a media section it is none."""
+    """Read an SDP. A text without a media section is not one."""
     reader = _Reader()
-    for found in islice(_LINE.finditer(text[:MAX_TEXT]), MAX_LINES):
-        name = found[1] or found[2].rstrip(":")
-        reader.read(name, found[3].strip())
+    for line in islice(_LINE.finditer(text[:MAX_TEXT]), MAX_LINES):
+        name = line[1] or line[2].rstrip(":")
+        reader.read(name, line[3].strip())
     return reader.description()
 
 
@@ -138,7 +143,7 @@ def _address(text: str) -> tuple[str, str]:
 
 
 def _is_private(packed: bytes) -> bool:
-    """RFC 4193; RFC 1918, and RFC 6598 (of carriers, and of VPNs)."""
+    """RFC 4193; RFC 1918, and RFC 6598 (used by carriers and VPNs)."""
     first, second = packed[:2]
     if len(packed) == 16:
         return first & 0xFE == 0xFC
@@ -187,7 +192,7 @@ class _Draft:
 
 
 class _Reader:
-    """Collects lines; what stands before the first section is the default of all sections."""
+    """Collects lines; those before the first section are the defaults of all sections."""
 
     def __init__(self) -> None:
         self._session = self._current = _Draft("", False, "sendrecv", "")

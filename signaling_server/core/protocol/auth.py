@@ -1,8 +1,8 @@
 """Tokens: who may connect, under which name, to which rooms.
 
 A token is `hs_<id>_<secret>`; the server's file holds the id and the SHA-256 of the whole token, so
-that the file alone lets nobody in. A token is looked up by its id and compared in constant time.
-32 random bytes need no slow hash.
+that nobody who reads the file can connect. A token is looked up by its id and compared in constant
+time. A slow hash is for passwords; nobody guesses 32 random bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from signaling_server.core.config.field_types import (
     text,
 )
 from signaling_server.core.config.yaml_tree import Node, Scalar, read
-from signaling_server.core.protocol.hello import NAME, Hello
+from signaling_server.core.names import NAME
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.errors import ConfigError, Rejection
 
 SECRET_BYTES = 32
@@ -34,7 +35,7 @@ ID_BYTES = 5
 
 PROBE_ROOM_PREFIX, PROBE_ROOM_BYTES = "probe-", 16
 _PROBE_ROOM = re.compile(f"{PROBE_ROOM_PREFIX}[0-9a-f]{{{2 * PROBE_ROOM_BYTES}}}")
-"""A test's own room: nobody guesses it, so every token for signaling is good there."""
+"""The room of one test: nobody guesses it, so every token for signaling is valid there."""
 
 _TOKEN = re.compile(r"hs_([a-z0-9]{1,32})_[A-Za-z0-9_-]{43}")
 
@@ -54,10 +55,10 @@ class Grant(NamedTuple):
 
 
 class Tokens:
-    """The tokens that are good. `released` is the build date, in seconds since 1970.
+    """The valid tokens. `released` is the build date, in seconds since 1970.
 
     A clock that says it is earlier than that has not been set yet (a drone without an RTC wakes up
-    in 1970): while it does, no token is judged by its expiry.
+    in 1970): until it is set, the expiry of tokens is not checked.
     """
 
     def __init__(self, grants: Iterable[Grant], released: float) -> None:
@@ -70,14 +71,14 @@ class Tokens:
     def check(self, token: str | None, wall_clock: float) -> Grant:
         """The grant of a token; raises Rejection `unauthorized`."""
         if not token:
-            raise Rejection("unauthorized", "this server wants a token")
-        found = _TOKEN.fullmatch(token)
-        grant = self._grants.get(found[1]) if found else None
-        # Compared even if there is no such id: the time must not tell which ids are there.
+            raise Rejection("unauthorized", "this server requires a token")
+        parts = _TOKEN.fullmatch(token)
+        grant = self._grants.get(parts[1]) if parts else None
+        # Compared even if there is no such id: the time taken must not reveal which ids exist.
         expected = grant.sha256 if grant else "0" * 64
         same = hmac.compare_digest(digest(token), expected)
         if grant is None or not same:
-            raise Rejection("unauthorized", "the token is not known here")
+            raise Rejection("unauthorized", "unknown token")
         if grant.expires is not None and self._released <= wall_clock >= grant.expires:
             raise Rejection("unauthorized", "the token has expired")
         return grant
@@ -85,17 +86,17 @@ class Tokens:
     def admit(
         self, hello: Hello, token: str | None, default_room: str, wall_clock: float
     ) -> tuple[Hello, Grant]:
-        """Who a client is by its token, and what that allows; raises Rejection `unauthorized`."""
+        """Identify a client by its token, and what that allows; raises Rejection `unauthorized`."""
         grant = self.check(token, wall_clock)
         return bind(hello, grant, default_room), grant
 
     def still_grants(self, grant: Grant) -> bool:
-        """Whether a grant that was given is still there and unchanged."""
+        """Whether a grant is still valid and unchanged."""
         return self._grants.get(grant.id) == grant
 
 
 def bind(hello: Hello, grant: Grant, default_room: str) -> Hello:
-    """What a client may call itself with this grant; raises Rejection `unauthorized`."""
+    """The hello with what the grant prescribes; raises Rejection `unauthorized`."""
     if "signal" not in grant.can:
         raise Rejection("unauthorized", "the token is not for signaling")
     if _PROBE_ROOM.fullmatch(hello.room):

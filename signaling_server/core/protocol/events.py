@@ -1,12 +1,12 @@
 """What goes into the relay and what comes out of it.
 
-Events go in; commands and facts come out, in order. Commands are for the transport to carry out,
-facts are for logs, metrics and insight to note.
+Events go in; commands and facts come out, in order. The transport carries out commands; logs,
+metrics and insight record facts.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence, Union
+from typing import Any, NamedTuple, Sequence, Union, get_args
 
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.hello import Hello
@@ -16,12 +16,12 @@ from signaling_server.core.protocol.messages import Signal
 
 
 class Joined(NamedTuple):
-    """A connection has said hello."""
+    """A client has connected and introduced itself; the relay may still reject it."""
 
     sid: str
     hello: Hello
     address: str = ""
-    """Where it comes from, and how: for people to read."""
+    """Where it comes from, and over what (websocket or polling): for people."""
     transport: str = ""
     ice_servers: Sequence[dict[str, Any]] = ()
     """What `welcome` hands out."""
@@ -35,7 +35,7 @@ class Signalled(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A connection has ended: with a goodbye, or it broke."""
+    """A connection has ended, with a goodbye or without (it broke)."""
 
     sid: str
     reason: str
@@ -43,13 +43,13 @@ class Left(NamedTuple):
 
 
 class Reconfigured(NamedTuple):
-    """The configuration was read again."""
+    """There is a new configuration."""
 
     config: Config
 
 
 class Ticked(NamedTuple):
-    """`next_deadline()` has come."""
+    """The time of `next_deadline()` has come."""
 
 
 Event = Union[Joined, Signalled, Left, Reconfigured, Ticked]
@@ -58,7 +58,7 @@ Event = Union[Joined, Signalled, Left, Reconfigured, Ticked]
 
 
 class Send(NamedTuple):
-    """Send an event of our own to a connection."""
+    """Send an event of the server's own to a connection."""
 
     sid: str
     event: str
@@ -75,7 +75,7 @@ class Forward(NamedTuple):
 
 
 class Close(NamedTuple):
-    """Close a connection in the way that keeps its client away."""
+    """Close a connection so that its client does not reconnect."""
 
     sid: str
     code: str
@@ -85,7 +85,7 @@ class Close(NamedTuple):
 
 
 class PeerJoined(NamedTuple):
-    """A peer is in its room."""
+    """A peer has entered its room."""
 
     sid: str
     peer_id: str
@@ -96,7 +96,7 @@ class PeerJoined(NamedTuple):
 
 
 class PeerResumed(NamedTuple):
-    """A session came back; `missed` signals and events were sent (again)."""
+    """A session came back in time; it was sent the `missed` signals and events."""
 
     sid: str
     peer_id: str
@@ -107,7 +107,7 @@ class PeerResumed(NamedTuple):
 
 
 class PeerReplaced(NamedTuple):
-    """A newer connection took a peer's name, or came back with its session."""
+    """A newer connection took the place of a peer's connection, by name or by session."""
 
     sid: str
     peer_id: str
@@ -127,7 +127,7 @@ class PeerAway(NamedTuple):
 
 
 class PeerLeft(NamedTuple):
-    """A peer is out of its room."""
+    """A peer has left its room."""
 
     sid: str
     peer_id: str
@@ -136,7 +136,10 @@ class PeerLeft(NamedTuple):
 
 
 class SignalAccepted(NamedTuple):
-    """A signal was accepted: written to `delivered` connections; `held` copies wait."""
+    """A signal was accepted: written to `delivered` connections; `held` copies wait.
+
+    They wait in the hold for somebody to join, or in replay buffers for peers that are away.
+    """
 
     sid: str
     sender: str
@@ -147,7 +150,7 @@ class SignalAccepted(NamedTuple):
 
 
 class HeldSignalsDelivered(NamedTuple):
-    """`signals` held signals went to a newcomer."""
+    """`signals` held signals of `sender` went to a newcomer."""
 
     sender: str
     peer_id: str
@@ -164,7 +167,7 @@ class HeldSignalsExpired(NamedTuple):
 
 
 class RoomOverfull(NamedTuple):
-    """More peers than `rooms.expected_peers`; the oldest first."""
+    """A room has more peers than `rooms.expected_peers`; the oldest first."""
 
     room: str
     peer_ids: tuple[str, ...]
@@ -172,7 +175,7 @@ class RoomOverfull(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A client was refused something; `sid` is empty where there is no connection yet."""
+    """A client's request was refused; `sid` is empty where there is no connection yet."""
 
     sid: str
     peer_id: str
@@ -210,3 +213,5 @@ Fact = Union[
     Disconnected,
 ]
 Output = Union[Command, Fact]
+FACTS: tuple[type, ...] = get_args(Fact)
+"""The types of all facts."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
+from signaling_server.core.names import NAME, NAME_RULE
 from signaling_server.errors import Rejection
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MAX_ROLE = 64
 MAX_SESSION = 128
 MAX_SEEN = 2**52
-"""Half of what a JavaScript client counts to exactly: numbers go on from `seen`."""
+"""Half of the largest number that JavaScript counts to exactly: numbers go on from `seen`."""
 
 
 class Hello(NamedTuple):
-    """What a client tells about itself when it connects."""
+    """What a client says about itself when it connects."""
 
     room: str
     name: str | None = None
@@ -28,23 +27,23 @@ class Hello(NamedTuple):
 
 def parse_token(auth: Any, query: Mapping[str, Sequence[str]]) -> str | None:
     """The token, from `auth.token` or else the query."""
-    given = auth.get("token") if isinstance(auth, dict) else None
-    if isinstance(given, str) and given:
-        return given
+    token = auth.get("token") if isinstance(auth, dict) else None
+    if isinstance(token, str) and token:
+        return token
     return next((text for text in query.get("token", ()) if text), None)
 
 
 def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str) -> Hello:
     """Read room, name and role from `auth` or else the query; session and seen from `auth` alone.
 
-    `query` is as of urllib.parse.parse_qs. Empty counts as absent; of duplicates the first counts;
-    an `auth` that is no object is not ours and is passed over. Raises Rejection: `invalid-name` for
-    room, name and role, `invalid-format` for session and seen.
+    `query` is what urllib.parse.parse_qs returns. Empty counts as absent; of duplicates the first
+    counts; an `auth` that is no object is meant for another server, and ignored. Raises Rejection:
+    `invalid-name` for room, name and role, `invalid-format` for session and seen.
     """
-    given: Mapping[str, Any] = auth if isinstance(auth, dict) else {}
+    fields: Mapping[str, Any] = auth if isinstance(auth, dict) else {}
 
     def field(key: str) -> Any:
-        value = given.get(key)
+        value = fields.get(key)
         if value is None or value == "":
             value = next((text for text in query.get(key, ()) if text), None)
         return value
@@ -52,15 +51,16 @@ def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str
     room, name, role = field("room"), field("name"), field("role")
     for what, value in (("room", room), ("name", name)):
         if value is not None and not (isinstance(value, str) and NAME.fullmatch(value)):
-            raise Rejection("invalid-name", f"a {what} is 1 to 64 characters of A-Z a-z 0-9 . _ -")
+            raise Rejection("invalid-name", f"a {what} must be {NAME_RULE}")
     if role is not None and not (
         isinstance(role, str) and len(role) <= MAX_ROLE and role.isprintable()
     ):
-        raise Rejection("invalid-name", f"a role is up to {MAX_ROLE} printable characters")
+        raise Rejection("invalid-name", f"a role must be at most {MAX_ROLE} printable characters")
 
-    session, seen = given.get("session") or None, given.get("seen") or 0
+    session, seen = fields.get("session") or None, fields.get("seen") or 0
     if session is not None and not (isinstance(session, str) and len(session) <= MAX_SESSION):
-        raise Rejection("invalid-format", f"auth.session is up to {MAX_SESSION} characters of text")
+        most = f"at most {MAX_SESSION} characters"
+        raise Rejection("invalid-format", f"auth.session must be text of {most}")
     if type(seen) is not int or not 0 <= seen <= MAX_SEEN:
-        raise Rejection("invalid-format", "auth.seen is the last seq you saw: a whole number")
+        raise Rejection("invalid-format", "auth.seen must be a whole number (the last seq you saw)")
     return Hello(room or default_room, name, role, session, seen)

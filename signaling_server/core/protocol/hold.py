@@ -1,4 +1,13 @@
-"""Held signals: what a peer says while it is alone in its room waits for the next that joins."""
+"""The hold: what a peer sends while it is alone in its room waits for the next that joins.
+
+Three buffers keep signals, each for another reason; all are paid from one `Budget`:
+
+    hold         for a peer that nobody can hear yet: until somebody joins    (held)
+    replay       for a peer with a session: until it has surely arrived       (kept)
+    send queue   for a connection that reads slowly: until it reads           (queued; in transport)
+
+On the wire `held` in the answer to a signal counts all copies that wait, in hold and replay.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +15,10 @@ from collections import deque
 from typing import NamedTuple
 
 from signaling_server.core.config.schema import HoldSettings
-from signaling_server.core.protocol.limits import Budget, memory_of
+from signaling_server.core.protocol.limits import Budget, packet_cost
 from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.words import plural
 from signaling_server.errors import Rejection
-
-OVERHEAD = 256
-"""Bytes that a kept signal costs beside its own text: objects, deque, headers."""
-
-
-def cost(signal: Signal) -> int:
-    """Bytes that a kept signal counts."""
-    return OVERHEAD + max(signal.size, memory_of(signal.body))
 
 
 class _Held(NamedTuple):
@@ -25,11 +27,14 @@ class _Held(NamedTuple):
 
 
 class Hold:
-    """The held signals of one peer.
+    """The held signals of one peer, in order.
 
-    One peer's hold is its room's: who holds is alone, and when another joins the hold is emptied.
-    When it is full the newest is refused: dropping the oldest would lose the offer and keep its
-    candidates.
+    A peer holds signals only while it is alone, and the hold is emptied when another joins. So a
+    room has at most one hold with signals in it, and the limits of a hold are those of its room.
+
+    A full hold refuses the newest signal: to drop the oldest would lose the offer and keep its
+    candidates. A new offer starts a negotiation anew, so it replaces all held signals; they
+    are dropped only once the offer has found room.
     """
 
     __slots__ = ("_budget", "_bytes", "_held")
@@ -43,36 +48,37 @@ class Hold:
         return len(self._held)
 
     def add(self, signal: Signal, limits: HoldSettings, now: float) -> None:
-        """Keep a signal; a new offer replaces the older ones. Raises Rejection `hold-full`."""
+        """Hold a signal; a new offer replaces the older ones. Raises Rejection `hold-full`."""
         replaces = signal.type == "offer"
         count, used = (0, 0) if replaces else (len(self._held), self._bytes)
-        size = cost(signal)
+        size = _cost(signal)
         if count >= limits.max_messages or used + size > limits.max_bytes:
-            raise Rejection("hold-full", f"{count} signals wait already for somebody to join")
+            waiting = plural(count, "signal")
+            raise Rejection("hold-full", f"{waiting} already waiting for a peer to join")
         if not self._budget.reserve(used + size - self._bytes):
-            raise Rejection("hold-full", "the server keeps as many signals as it may")
+            raise Rejection("hold-full", "the server has no memory left for held signals")
         if replaces:
             self._held.clear()
         self._bytes = used + size
         self._held.append(_Held(signal, now))
 
-    def take(self) -> list[Signal]:
-        """All held signals, in order; the hold is empty then."""
+    def release_all(self) -> list[Signal]:
+        """All held signals, in order; the hold is empty afterwards."""
         signals = [held.signal for held in self._held]
         self.clear()
         return signals
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Drop everything."""
         self._budget.release(self._bytes)
         self._bytes = 0
         self._held.clear()
 
     def expire(self, max_age: float, now: float) -> int:
-        """Drop what is older than `max_age` seconds; how many that were."""
+        """Drop what is older than `max_age` seconds; returns how many that were."""
         count = 0
         while self._held and self._held[0].at + max_age <= now:
-            size = cost(self._held.popleft().signal)
+            size = _cost(self._held.popleft().signal)
             self._bytes -= size
             self._budget.release(size)
             count += 1
@@ -81,3 +87,7 @@ class Hold:
     def next_deadline(self, max_age: float) -> float | None:
         """When `expire` has something to do."""
         return self._held[0].at + max_age if self._held else None
+
+
+def _cost(signal: Signal) -> int:
+    return packet_cost(signal.body, signal.size)

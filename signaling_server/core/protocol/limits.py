@@ -1,23 +1,31 @@
-"""Bounds that keep one client from taking what belongs to all."""
+"""Limits that keep one client from using up what all share."""
 
 from __future__ import annotations
 
 from sys import getsizeof
 
 _HEADER = getsizeof("")
+OVERHEAD = 256
+"""Bytes that a waiting packet costs beside its text: objects, containers, headers."""
 
 
 def memory_of(text: str) -> int:
-    """Bytes that the characters of a text take here: one wide one makes all of them 4 bytes."""
+    """Bytes of memory that a text takes: one wide character makes each of them take 4."""
     return getsizeof(text) - _HEADER
 
 
-class Budget:
-    """Bytes that all buffers, queues, holds and resume buffers share (`limits.memory_bytes`).
+def packet_cost(text: str, size: int = 0) -> int:
+    """Bytes that a waiting packet counts: of its text here, or of `size` on the wire if more."""
+    return OVERHEAD + max(size, memory_of(text))
 
-    What may wait (holds) is taken only while it is there. What is on its way (queues) is charged
-    even if it is not; then whoever has more than his share has to go. So no more than twice the
-    total is ever used, and who has little under way is not harmed by who has much.
+
+class Budget:
+    """Bytes that all hold, replay and send queues share (`limits.memory_bytes`).
+
+    What may wait (hold, replay) must `reserve` its bytes, and is refused if they are not free. What
+    is already on its way (send queues, incoming frames) is charged in any case; if the budget is
+    exceeded then, a connection that has more than its share is closed. So at most twice the total
+    is ever used, and light users are not penalised for heavy ones.
     """
 
     __slots__ = ("share", "total", "used")
@@ -29,27 +37,27 @@ class Budget:
         self.used = 0
 
     def reserve(self, size: int) -> bool:
-        """Reserve `size` bytes; False if they are not there."""
+        """Reserve `size` bytes; False if they are not free."""
         if self.used + size > self.total:
             return False
         self.used += size
         return True
 
     def charge(self, size: int) -> None:
-        """Count `size` bytes that are there already."""
+        """Count `size` bytes that are in memory already."""
         self.used += size
 
     def exceeded_by(self, size: int) -> bool:
-        """Whether memory is short, and who has `size` bytes has more than his share."""
+        """Whether memory is short, and `size` bytes are more than the share of a connection."""
         return self.used > self.total and size > self.share
 
     def release(self, size: int) -> None:
-        """Return `size` bytes that were taken or charged."""
+        """Return `size` bytes that were reserved or charged."""
         self.used -= size
 
 
 class TokenBucket:
-    """So many a second in the mean, `burst` at once."""
+    """`rate` a second on average, up to `burst` at once."""
 
     __slots__ = ("_at", "_burst", "_left", "_rate")
 
@@ -73,22 +81,22 @@ class TokenBucket:
 
 
 class Penalties:
-    """Failed log-ins slow the next ones from the same address.
+    """Failed log-ins delay the next ones from the same address.
 
-    Bounded: of more than `ADDRESSES` the one that failed longest ago is forgotten.
+    At most `ADDRESSES` are remembered; the one that failed longest ago is forgotten first.
     """
 
     ADDRESSES = 1024
     FORGIVEN = 60.0
-    """Seconds without a failure after which an address is as good as new."""
+    """Seconds without a failure after which an address starts anew."""
     LONGEST = 5.0
-    """Seconds that a failure is made to wait at the most, below every ping timeout."""
+    """The longest delay in seconds; below every ping timeout."""
 
     def __init__(self) -> None:
         self._failures: dict[str, tuple[int, float]] = {}
 
     def failed(self, address: str, now: float) -> float:
-        """Note a failure; returns the seconds to wait before it is answered."""
+        """Count a failure; returns the seconds to wait before it is answered."""
         count, at = self._failures.pop(address, (0, now))
         count = count + 1 if now - at < self.FORGIVEN else 1
         self._failures[address] = (count, now)

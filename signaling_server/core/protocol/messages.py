@@ -1,7 +1,7 @@
 """Untrusted JSON text -> a Signal, or the Rejection that its sender deserves.
 
-A signal travels as the text it came in: it is checked, never rebuilt, so that every field of it
-(big integers, floats, key order, fields unknown to us) reaches the receiver as it was sent.
+A signal travels as the text in which it came: it is checked, never rebuilt, so that all of it (big
+integers, floats, key order, fields that this server does not know) arrives as it was sent.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-# Numbers are passed on as text, so their value is of no interest here: float() takes any number of
-# digits in linear time, int() does not.
+# Numbers are passed on as text, and nobody looks at their value here. float() reads any number of
+# digits in linear time; int() does not.
 _scan: Scanner = json.JSONDecoder(  # type: ignore[attr-defined]
     parse_constant=_refuse_constant, parse_int=float
 ).scan_once
@@ -65,7 +65,7 @@ def _loader() -> Callable[[str], Any]:
         try:
             return orjson.loads(text)
         except ValueError:
-            # orjson refuses what others take, such as a lone "\ud800": json has the last word.
+            # orjson refuses what other parsers take, such as a lone "\ud800": json decides.
             return _standard_loads(text)
 
     return loads
@@ -85,7 +85,7 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
     if size > max_bytes:
         raise Rejection(
             "too-large",
-            f"a signal may have {max_bytes} bytes, this one has {size}",
+            f"a signal may be at most {max_bytes} bytes; this one is {size}",
             limit=max_bytes,
         )
     try:
@@ -93,10 +93,10 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
     except RecursionError:
         raise _too_deep(max_depth) from None
     except (ValueError, StopIteration):
-        raise Rejection("invalid-format", "a signal is one JSON object") from None
+        raise Rejection("invalid-format", "a signal must be a single JSON object") from None
     if type(message) is not dict:
-        raise Rejection("invalid-format", "a signal is an object: {type, data, to?}")
-    # Brackets inside strings count here too: the exact answer is sought only when it may matter.
+        raise Rejection("invalid-format", "a signal must be a JSON object: {type, data, to?}")
+    # The quick count includes brackets inside strings: only if it is high is the exact one needed.
     if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
         raise _too_deep(max_depth)
 
@@ -119,15 +119,17 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
 def parse_argument(text: str, max_bytes: int) -> Any:
     """The one argument of another event; raises Rejection `too-large`, `invalid-format`."""
     if len(text) > max_bytes:
-        raise Rejection("too-large", f"this event may have {max_bytes} bytes", limit=max_bytes)
+        raise Rejection(
+            "too-large", f"this event may be at most {max_bytes} bytes", limit=max_bytes
+        )
     try:
         return _loads(text)
     except (ValueError, StopIteration, RecursionError):
-        raise Rejection("invalid-format", "this event has one argument, of JSON") from None
+        raise Rejection("invalid-format", "this event takes exactly one JSON argument") from None
 
 
 def _too_deep(max_depth: int) -> Rejection:
-    return Rejection("invalid-format", f"a signal may be nested {max_depth} levels deep")
+    return Rejection("invalid-format", f"a signal may be nested at most {max_depth} levels deep")
 
 
 def _depth(text: str) -> int:
@@ -140,7 +142,7 @@ def _depth(text: str) -> int:
 
 
 def _without_from(text: str) -> str:
-    """The body of a JSON object without the sender's own `from`: no parser may take it for ours."""
+    """The body without the sender's own `from`, which a parser might take for the server's."""
     return "{" + ",".join(member for key, member in _members(text) if key != "from")
 
 

@@ -19,6 +19,7 @@ from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.hold import Hold
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.replay import Replay, session_hash
+from signaling_server.errors import Rejection
 
 
 class State(IntEnum):
@@ -29,7 +30,7 @@ class State(IntEnum):
     AWAY = 2
     """Its connection broke; its session may come back until `away_until`."""
     GONE = 3
-    """It is out of its room."""
+    """It has left its room."""
 
 
 class Change(IntEnum):
@@ -78,7 +79,7 @@ class Peer:
         hello = joined.hello
         self.room = room
         self.sid = joined.sid
-        """Its connection; while AWAY the one that broke."""
+        """Of its connection; while AWAY, of the one that broke."""
         self.address = joined.address
         self.transport = joined.transport
         self.name = hello.name
@@ -91,9 +92,9 @@ class Peer:
         self.replay = Replay(budget, hello.seen) if hello.session else None
         self.away_until = 0.0
         self.takeovers: tuple[float, ...] = ()
-        """When its name was taken over lately."""
+        """When its name was taken over recently."""
         self.contested = False
-        """Two machines use its name: it keeps the name while it lives."""
+        """Two clients use its name: it keeps the name while it is present."""
 
     @property
     def present(self) -> bool:
@@ -101,11 +102,18 @@ class Peer:
         return self.state is State.PRESENT
 
     def change(self, change: Change) -> None:
-        """Move to the next state; a KeyError here is a bug in the relay."""
+        """Move to the next state; KeyError (a bug in the relay) if TRANSITIONS has none."""
         self.state = TRANSITIONS[self.state, change]
 
+    def next_deadline(self, max_age: float) -> float | None:
+        """When something happens to it by time alone; `max_age` is that of held signals."""
+        expiry = self.hold.next_deadline(max_age)
+        if self.state is State.AWAY and (expiry is None or self.away_until < expiry):
+            return self.away_until
+        return expiry
+
     def describe(self) -> dict[str, Any]:
-        """How others see it: {peer_id, name?, role?, session?}."""
+        """What others learn of it: {peer_id, name?, role?, session?}."""
         known = {
             "peer_id": self.peer_id,
             "name": self.name,
@@ -127,13 +135,13 @@ class Room:
         """By (name, session key)."""
 
     def add(self, peer: Peer) -> None:
-        """Enter a peer as the youngest."""
+        """Add a peer, as the newest."""
         self.peers[peer.peer_id] = peer
         if peer.session:
             self.sessions[peer.name, peer.session] = peer
 
     def remove(self, peer: Peer) -> None:
-        """Take a peer out."""
+        """Remove a peer."""
         del self.peers[peer.peer_id]
         if peer.session:
             self.sessions.pop((peer.name, peer.session), None)
@@ -141,3 +149,13 @@ class Room:
     def others(self, peer: Peer) -> list[Peer]:
         """Everyone but `peer`, oldest first."""
         return [other for other in self.peers.values() if other is not peer]
+
+    def receivers(self, sender: Peer, to: str | None) -> list[Peer]:
+        """Who gets a signal, present and away, oldest first. Raises Rejection `peer-not-found`."""
+        if to is None:
+            return self.others(sender)
+        receiver = self.peers.get(to)
+        if receiver is None or receiver is sender:
+            message = f"no other peer {to[:64]} is in the room"
+            raise Rejection("peer-not-found", message, to=to[:64])
+        return [receiver]

@@ -1,9 +1,10 @@
-"""The relay: who is in which room, and what is sent to whom. All rules of the protocol stand here.
+"""The relay: who is in which room, and what is sent to whom. All rules of the protocol are here.
 
 `Relay.handle(event, now)` takes an event and returns what follows from it, in order: commands
-(`Send`, `Forward`, `Close`) that the transport must carry out in that order, and facts (all others)
-for logs, metrics and insight. A client's fault is raised as `Rejection`, and nothing has changed
-then. `next_deadline()` tells when `Ticked` is due. `now` is seconds on a monotonic clock.
+(`Send`, `Forward`, `Close`), which the transport must carry out in that order, and facts (all
+others), which logs, metrics and insight record. A client's fault is raised as `Rejection`, and
+nothing has changed then. `next_deadline()` says when `Ticked` is due. `now` is seconds on a
+monotonic clock.
 
 Wire format and semantics: docs/protocol.md.
 """
@@ -13,6 +14,8 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from signaling_server.core.config.schema import Config
+from signaling_server.core.protocol import claims, notices
+from signaling_server.core.protocol.deadlines import Deadlines
 from signaling_server.core.protocol.events import (
     Close,
     Event,
@@ -37,16 +40,10 @@ from signaling_server.core.protocol.events import (
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.messages import Signal
+from signaling_server.core.protocol.notices import Notice
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
-from signaling_server.core.protocol.replay import Kept
+from signaling_server.core.protocol.replay import KeptSignal, delivery_horizon
 from signaling_server.errors import Rejection
-from signaling_server.version import VERSION
-
-SERVER = f"hawkeye-signaling/{VERSION}"
-"""How the server names itself in `welcome`."""
-MAX_TAKEOVERS = 3
-TAKEOVER_WINDOW = 30.0
-"""More than MAX_TAKEOVERS of one name in this many seconds: two machines use it."""
 
 
 class Relay:
@@ -57,9 +54,7 @@ class Relay:
         self.peers: dict[str, Peer] = {}
         """The present peers by the sid of their connection."""
         self.budget = Budget(settings.limits.memory_bytes)
-        self._due: dict[Peer, float] = {}
-        """Peers that are away or have held signals, and when something happens to them."""
-        self._deadline: float | None = None
+        self._deadlines = Deadlines()
         self._reconfigured(Reconfigured(settings), 0.0)
         self._handlers: dict[type, Callable[[Any, float], list[Output]]] = {
             Joined: self._joined,
@@ -75,145 +70,89 @@ class Relay:
 
     def next_deadline(self) -> float | None:
         """When `Ticked` is due (early does no harm); None: not before another event."""
-        return self._deadline
+        return self._deadlines.next
 
-    # --- who may come in --------------------------------------------------------------------------
-
-    def admit(self, hello: Hello, now: float) -> None:
-        """Raise the Rejection that a client with this hello gets.
-
-        Nothing changes, but that a name which too many ask for is marked as contested.
-        """
-        room = self.rooms.get(hello.room)
-        if room is None:
-            if 0 < self._config.rooms.max_rooms <= len(self.rooms):
-                raise Rejection("server-full", f"the server has {len(self.rooms)} rooms already")
-            return
-        if _returning(room, hello):
-            return
-        holder = _holder(room, hello)
-        if holder is None:
-            if 0 < self._config.rooms.max_peers <= len(room.peers):
-                raise Rejection(
-                    "room-full", f"room {room.name} has {len(room.peers)} peers already"
-                )
-        elif holder.name != hello.name:
-            raise Rejection("invalid-name", f"{hello.name} is the id of an unnamed peer")
-        elif holder.present and (holder.contested or len(_recent(holder, now)) >= MAX_TAKEOVERS):
-            holder.contested = True
-            raise Rejection(
-                "name-in-use",
-                f"two machines use the name {hello.name}: the one that has it keeps it",
-                note=f"the one that has it is at {holder.address}",
-            )
+    # --- joining ----------------------------------------------------------------------------------
 
     def admit_early(self, hello: Hello, now: float) -> None:
-        """The same before the client told its session: refuse only what that cannot change."""
-        room = self.rooms.get(hello.room)
-        if room is None or all(name != hello.name for name, _ in room.sessions):
-            self.admit(hello, now)
+        """Raise the Rejection that a client gets even before it has given its session."""
+        claims.admit_early(self.rooms, self._config.rooms, hello, now)
 
     def _joined(self, event: Joined, now: float) -> list[Output]:
         hello = event.hello
-        self.admit(hello, now)
+        claims.admit(self.rooms, self._config.rooms, hello, now)
         room = self.rooms.get(hello.room) or Room(hello.room)
-        returning = _returning(room, hello)
+        returning = claims.returning(room, hello)
         if returning:
             return self._resume(returning, event, now)
         peer = Peer(room, event, self.budget)
         outputs: list[Output] = []
-        older = _holder(room, hello)
+        older = claims.holder(room, hello)
         rejoined = older is not None and older.name is not None
         if older is not None:
             outputs += self._displace(older, event)
             if rejoined:
-                peer.takeovers = _recent(older, now) + ((now,) if older.present else ())
+                peer.takeovers = claims.takeovers_by_now(older, now)
                 self._remove(older, Change.TAKEN_OVER)
             else:
                 outputs += self._depart(older, Change.TAKEN_OVER, "session-lost")
         self.rooms[room.name] = room
         room.add(peer)
         self.peers[peer.sid] = peer
-        outputs.append(self._welcome(peer, event, resumed=False))
+        outputs.append(Send(peer.sid, *notices.welcome(peer, event.ice_servers, resumed=False)))
         outputs += self._introduce(peer, rejoined, now)
         return outputs
 
     def _resume(self, peer: Peer, event: Joined, now: float) -> list[Output]:
+        """Give a peer its new connection, and send it what it missed."""
         assert peer.replay is not None
         outputs = self._displace(peer, event)
         peer.change(Change.RETURNED)
         peer.sid, peer.address, peer.transport = event.sid, event.address, event.transport
         self.peers[peer.sid] = peer
-        self._set_due(peer)
-        outputs.append(self._welcome(peer, event, resumed=True))
+        self._set_deadline(peer)
+        outputs.append(Send(peer.sid, *notices.welcome(peer, event.ice_servers, resumed=True)))
         missed = peer.replay.resume(event.hello.seen, now)
         for entry in missed:
-            if isinstance(entry, Kept):
+            if isinstance(entry, KeptSignal):
                 outputs.append(Forward(peer.sid, entry.signal, entry.sender, entry.seq))
             else:
                 outputs.append(Send(peer.sid, entry.event, entry.payload))
-        outputs.append(
-            PeerResumed(
-                peer.sid, peer.peer_id, peer.room.name, peer.address, peer.transport, len(missed)
-            )
-        )
-        return outputs
+        fact = PeerResumed(*_place(peer), peer.address, peer.transport, missed=len(missed))
+        return [*outputs, fact]
 
     def _displace(self, peer: Peer, by: Joined) -> list[Output]:
-        """Close the connection that a peer has, for good: a newer one takes its place."""
+        """Close the connection of a peer, if it has one: a newer one takes its place."""
         if not peer.present:
             return []
         del self.peers[peer.sid]
-        message = "a newer connection uses this name or session"
         return [
-            Send(peer.sid, "error", {"code": "replaced", "message": message}),
+            Send(peer.sid, *notices.replaced()),
             Close(peer.sid, "replaced"),
-            PeerReplaced(peer.sid, peer.peer_id, peer.room.name, peer.address, by.address),
+            PeerReplaced(*_place(peer), peer.address, by_address=by.address),
         ]
 
-    def _welcome(self, peer: Peer, event: Joined, resumed: bool) -> Send:
-        payload = {
-            "peer_id": peer.peer_id,
-            "room": peer.room.name,
-            "peers": [other.describe() for other in peer.room.others(peer)],
-            "resumed": resumed,
-            "ice_servers": list(event.ice_servers),
-            "server": SERVER,
-        }
-        return Send(peer.sid, "welcome", payload)
-
     def _introduce(self, newcomer: Peer, rejoined: bool, now: float) -> list[Output]:
-        """Tell newcomer and room of each other, and hand over what was held for the newcomer."""
-        room = newcomer.room
-        others = room.others(newcomer)
+        """Announce newcomer and room to each other, then deliver the room's held signals to it."""
+        room, others = newcomer.room, newcomer.room.others(newcomer)
         outputs: list[Output] = []
         if self._config.rooms.announce == "everyone":
-            outputs += [Send(newcomer.sid, *_peer_joined(newcomer, other)) for other in others]
-        released: list[Output] = []
+            for other in others:
+                outputs.append(Send(newcomer.sid, *notices.peer_joined(newcomer, other)))
+        delivered: list[Output] = []
         for other in others:
-            held = other.hold.take()
-            self._set_due(other)
-            event, payload = _peer_joined(other, newcomer)
-            if rejoined:
-                payload["rejoined"] = True
-            if held:
-                payload["held"] = len(held)
-                released += [self._forward(newcomer, other, signal, now) for signal in held]
-                released.append(
-                    HeldSignalsDelivered(other.peer_id, newcomer.peer_id, room.name, len(held))
-                )
-            outputs += self._tell(other, event, payload)
-        outputs += released
-        outputs.append(
-            PeerJoined(
-                newcomer.sid,
-                newcomer.peer_id,
-                room.name,
-                newcomer.address,
-                newcomer.transport,
-                rejoined,
+            held = other.hold.release_all()
+            self._set_deadline(other)
+            outputs += self._notify(
+                other, notices.peer_joined(other, newcomer, rejoined, len(held))
             )
-        )
+            delivered += [self._forward(newcomer, other, signal, now) for signal in held]
+            if held:
+                names = other.peer_id, newcomer.peer_id
+                delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
+        outputs += delivered
+        place = _place(newcomer)
+        outputs.append(PeerJoined(*place, newcomer.address, newcomer.transport, rejoined))
         expected = self._config.rooms.expected_peers
         if len(room.peers) > expected and not rejoined:
             outputs.append(RoomOverfull(room.name, tuple(room.peers), expected))
@@ -221,35 +160,26 @@ class Relay:
 
     # --- signals ----------------------------------------------------------------------------------
 
-    def route(self, sender: Peer, to: str | None) -> list[Peer]:
-        """The receivers of a signal, present and away, oldest first. Raises Rejection."""
-        if to is None:
-            return sender.room.others(sender)
-        receiver = sender.room.peers.get(to)
-        if receiver is None or receiver is sender:
-            raise Rejection("peer-not-found", f"no other peer {to[:64]} is in the room", to=to[:64])
-        return [receiver]
-
     def _signalled(self, event: Signalled, now: float) -> list[Output]:
         sid, signal = event
         sender = self.peers.get(sid)
-        if sender is None:  # replaced a moment ago: what it says counts no more
+        if sender is None:  # replaced a moment ago: what it still says no longer counts
             return []
         outputs: list[Output] = []
-        receivers = self.route(sender, signal.to)
+        receivers = sender.room.receivers(sender, signal.to)
         held = 0
         full: list[Peer] = []
         for peer in receivers:
             if peer.state is State.PRESENT:
                 outputs.append(self._forward(peer, sender, signal, now))
-            elif self._wait(peer, sender, signal, now):
+            elif self._keep(peer, sender, signal, now):
                 held += 1
             else:
                 full.append(peer)
         delivered = len(outputs)
         if not receivers and self._config.hold.enabled:
             sender.hold.add(signal, self._config.hold, now)
-            self._set_due(sender)
+            self._set_deadline(sender)
             held = 1
         elif full:
             self._refuse_copies(full, outputs, sender, accepted=delivered + held > 0)
@@ -262,19 +192,21 @@ class Relay:
         replay = receiver.replay
         if replay is None:
             return Forward(receiver.sid, signal, sender.peer_id, 0)
-        seq = replay.sent(sender.peer_id, signal, self._config.resume, self._delivery_horizon, now)
+        limits, horizon = self._config.resume, self._delivery_horizon
+        seq = replay.keep_sent(sender.peer_id, signal, limits, horizon, now)
         return Forward(receiver.sid, signal, sender.peer_id, seq)
 
-    def _wait(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
+    def _keep(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
+        """Keep a signal for a peer that is away; False if there is no room."""
         assert receiver.replay is not None
-        return receiver.replay.wait(sender.peer_id, signal, self._config.resume, now)
+        return receiver.replay.keep_unsent(sender.peer_id, signal, self._config.resume, now)
 
     def _refuse_copies(
         self, full: list[Peer], outputs: list[Output], sender: Peer, accepted: bool
     ) -> None:
         """Tell the sender of the copies that found no room; if all did, refuse the signal."""
         for peer in full:
-            message = f"{peer.peer_id} is away, and as many signals wait for it as may"
+            message = f"{peer.peer_id} is away and its queue of waiting signals is full"
             rejection = Rejection("hold-full", message, to=peer.peer_id)
             if not accepted:
                 raise rejection
@@ -284,7 +216,7 @@ class Relay:
 
     def _left(self, event: Left, now: float) -> list[Output]:
         peer = self.peers.get(event.sid)
-        if peer is None:  # a ghost: its place was taken before
+        if peer is None:  # a ghost: a newer connection took its place
             return []
         del self.peers[event.sid]
         window = self._config.resume.window
@@ -293,18 +225,16 @@ class Relay:
         peer.replay.settle(now - self._delivery_horizon)
         peer.change(Change.BROKE)
         peer.away_until = now + window
-        self._set_due(peer)
-        return [PeerAway(event.sid, peer.peer_id, peer.room.name, event.reason, window)]
+        self._set_deadline(peer)
+        return [PeerAway(*_place(peer), event.reason, window)]
 
     def _depart(self, peer: Peer, change: Change, reason: str) -> list[Output]:
+        """Remove a peer, and announce it to the others."""
         self._remove(peer, change)
         outputs: list[Output] = []
         for other in peer.room.peers.values():
-            payload = {"peer_id": peer.peer_id, "reason": reason}
-            if peer.name:
-                payload["name"] = peer.name
-            outputs += self._tell(other, "peer_left", payload)
-        outputs.append(PeerLeft(peer.sid, peer.peer_id, peer.room.name, reason))
+            outputs += self._notify(other, notices.peer_left(peer, reason))
+        outputs.append(PeerLeft(*_place(peer), reason))
         return outputs
 
     def _remove(self, peer: Peer, change: Change) -> None:
@@ -320,46 +250,35 @@ class Relay:
                 other.replay.forget(peer.peer_id)
         if not room.peers:
             del self.rooms[room.name]
-        self._set_due(peer)
+        self._set_deadline(peer)
 
-    def _tell(self, peer: Peer, event: str, payload: dict[str, Any]) -> list[Output]:
-        """Send an event of our own to a peer, or keep it until the peer is back."""
+    def _notify(self, peer: Peer, notice: Notice) -> list[Output]:
+        """Send an event of the server's own to a peer, or keep it until the peer is back."""
         if peer.state is State.PRESENT:
-            return [Send(peer.sid, event, payload)]
+            return [Send(peer.sid, *notice)]
         assert peer.replay is not None
-        peer.replay.tell(event, payload, self._config.resume)
+        peer.replay.keep_event(*notice, self._config.resume)
         return []
 
     # --- time and configuration -------------------------------------------------------------------
 
-    def _set_due(self, peer: Peer) -> None:
-        """Note when something happens to a peer by time alone."""
-        due = peer.hold.next_deadline(self._config.hold.max_age)
-        if peer.state is State.AWAY and (due is None or peer.away_until < due):
-            due = peer.away_until
-        if due is None:
-            self._due.pop(peer, None)
-            return
-        self._due[peer] = due
-        if self._deadline is None or due < self._deadline:
-            self._deadline = due
+    def _set_deadline(self, peer: Peer) -> None:
+        self._deadlines.set(peer, peer.next_deadline(self._config.hold.max_age))
 
     def _ticked(self, event: Ticked, now: float) -> list[Output]:
         outputs: list[Output] = []
         for peer in self.peers.values():
             if peer.replay is not None:  # what has surely arrived must not take the room of others
                 peer.replay.settle(now - self._delivery_horizon)
-        for peer in [peer for peer, due in self._due.items() if due <= now]:
+        for peer in self._deadlines.due(now):
             if peer.state is State.AWAY and peer.away_until <= now:
                 outputs += self._depart(peer, Change.EXPIRED, "connection-lost")
                 continue
             count = peer.hold.expire(self._config.hold.max_age, now)
-            self._set_due(peer)
-            message = f"{count} held signals dropped: nobody joined in time"
-            error = {"code": "expired", "message": message, "count": count}
-            outputs += self._tell(peer, "error", error)
+            self._set_deadline(peer)
+            outputs += self._notify(peer, notices.expired(count))
             outputs.append(HeldSignalsExpired(peer.peer_id, peer.room.name, count))
-        self._deadline = min(self._due.values(), default=None)
+        self._deadlines.recount()
         return outputs
 
     def _reconfigured(self, event: Reconfigured, now: float) -> list[Output]:
@@ -367,35 +286,12 @@ class Relay:
         limits = event.config.limits
         self.budget.total = limits.memory_bytes
         self.budget.share = limits.memory_bytes // limits.connections
-        socketio = event.config.socketio
-        # A PING goes out every ping_interval and must be answered within ping_timeout, which
-        # engine.io checks once in a ping_timeout: a connection that lives longer has delivered.
-        self._delivery_horizon = socketio.ping_interval + 3 * socketio.ping_timeout
-        for peer in list(self._due):
-            self._set_due(peer)
+        self._delivery_horizon = delivery_horizon(event.config.socketio)
+        for peer in self._deadlines.peers():
+            self._set_deadline(peer)
         return []
 
 
-def _returning(room: Room, hello: Hello) -> Peer | None:
-    """The peer whose session comes back, if nothing that it missed is lost."""
-    peer = room.sessions.get((hello.name, hello.session)) if hello.session else None
-    if peer is None or peer.replay is None or not peer.replay.can_resume(hello.seen):
-        return None
-    return peer
-
-
-def _holder(room: Room, hello: Hello) -> Peer | None:
-    """The peer whose place a newcomer takes: by its name, or by its session if it has no name."""
-    if hello.name:
-        return room.peers.get(hello.name)
-    return room.sessions.get((None, hello.session or ""))
-
-
-def _recent(peer: Peer, now: float) -> tuple[float, ...]:
-    return tuple(at for at in peer.takeovers if now - at < TAKEOVER_WINDOW)
-
-
-def _peer_joined(receiver: Peer, who: Peer) -> tuple[str, dict[str, Any]]:
-    """The `peer_joined` that tells `receiver` of `who`."""
-    # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
-    return "peer_joined", {**who.describe(), "polite": receiver.peer_id < who.peer_id}
+def _place(peer: Peer) -> tuple[str, str, str]:
+    """How facts about a peer begin: sid, peer_id, room."""
+    return peer.sid, peer.peer_id, peer.room.name

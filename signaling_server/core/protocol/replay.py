@@ -1,8 +1,23 @@
-"""Resume: what was sent to a peer with a session, kept until it has surely arrived.
+"""Replay: what was sent to a peer with a session, kept until it has surely arrived.
 
-A signal written to a connection that is already dead is lost without a word. So signals to such a
-peer are numbered (`seq`) and kept; when the peer comes back it tells the last number it saw
-(`auth.seen`), and what came after is sent again.
+Goal: a peer that comes back in time misses no signal and gets none twice. The trouble: a write to a
+connection that is already dead succeeds, and is lost without a word.
+
+Plan: number each signal to such a peer (`seq`) and keep it. A peer that returns names the last
+number that it saw (`auth.seen`), and what came after is sent again. A kept signal is dropped
+
+- when the connection outlives it by the delivery horizon (`settle`): it has arrived;
+- when its sender leaves the room (`forget`): it is of no use to anybody;
+- when a newer one needs its room (`keep_sent`): the oldest has most likely arrived. If it had not,
+  nobody can tell: `_lost` remembers its number, and a session that still needs it cannot resume
+  (`can_resume`). Its peer then joins anew, and both sides negotiate again.
+
+While the peer is away nothing is dropped to make room: what does not fit is refused, so that its
+sender hears of it (`keep_unsent`).
+
+Worst case: `resume.max_messages` and `resume.max_bytes` for each peer, all peers together what
+`limits.memory_bytes` leaves. `resume` and `forget` go through all entries once; `keep_sent`, which
+each signal takes, touches the ends alone.
 """
 
 from __future__ import annotations
@@ -11,9 +26,8 @@ import hashlib
 from collections import deque
 from typing import Any, Iterable, NamedTuple
 
-from signaling_server.core.config.schema import ResumeSettings
-from signaling_server.core.protocol.hold import OVERHEAD, cost
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
+from signaling_server.core.protocol.limits import OVERHEAD, Budget, packet_cost
 from signaling_server.core.protocol.messages import Signal
 
 
@@ -24,17 +38,29 @@ def session_hash(session: str) -> str:
     ).hexdigest()[:32]
 
 
-class Kept(NamedTuple):
+def delivery_horizon(socketio: SocketIOSettings) -> float:
+    """Seconds after which a written signal has arrived if its connection is still there.
+
+    A PING goes out every `ping_interval` and must be answered within `ping_timeout`. engine.io
+    walks its connections once in a `ping_timeout`: the first one of this round may be the last one
+    of the next, and so is found dead up to two rounds late. A connection that outlives all of that
+    has answered a PING which followed the signal on the same TCP stream.
+    """
+    return socketio.ping_interval + 3 * socketio.ping_timeout
+
+
+class KeptSignal(NamedTuple):
     """A signal that may have to be sent (again)."""
 
     seq: int
     at: float
+    """When it was written to a connection, or accepted for a peer that is away."""
     sender: str
     signal: Signal
 
 
 class MissedEvent(NamedTuple):
-    """An event about another peer that came while this one was away; it has no number."""
+    """An event about another peer, kept because this one is away; it has no number."""
 
     event: str
     payload: dict[str, Any]
@@ -43,78 +69,80 @@ class MissedEvent(NamedTuple):
 
 
 class Replay:
-    """The numbered signals of one peer with a session, in order, bounded."""
+    """The numbered signals and the missed events of one peer with a session, in order, bounded."""
 
     __slots__ = ("_budget", "_bytes", "_entries", "_lost", "seq")
 
     def __init__(self, budget: Budget, seen: int = 0) -> None:
         self.seq = seen
-        """The number of the newest signal. It goes on from what the client saw of an earlier peer:
-        if the welcome of this one is lost, the client returns with a number of that one."""
+        """The number of the newest signal. It goes on from what the client saw as an earlier peer:
+        if it never gets the welcome of this one, it returns with a number of that one."""
         self._budget = budget
         self._bytes = 0
-        self._entries: deque[Kept | MissedEvent] = deque()
+        self._entries: deque[KeptSignal | MissedEvent] = deque()
         self._lost = 0
         """The highest seq that was dropped although it may not have arrived."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def sent(
-        self, sender: str, signal: Signal, limits: ResumeSettings, certain: float, now: float
+    def keep_sent(
+        self, sender: str, signal: Signal, limits: ResumeSettings, horizon: float, now: float
     ) -> int:
-        """Number a signal that is written to a live connection; returns its seq.
+        """Number and keep a signal that is written to a live connection; returns its seq.
 
-        When there is no room the oldest goes: it is likeliest to have arrived.
+        `horizon`: seconds after which a written signal has arrived. When there is no room the
+        oldest goes; if the signal itself does not fit, it is sent all the same, and counts as lost.
         """
-        self.settle(now - certain)
+        self.settle(now - horizon)
         self.seq += 1
-        kept = Kept(self.seq, now, sender, signal)
-        while self._entries and not self._fits(kept, limits):
+        entry = KeptSignal(self.seq, now, sender, signal)
+        while self._entries and not self._fits(entry, limits):
             self._lost = max(self._lost, self._drop_oldest())
-        if not self._keep(kept, limits):
+        if not self._keep(entry, limits):
             self._lost = self.seq
         return self.seq
 
-    def settle(self, before: float) -> None:
-        """Drop what was sent before that time: the connection lived on, so it has arrived."""
-        while self._entries and self._entries[0].at < before:
-            self._drop_oldest()
-
-    def wait(self, sender: str, signal: Signal, limits: ResumeSettings, now: float) -> bool:
-        """Keep a signal for a peer that is away; False if there is no room."""
-        if not self._keep(Kept(self.seq + 1, now, sender, signal), limits):
+    def keep_unsent(self, sender: str, signal: Signal, limits: ResumeSettings, now: float) -> bool:
+        """Number and keep a signal for a peer that is away; False if there is no room."""
+        if not self._keep(KeptSignal(self.seq + 1, now, sender, signal), limits):
             return False
         self.seq += 1
         return True
 
-    def tell(self, event: str, payload: dict[str, Any], limits: ResumeSettings) -> None:
-        """Keep an event for a peer that is away.
+    def keep_event(self, event: str, payload: dict[str, Any], limits: ResumeSettings) -> None:
+        """Keep an event about another peer for a peer that is away.
 
-        If there is no room, `welcome.peers` must do, and what is kept may not belie it: it goes.
+        If there is no room, the peer learns from `welcome.peers` who is there: then kept events
+        about that other peer are dropped too, which would contradict it.
         """
         if not self._keep(MissedEvent(event, payload), limits):
             who = payload.get("peer_id")
             self._refill(
                 entry
                 for entry in self._entries
-                if isinstance(entry, Kept) or entry.payload.get("peer_id") != who
+                if isinstance(entry, KeptSignal) or entry.payload.get("peer_id") != who
             )
+
+    def settle(self, before: float) -> None:
+        """Drop what was sent before that time: the connection lived on, so it has arrived."""
+        while self._entries and self._entries[0].at < before:
+            self._drop_oldest()
 
     def can_resume(self, seen: int) -> bool:
         """Whether nothing after `seen` is missing."""
         return self._lost <= seen <= self.seq
 
-    def resume(self, seen: int, now: float) -> list[Kept | MissedEvent]:
-        """All that came after `seen`, in order; signals stay kept, this connection may die too."""
+    def resume(self, seen: int, now: float) -> list[KeptSignal | MissedEvent]:
+        """All that came after `seen`, in order; signals stay kept: this connection may die too."""
         missed = [
             entry for entry in self._entries if isinstance(entry, MissedEvent) or entry.seq > seen
         ]
-        self._refill(entry._replace(at=now) for entry in missed if isinstance(entry, Kept))
+        self._refill(entry._replace(at=now) for entry in missed if isinstance(entry, KeptSignal))
         return missed
 
     def forget(self, sender: str) -> None:
-        """Drop what a peer sent that is gone now: nobody waits for it any more."""
+        """Drop the signals of a peer that is gone: nobody waits for them."""
         self._refill(
             entry
             for entry in self._entries
@@ -122,16 +150,16 @@ class Replay:
         )
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Drop everything."""
         self._refill(())
 
-    def _fits(self, entry: Kept | MissedEvent, limits: ResumeSettings) -> bool:
+    def _fits(self, entry: KeptSignal | MissedEvent, limits: ResumeSettings) -> bool:
         return (
             len(self._entries) < limits.max_messages
             and self._bytes + _size(entry) <= limits.max_bytes
         )
 
-    def _keep(self, entry: Kept | MissedEvent, limits: ResumeSettings) -> bool:
+    def _keep(self, entry: KeptSignal | MissedEvent, limits: ResumeSettings) -> bool:
         size = _size(entry)
         if not (self._fits(entry, limits) and self._budget.reserve(size)):
             return False
@@ -145,12 +173,14 @@ class Replay:
         self._budget.release(_size(entry))
         return entry.seq
 
-    def _refill(self, entries: Iterable[Kept | MissedEvent]) -> None:
+    def _refill(self, entries: Iterable[KeptSignal | MissedEvent]) -> None:
         self._entries = deque(entries)
         used = sum(map(_size, self._entries))
         self._budget.release(self._bytes - used)
         self._bytes = used
 
 
-def _size(entry: Kept | MissedEvent) -> int:
-    return cost(entry.signal) if isinstance(entry, Kept) else OVERHEAD
+def _size(entry: KeptSignal | MissedEvent) -> int:
+    if isinstance(entry, MissedEvent):
+        return OVERHEAD
+    return packet_cost(entry.signal.body, entry.signal.size)

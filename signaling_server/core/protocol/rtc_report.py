@@ -1,4 +1,4 @@
-"""What a client says of its RTCPeerConnection: the payload of a `report` event -> a Report."""
+"""What a client reports of its RTCPeerConnection: a `report` event -> a ConnectionReport."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ STATES = ("new", "connecting", "connected", "disconnected", "failed", "closed")
 """https://www.w3.org/TR/webrtc/#rtcpeerconnectionstate-enum"""
 MAX_TEXT = 64
 _FIELDS = {"type": ("type", "candidateType"), "protocol": ("protocol",), "address": ("address",)}
-"""Our names, and those that https://www.w3.org/TR/webrtc-stats/#icecandidate-dict* has."""
+"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*."""
 
 
 class ConnectionReport(NamedTuple):
     """`state` is one of STATES; `candidate_pair` is {local: {...}, remote: {...}}.
 
-    Each of the two has those of type, protocol and address that the client gave.
+    Each end has what the client gave of type, protocol and address.
     """
 
     state: str
@@ -24,22 +24,22 @@ class ConnectionReport(NamedTuple):
 
 
 def parse_report(payload: Any) -> ConnectionReport:
-    """Read {state, candidate_pair?}; what is odd in the pair is left out. Raises Rejection."""
+    """Read {state, candidate_pair?}; invalid parts of the pair are left out. Raises Rejection."""
     state = payload.get("state") if isinstance(payload, dict) else None
     if state not in STATES:
         raise Rejection("invalid-data", f"state must be one of {', '.join(STATES)}")
     pair = payload.get("candidate_pair")
-    given = pair if isinstance(pair, dict) else {}
-    ends = {end: _end(given[end]) for end in ("local", "remote") if end in given}
+    both = pair if isinstance(pair, dict) else {}
+    ends = {end: _end(both[end]) for end in ("local", "remote") if end in both}
     return ConnectionReport(state, {end: fields for end, fields in ends.items() if fields})
 
 
 def _end(given: Any) -> dict[str, str]:
     if not isinstance(given, dict):
         return {}
-    found = {}
-    for ours, names in _FIELDS.items():
+    end = {}
+    for field, names in _FIELDS.items():
         text = next((given[name] for name in names if name in given), "")
         if isinstance(text, str) and text.isprintable() and 0 < len(text) <= MAX_TEXT:
-            found[ours] = text
-    return found
+            end[field] = text
+    return end

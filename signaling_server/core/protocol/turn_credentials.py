@@ -16,18 +16,18 @@ from signaling_server.core.config.schema import Config
 from signaling_server.version import RELEASED
 
 FAR_AHEAD = RELEASED + 10 * 365 * 86400
-"""The expiry, in seconds since 1970, while our clock is not set and so nothing is judged by it."""
+"""The expiry of credentials, in seconds since 1970, while the clock of this server is not set."""
 
 
 def ice_servers(
     settings: Config, secret: str, name: str, wall_clock: float
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """The ICE servers for a peer, and for how many seconds they are good (None: for ever).
+    """The ICE servers for a peer, and for how many seconds they are valid (None: no expiry).
 
-    `secret` is what `turn.secret_file` holds, `name` the peer_id. While `wall_clock` is before the
-    build date it has not been set: the credentials must then outlast the moment when it is, or
-    a TURN server with a right clock would take them for expired. The seconds stay `turn.ttl`,
-    so that clients ask again soon.
+    `secret` is what `turn.secret_file` holds, `name` the peer_id. A `wall_clock` before the build
+    date has not been set: a TURN server whose clock is right would see credentials made by it as
+    expired, so they get an expiry in the far future. The seconds stay `turn.ttl`, so that clients
+    ask again soon.
     """
     servers = [server.payload() for server in settings.ice_servers]
     turn = settings.turn

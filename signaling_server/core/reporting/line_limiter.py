@@ -1,10 +1,15 @@
-"""One log line a time while it is quiet, one line a second with counts when it is not.
+"""Each log line while it is quiet; one line a second with counts when it is not.
 
-Lines are counted for a key (a peer, the address of a refused client) in windows of one second.
-The first `LIMIT` lines of a window are to be written; what comes above is summed. While a key stays
-above the limit its next windows are summed from their first line on: one line a second, no more.
+Goal: nobody can flood the log, and still each line is either written or counted in a sum. journald
+accepts 10,000 lines in 30 s and drops further ones uncounted, so this server must stay below that.
 
-Of all keys together no more lines are written than journald takes in: what it drops, nobody counts.
+Plan: lines are counted by key (a peer, the address of a refused client) in windows of one second.
+The first LIMIT lines of a key in a window are written, further ones are summed. While a key stays
+above the limit, its next windows are summed from their first line on: one line a second. A token
+bucket bounds the lines of all keys together.
+
+Worst case: KEYS keys are told apart in a window and SUMS get a sum of their own; all others share
+one sum. So memory is bounded, and a window writes at most SUMS + 1 sums.
 """
 
 from __future__ import annotations
@@ -17,14 +22,14 @@ WINDOW = 1.0
 """Seconds that one sum spans."""
 
 LIMIT = 20
-"""Lines of one key that a window shows one by one: a whole negotiation with its candidates."""
+"""Lines of a key that are written in a window: a whole negotiation with its candidates."""
 
 KEYS = 1024
 """Keys told apart in one window; further ones share `OTHERS`."""
 
 LINES_PER_SECOND = 100
 LINES_BURST = 2000
-"""With the sums less than journald's 10,000 in 30 s (RateLimitBurst in journald.conf(5)), and
+"""Together with the sums below journald's 10,000 in 30 s (RateLimitBurst in journald.conf(5)); and
 enough for 80 negotiations at once."""
 
 SUMS = 50
@@ -34,7 +39,7 @@ OTHERS = "others"
 
 
 class Summary(NamedTuple):
-    """What was not written line by line. `size` is in bytes, `seconds` the time that it spans."""
+    """Lines that were counted and not written: `size` bytes of signals in `seconds` seconds."""
 
     key: Hashable
     counts: dict[str, int]
@@ -45,21 +50,21 @@ class Summary(NamedTuple):
         """'812 more signals in the last second: 800 ice-candidate, 12 offer; 402113 bytes'."""
         kinds = sorted(self.counts.items(), key=lambda kind: -kind[1])
         span = f"{self.seconds:.0f} seconds" if self.seconds >= 1.5 else "second"
-        told = ", ".join(f"{count} {kind}" for kind, count in kinds)
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds)
         size = f"; {self.size} bytes" if self.size else ""
-        return f"{sum(self.counts.values())} more {noun} in the last {span}: {told}{size}"
+        return f"{sum(self.counts.values())} more {noun} in the last {span}: {listed}{size}"
 
 
 class LineLimiter:
-    """Says whether a line is written or summed. `now` is in seconds of a monotonic clock.
+    """Decides whether a line is written or summed. `now` is in seconds on a monotonic clock.
 
-    After `admit` said False, call `due` at the time that `next_deadline` names: the sums come out
-    even if no line follows. Nothing is due while nothing is summed.
+    After `admit` returned False you must call `due` at the time of `next_deadline`, so that the
+    sums come out even if no line follows. Nothing is due while nothing is summed.
     """
 
     def __init__(self) -> None:
         self._since = float("-inf")
-        self._lines: dict[Hashable, int] = {}  # of this window; all keys vanish with it
+        self._lines: dict[Hashable, int] = {}  # of this window, and forgotten with it
         self._loud: set[Hashable] = set()  # above the limit in the window before this one
         self._sums: dict[Hashable, dict[str, int]] = {}
         self._sizes: dict[Hashable, int] = {}
@@ -69,7 +74,7 @@ class LineLimiter:
     def admit(self, key: Hashable, kind: str, now: float, size: int = 0) -> bool:
         """True: write the line. False: it is counted under its `kind`, one of a few."""
         if now >= self._since + WINDOW:
-            self._turn(now)
+            self._close_window(now)
         lines = self._lines.get(key, 0) + 1
         if lines == 1 and len(self._lines) >= KEYS:
             key = OTHERS
@@ -85,20 +90,20 @@ class LineLimiter:
         return False
 
     def due(self, now: float) -> list[Summary]:
-        """The sums whose second is over, each once."""
+        """The sums whose window is over, each once."""
         if self._sums and now >= self._since + WINDOW:
-            self._turn(now)
+            self._close_window(now)
         ready, self._ready = self._ready, []
         return ready
 
     def next_deadline(self) -> float | None:
-        """When `due` has something to give; a time that has passed if it has already."""
+        """When `due` has sums to return; a time in the past if it has some already."""
         if self._ready:
             return self._since
         return self._since + WINDOW if self._sums else None
 
-    def _turn(self, now: float) -> None:
-        """Close the window and open the next one now."""
+    def _close_window(self, now: float) -> None:
+        """Close this window, and open the next one now."""
         seconds = now - self._since
         for key, counts in self._sums.items():
             self._ready.append(Summary(key, counts, self._sizes[key], seconds))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Counter as CounterOf
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Iterable, Mapping, NamedTuple
 
+from signaling_server.core.histogram import Histogram
 from signaling_server.core.protocol.events import (
     Disconnected,
-    Fact,
     HeldSignalsExpired,
     PeerReplaced,
     PeerResumed,
@@ -19,14 +19,25 @@ from signaling_server.core.protocol.events import (
     SignalAccepted,
 )
 from signaling_server.core.protocol.messages import VALID_TYPES
+from signaling_server.core.protocol.observer import Observer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics:
-    """Counts facts. `last_signal` is when the last signal passed, on the clock of `note`."""
+class Metrics(Observer):
+    """Counts facts. `last_signal` is when the last signal passed, on the clock of `record`."""
 
     def __init__(self) -> None:
+        super().__init__(
+            {
+                SignalAccepted: self._signal,
+                Rejected: self._rejection,
+                Disconnected: self._disconnection,
+                HeldSignalsExpired: self._expiry,
+                PeerReplaced: self._replacement,
+                PeerResumed: self._return,
+            }
+        )
         self.signals: CounterOf[str] = Counter()
         """Accepted signals by type."""
         self.rejections: CounterOf[str] = Counter()
@@ -43,43 +54,28 @@ class Metrics:
         self.last_signal: float | None = None
         self.last_error = ""
 
-    def note(self, fact: Fact, now: float) -> None:
-        """Count a fact."""
-        if isinstance(fact, SignalAccepted):
-            self.signals[fact.signal.type] += 1
-            self.delivered += fact.delivered
-            self.held += fact.held
-            self.bytes += fact.signal.size
-            self.last_signal = now
-        elif isinstance(fact, Rejected):
-            self.rejections[fact.code] += 1
-            self.last_error = f"{fact.code}: {fact.message}"
-        elif isinstance(fact, Disconnected):
-            self.disconnections[fact.reason] += 1
-        elif isinstance(fact, HeldSignalsExpired):
-            self.expired += fact.signals
-        elif isinstance(fact, PeerReplaced):
-            self.replaced += 1
-        elif isinstance(fact, PeerResumed):
-            self.resumed += 1
+    def _signal(self, fact: SignalAccepted, now: float) -> None:
+        self.signals[fact.signal.type] += 1
+        self.delivered += fact.delivered
+        self.held += fact.held
+        self.bytes += fact.signal.size
+        self.last_signal = now
 
+    def _rejection(self, fact: Rejected, now: float) -> None:
+        self.rejections[fact.code] += 1
+        self.last_error = f"{fact.code}: {fact.message}"
 
-class Histogram:
-    """How many of the observed values were up to each of `bounds`, which ascend."""
+    def _disconnection(self, fact: Disconnected, now: float) -> None:
+        self.disconnections[fact.reason] += 1
 
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = tuple(bounds)
-        self.counts = [0] * len(bounds)
-        """Cumulative, as Prometheus wants them."""
-        self.count = 0
-        self.sum = 0.0
+    def _expiry(self, fact: HeldSignalsExpired, now: float) -> None:
+        self.expired += fact.signals
 
-    def observe(self, value: float) -> None:
-        """Count a value."""
-        self.count += 1
-        self.sum += value
-        for place, bound in enumerate(self.bounds):
-            self.counts[place] += value <= bound
+    def _replacement(self, fact: PeerReplaced, now: float) -> None:
+        self.replaced += 1
+
+    def _return(self, fact: PeerResumed, now: float) -> None:
+        self.resumed += 1
 
 
 class Readings(NamedTuple):

@@ -1,16 +1,27 @@
-"""How the server is, as JSON for pages, programs and people: the body of /api/status."""
+"""The body of /api/status: how the server is, for pages, programs and people.
+
+The only place that makes JSON of what insight knows. Field by field: docs/protocol.md, /api/status.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
-from signaling_server.core.insight.insight import Insight
+from signaling_server.core.insight.diagnosis import Finding
+from signaling_server.core.insight.insight import Insight, Note
+from signaling_server.core.insight.reports import (
+    CandidatesSent,
+    Connected,
+    PairReport,
+    RoomReport,
+    Stage,
+)
 from signaling_server.core.protocol.peers import Peer, Room
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Metrics
 
 
-def overview(
+def build(
     relay: Relay,
     metrics: Metrics,
     insight: Insight,
@@ -19,47 +30,46 @@ def overview(
     warnings: Sequence[str],
     now: float,
 ) -> dict[str, Any]:
-    """{server, counters, rooms, events}: docs/protocol.md, /api/status. Times are in seconds."""
-    seen = {room["room"]: room for room in insight.rooms(now)}
+    """{server, counters, rooms, events}; `uptime` in seconds, `now` on the clock of the facts."""
+    reports = {report.name: report for report in insight.rooms(now)}
     return {
         "server": {
             "version": version,
             "uptime_seconds": round(uptime, 1),
             "warnings": list(warnings),
         },
-        "counters": {
-            "signals": sum(metrics.signals.values()),
-            "delivered": metrics.delivered,
-            "held": metrics.held,
-            "expired": metrics.expired,
-            "rejected": sum(metrics.rejections.values()),
-            "takeovers": metrics.replaced,
-            "resumes": metrics.resumed,
-        },
-        "rooms": [_room(room, seen.get(room.name, {})) for room in relay.rooms.values()],
-        "events": [
-            {"seconds_ago": event["ago"], "room": event["room"], "text": _text(event)}
-            for event in insight.events(now)
+        "counters": _counters(metrics),
+        "rooms": [
+            _room(room, reports.get(room.name, RoomReport(room.name, {}, (), ())), now)
+            for room in relay.rooms.values()
         ],
+        "events": [_event(note, now) for note in insight.notes()],
     }
 
 
-def _text(event: dict[str, Any]) -> str:
-    times = f" ({event['times']} times)" if event["times"] > 1 else ""
-    return f"{event['text']}{times}"
+def _counters(metrics: Metrics) -> dict[str, int]:
+    return {
+        "signals": sum(metrics.signals.values()),
+        "delivered": metrics.delivered,
+        "held": metrics.held,
+        "expired": metrics.expired,
+        "rejected": sum(metrics.rejections.values()),
+        "takeovers": metrics.replaced,
+        "resumes": metrics.resumed,
+    }
 
 
-def _room(room: Room, seen: dict[str, Any]) -> dict[str, Any]:
-    connected = {peer["peer_id"]: peer["connected_for"] for peer in seen.get("peers", ())}
+def _room(room: Room, report: RoomReport, now: float) -> dict[str, Any]:
+    """The relay knows who is there, insight what happened between them."""
     return {
         "room": room.name,
-        "peers": [_peer(peer, connected.get(peer.peer_id, 0.0)) for peer in room.peers.values()],
-        "pairs": [_pair(pair) for pair in seen.get("pairs", ())],
-        "diagnosis": seen.get("diagnosis", []),
+        "peers": [_peer(peer, report.peers, now) for peer in room.peers.values()],
+        "pairs": [_pair(pair, now) for pair in report.pairs],
+        "diagnosis": _findings(report.diagnosis),
     }
 
 
-def _peer(peer: Peer, connected: float) -> dict[str, Any]:
+def _peer(peer: Peer, since: Mapping[str, float], now: float) -> dict[str, Any]:
     return {
         "peer_id": peer.peer_id,
         "name": peer.name,
@@ -67,19 +77,51 @@ def _peer(peer: Peer, connected: float) -> dict[str, Any]:
         "address": peer.address,
         "transport": peer.transport,
         "state": peer.state.name.lower(),
-        "connected_seconds": connected,
+        "connected_seconds": _ago(since.get(peer.peer_id, now), now),
     }
 
 
-def _pair(pair: dict[str, Any]) -> dict[str, Any]:
-    """Stages that have come, oldest first; with what is known of them beside the time."""
-    stages = [
-        {
-            **{key: stage[key] for key in stage if key not in ("ago", "after")},
-            "by": stage["by"] or None,
-            "seconds_ago": stage["ago"],
+def _pair(pair: PairReport, now: float) -> dict[str, Any]:
+    return {
+        "peers": list(pair.peers),
+        "state": pair.state,
+        "stages": [_stage(stage, now) for stage in pair.stages],
+        "last_activity": _ago(pair.last_activity, now),
+        "diagnosis": _findings(pair.diagnosis),
+    }
+
+
+def _stage(stage: Stage, now: float) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "by": stage.by or None,
+        **_details(stage.details, now),
+        "seconds_ago": _ago(stage.at, now),
+    }
+
+
+def _details(details: CandidatesSent | Connected | None, now: float) -> dict[str, Any]:
+    if isinstance(details, CandidatesSent):
+        return {
+            "count": details.total,
+            "kinds": dict(details.kinds),
+            "last_ago": _ago(details.last, now),
+            "complete": details.complete,
         }
-        for stage in pair["stages"]
-        if stage["ago"] is not None
+    return details._asdict() if details else {}
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [
+        {"code": finding.code, "text": finding.text, "peers": list(finding.peers)}
+        for finding in findings
     ]
-    return {**pair, "stages": stages}
+
+
+def _event(note: Note, now: float) -> dict[str, Any]:
+    times = f" ({note.times} times)" if note.times > 1 else ""
+    return {"seconds_ago": _ago(note.at, now), "room": note.room, "text": f"{note.text}{times}"}
+
+
+def _ago(at: float, now: float) -> float:
+    return round(now - at, 1)

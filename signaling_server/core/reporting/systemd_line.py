@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Metrics
+from signaling_server.core.words import ago, first, plural
 
 SHOWN_PEERS = 6
 
@@ -23,18 +24,6 @@ def _who(relay: Relay) -> str:
     if not relay.peers:
         return "no peers"
     names = sorted(peer.peer_id for peer in relay.peers.values())
-    shown = ", ".join(names[:SHOWN_PEERS]) + (", ..." if len(names) > SHOWN_PEERS else "")
     rooms = {peer.room for peer in relay.peers.values()}
-    return f"{plural(len(names), 'peer')} in {plural(len(rooms), 'room')}: {shown}"
-
-
-def plural(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def ago(seconds: float) -> str:
-    """Coarser the longer ago, so that the line of an idle server seldom changes."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{int(seconds / size)} {unit}"
-    return f"{int(seconds)} s"
+    where = f"{plural(len(names), 'peer')} in {plural(len(rooms), 'room')}"
+    return f"{where}: {first(names, SHOWN_PEERS)}"

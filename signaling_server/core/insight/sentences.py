@@ -1,0 +1,121 @@
+"""What each fact is called and how it is said: once, for the log and for the status page.
+
+The sentence leaves the room out: the log puts it before, the page has a column for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, NamedTuple
+
+from signaling_server.core.protocol.events import (
+    Disconnected,
+    Fact,
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    PeerAway,
+    PeerJoined,
+    PeerLeft,
+    PeerReplaced,
+    PeerResumed,
+    Rejected,
+    RoomOverfull,
+    SignalAccepted,
+)
+from signaling_server.core.words import first, plural
+
+NAMED_PEERS = 20
+"""Peers of an overfull room that a sentence names."""
+_SIGNALS = {"offer": "an offer", "answer": "an answer", "ice-candidate": "candidates"}
+
+
+class Saying(NamedTuple):
+    """How a fact of one type is said."""
+
+    event: str
+    """The value of HAWKEYE_EVENT in the journal: docs/operations.md names them."""
+    sentence: Callable[[Any], str]
+    level: str = "info"
+
+
+def sentence(fact: Fact) -> str:
+    """A fact, for a person."""
+    return SAYINGS[type(fact)].sentence(fact)
+
+
+def reported(peer_id: str, state: str) -> str:
+    """A client's report, for a person."""
+    return f"{peer_id} reports: {state}"
+
+
+def _joined(fact: PeerJoined) -> str:
+    verb = "rejoined" if fact.rejoined else "joined"
+    return f"{fact.peer_id} {verb} from {fact.address} over {fact.transport}"
+
+
+def _resumed(fact: PeerResumed) -> str:
+    missed = plural(fact.missed, "message")
+    return f"{fact.peer_id} is back from {fact.address} over {fact.transport}; it missed {missed}"
+
+
+def _replaced(fact: PeerReplaced) -> str:
+    return (
+        f"a newer connection of {fact.peer_id} from {fact.by_address} "
+        f"replaces the one from {fact.address}"
+    )
+
+
+def _away(fact: PeerAway) -> str:
+    return (
+        f"{fact.peer_id} lost its connection ({fact.reason}); "
+        f"it may come back within {fact.window:g} s"
+    )
+
+
+def _left(fact: PeerLeft) -> str:
+    return f"{fact.peer_id} left ({fact.reason})"
+
+
+def _accepted(fact: SignalAccepted) -> str:
+    receiver = fact.signal.to or ("all others" if fact.delivered else "nobody yet")
+    return f"{fact.sender} sent {_SIGNALS[fact.signal.type]} to {receiver}"
+
+
+def _delivered(fact: HeldSignalsDelivered) -> str:
+    return f"{plural(fact.signals, 'held signal')} from {fact.sender} went to {fact.peer_id}"
+
+
+def _expired(fact: HeldSignalsExpired) -> str:
+    signals = plural(fact.signals, "held signal")
+    return f"{signals} from {fact.peer_id} expired: nobody joined in time"
+
+
+def _overfull(fact: RoomOverfull) -> str:
+    peers = plural(len(fact.peer_ids), "peer")
+    return f"{peers} here, {fact.expected} expected: {first(fact.peer_ids, NAMED_PEERS)}"
+
+
+def _rejected(fact: Rejected) -> str:
+    who = fact.peer_id or "a client"
+    return f"refused {who} from {fact.address}: {fact.code}: {fact.message}"
+
+
+def _disconnected(fact: Disconnected) -> str:
+    return (
+        f"connection of {fact.peer_id} from {fact.address} ended ({fact.reason}) "
+        f"after {fact.seconds:.1f} s: {fact.received} signals in, {fact.sent} out"
+    )
+
+
+SAYINGS: Mapping[type, Saying] = {
+    PeerJoined: Saying("joined", _joined),
+    PeerResumed: Saying("resumed", _resumed),
+    PeerReplaced: Saying("replaced", _replaced),
+    PeerAway: Saying("broke", _away),
+    PeerLeft: Saying("left", _left),
+    SignalAccepted: Saying("signal", _accepted),
+    HeldSignalsDelivered: Saying("released", _delivered),
+    HeldSignalsExpired: Saying("expired", _expired, "warning"),
+    RoomOverfull: Saying("crowded", _overfull, "warning"),
+    Rejected: Saying("rejected", _rejected, "warning"),
+    Disconnected: Saying("disconnected", _disconnected),
+}

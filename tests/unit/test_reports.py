@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from sdps import candidate, sdp
+from signaling_server.core.insight.negotiation import Pair
+from signaling_server.core.insight.reports import CandidatesSent, Connected, Stage, report_pair
+from signaling_server.core.insight.sdp import parse_candidate, parse_description
+from signaling_server.core.protocol.rtc_report import ConnectionReport
+
+
+def test_pair_that_has_not_begun_has_one_stage() -> None:
+    report = report_pair(Pair("node", "gcom", 100.0), False, 101.0)
+    assert (report.peers, report.state) == (["node", "gcom"], "waiting")
+    assert report.stages == [Stage("both-here", 100.0)]
+
+
+def test_pair_that_connects_has_each_stage_with_its_time() -> None:
+    pair = Pair("node", "gcom", 100.0)
+    pair.offered("node", parse_description(sdp(direction="sendonly", ufrag="n")), 100.25)
+    pair.answered("gcom", parse_description(sdp("recvonly", setup="active", ufrag="g")), 101.0)
+    for address in ("10.0.0.2", "10.0.0.3", "x.local"):
+        pair.sent_candidate("gcom", parse_candidate(candidate(address)), 101.5)
+    pair.sent_candidate("gcom", None, 102.0)
+    ends = {"local": {"type": "host"}}
+    pair.reported("gcom", ConnectionReport("connected", ends), 103.0)
+    pair.reported("node", ConnectionReport("connected", {}), 103.5)
+    report = report_pair(pair, True, 104.0)
+    assert (report.state, report.diagnosis, report.last_activity) == ("connected", [], 102.0)
+    kinds = {"host private": 2, "host mdns": 1}
+    states = {"node": "connected", "gcom": "connected"}
+    assert report.stages == [
+        Stage("both-here", 100.0),
+        Stage("offer", 100.25, "node"),
+        Stage("answer", 101.0, "gcom"),
+        Stage("candidates", 101.5, "gcom", CandidatesSent(3, kinds, 101.5, complete=True)),
+        Stage("connected", 103.0, details=Connected(states, {"gcom": ends})),
+    ]
+
+
+def test_pair_is_no_longer_connected_when_a_peer_says_so() -> None:
+    pair = Pair("node", "gcom", 100.0)
+    pair.reported("node", ConnectionReport("connected", {}), 101.0)
+    pair.reported("gcom", ConnectionReport("failed", {}), 102.0)
+    report = report_pair(pair, True, 103.0)
+    assert [stage.name for stage in report.stages] == ["both-here"]
+    assert [(finding.code, finding.peers) for finding in report.diagnosis] == [
+        ("reported-failed", ("gcom",))
+    ]
+
+
+def test_pair_that_need_not_call_is_not_blamed_for_it() -> None:
+    pair = Pair("node", "gcom", 100.0)
+    assert [finding.code for finding in report_pair(pair, False, 110.0).diagnosis] == ["no-offer"]
+    assert report_pair(pair, True, 110.0).diagnosis == []
