@@ -24,7 +24,7 @@ from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
 from signaling_server.appliance.watchdog import SelfCheck, keep_watch
 from signaling_server.background import Background
-from signaling_server.core.config.schema import Loaded, changes_needing_restart
+from signaling_server.core.config.load import Loaded, changes_needing_restart
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import overview

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
-from signaling_server.core.config import schema as config
-from signaling_server.core.config.schema import Loaded
+from signaling_server.core.config import load as config
+from signaling_server.core.config.load import Loaded
 from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
 

@@ -15,7 +15,7 @@ from typing import Callable
 
 from signaling_server.appliance.listener import refuse_callers
 from signaling_server.appliance.systemd import Notifier
-from signaling_server.core.config.schema import Loaded
+from signaling_server.core.config.load import Loaded
 from signaling_server.errors import ConfigError
 
 PATIENCE_SECONDS = 10

@@ -10,8 +10,9 @@ import sys
 from typing import Any, Sequence
 
 from signaling_server.appliance import config_files
-from signaling_server.core.config import schema as config
-from signaling_server.core.config.schema import Config, Loaded
+from signaling_server.core.config import write as config
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.hello import NAME
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION

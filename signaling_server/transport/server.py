@@ -11,7 +11,8 @@ from typing import Any, Callable
 import socketio
 
 from signaling_server.background import Background
-from signaling_server.core.config.schema import LimitsSettings, Loaded
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.events import (
     Fact,
     Joined,

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from framing import frame
 from signaling_server.app import App, end_all_tasks
+from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import (
     Config,
     LimitsSettings,
     ListenSettings,
-    Loaded,
     SocketIOSettings,
 )
 from signaling_server.logs.pipe import LogPipe

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from signaling_server.core.config.live import Settings
-from signaling_server.core.config.schema import Config, Loaded, RoomsSettings
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config, RoomsSettings
 from signaling_server.core.protocol.auth import Tokens
 
 

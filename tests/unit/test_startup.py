@@ -7,7 +7,8 @@ from typing import Callable, Iterator
 import pytest
 
 from signaling_server.appliance.startup import LOOK_SECONDS, PATIENCE_SECONDS, read_patiently
-from signaling_server.core.config.schema import Config, Loaded
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config
 from signaling_server.errors import Complaint, ConfigError
 
 COMPLAINT = Complaint("config.yaml", 3, 7, "unknown key prot: did you mean port?")

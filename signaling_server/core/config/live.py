@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from signaling_server.core.config.schema import Config, Loaded
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Tokens

@@ -6,14 +6,10 @@ etc/example.yaml are made from it. Sizes are in bytes, times in seconds.
 
 from __future__ import annotations
 
-import json
-import re
-from collections import defaultdict
-from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Literal, Mapping, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from signaling_server.core.config import yaml_tree
 from signaling_server.core.config.field_types import (
     ENDPOINT,
     FILE,
@@ -21,40 +17,22 @@ from signaling_server.core.config.field_types import (
     ORIGINS,
     ROOM,
     TRANSPORTS,
-    Complaints,
     Kind,
     number,
     one_of,
-    pairs,
     truth,
     whole,
-    yaml_meaning,
 )
 from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
-from signaling_server.core.config.yaml_tree import Node, Scalar, SourcePosition
-from signaling_server.errors import ConfigError
 
 if TYPE_CHECKING:
-    from signaling_server.core.protocol.auth import Tokens
+    pass
 
 T = TypeVar("T")
 
-NEEDS_RESTART = ("listen.", "socketio.")  # read at start only; a reload does for the rest
-TOGETHER = (("tls.certificate", "tls.private_key"), ("turn.urls", "turn.secret_file"))
-MUST_HOLD_A_MESSAGE = ("limits.send_queue_bytes", "limits.memory_bytes")
 
 _A_DAY = 86400.0  # more seconds are a mistake of unit, such as milliseconds
 _ENGINE_IO = "Engine.IO cuts off fractions of a second"
-
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/-]*")  # needs no quotes, if YAML has no meaning for it
-_COMMENT_COLUMN = 36
-_EXAMPLE = """\
-# Every key of hawkeye-signaling at its default, with its meaning. Nothing needs to be set.
-# Copy the few keys that you change, under their sections, into a file of your own:
-#   /etc/hawkeye-signaling/conf.d/local.yaml
-# Check with `hawkeye-signaling check-config`, apply with `systemctl reload hawkeye-signaling`.
-
-"""
 
 
 def key(default: T, kind: Kind, doc: str) -> T:
@@ -215,20 +193,6 @@ class Config:
     shutdown: ShutdownSettings = ShutdownSettings()
 
 
-class Loaded(NamedTuple):
-    """A configuration, and for every dotted key where its value is from.
-
-    That is "default", FILE:LINE, or what an override calls itself, such as "--port".
-    """
-
-    config: Config
-    origins: Mapping[str, str]
-    tokens: Tokens | None = None
-    """The content of auth.tokens_file; None: everybody may connect."""
-    turn_secret: str = ""
-    """The content of turn.secret_file."""
-
-
 TOP = {member.name: member for member in fields(Config)}
 SECTIONS = {
     name: {member.name: member for member in fields(section)}
@@ -241,121 +205,5 @@ KEYS: dict[str, Field[Any]] = {
 }
 
 
-def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[object, str]]) -> Loaded:
-    """Merge files and overrides over the defaults, key by key: the later wins, a list as a whole.
-
-    `sources` are (file name, YAML text); `overrides` map a dotted key to (value, origin), such as
-    {"listen.port": (8081, "--port")}. Raises ConfigError with everything that is wrong.
-    """
-    refusals = Complaints()
-    values: dict[str, dict[str, Any]] = defaultdict(dict)
-    places: dict[str, SourcePosition] = {}
-    for dotted, node in _given(sources, overrides, refusals):
-        section, _, name = dotted.rpartition(".")
-        values[section][name] = KEYS[dotted].metadata["kind"].read(node, dotted, refusals)
-        places[dotted] = node.place
-    sections = {name: replace(getattr(Config(), name), **values[name]) for name in SECTIONS}
-    config = Config(**sections, **values[""])
-    _refuse_contradictions(config, places, refusals)
-    if refusals.complaints:
-        raise ConfigError(refusals.complaints)
-    return Loaded(config, {dotted: str(places.get(dotted, "default")) for dotted in KEYS})
-
-
-def render(loaded: Loaded) -> str:
-    """The configuration as YAML, each value with its origin; secrets are not shown."""
-    return _written(loaded.config, loaded.origins)
-
-
-def example() -> str:
-    """The text of etc/example.yaml: every key at its default, with its meaning."""
-    meanings = {dotted: member.metadata["doc"] for dotted, member in KEYS.items()}
-    meanings.update({name: getattr(Config(), name).__doc__ for name in SECTIONS})
-    return _EXAMPLE + _written(Config(), meanings)
-
-
-def changes_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
-    """The dotted keys that differ and that a reload cannot change."""
-    fixed = (dotted for dotted in KEYS if dotted.startswith(NEEDS_RESTART))
-    return tuple(dotted for dotted in fixed if _value(old, dotted) != _value(new, dotted))
-
-
-def _given(
-    sources: Iterable[tuple[str, str]],
-    overrides: Mapping[str, tuple[object, str]],
-    refusals: Complaints,
-) -> Iterator[tuple[str, Node]]:
-    """Every known key that is given, dotted, with its node; the later wins."""
-    for file, text in sources:
-        try:
-            root = yaml_tree.read(file, text)
-        except ConfigError as error:
-            refusals.complaints.extend(error.complaints)
-            continue
-        for name, node in pairs(root, "", TOP, KEYS, refusals):
-            if name in SECTIONS:
-                for member, setting in pairs(node, name, SECTIONS[name], KEYS, refusals):
-                    yield f"{name}.{member}", setting
-            elif not (isinstance(node, Scalar) and node.empty):  # `ice_servers:` says nothing
-                yield name, node
-    for dotted, (value, origin) in overrides.items():
-        yield (
-            dotted,
-            Scalar(SourcePosition(origin, 0, 0), str(value), quoted=isinstance(value, str)),
-        )
-
-
-def _refuse_contradictions(
-    config: Config, places: Mapping[str, SourcePosition], refusals: Complaints
-) -> None:
-    """Refuse values that are right alone but not together; where one is refused already, pass."""
-    for pair in TOGETHER:
-        given = [dotted for dotted in pair if _value(config, dotted)]
-        if refusals.keys.isdisjoint(pair) and len(given) == 1:
-            sentence = f"{' and '.join(pair)} go together: set both or none"
-            refusals.add(places[given[0]], given[0], sentence)
-    message = "limits.message_bytes"
-    for queue in MUST_HOLD_A_MESSAGE:
-        values = [_value(config, queue), _value(config, message)]
-        if refusals.keys.isdisjoint((queue, message)) and values[0] < values[1]:
-            sentence = f"{queue} is {values[0]}, but must be {message}, {values[1]}, or more"
-            refusals.add(places.get(queue) or places[message], queue, sentence)
-
-
-def _value(config: Config, dotted: str) -> Any:
+def value_of(config: Config, dotted: str) -> Any:
     return attrgetter(dotted)(config)
-
-
-def _written(config: Config, comments: Mapping[str, str]) -> str:
-    """The configuration as YAML, one key a line, with the comments of dotted keys and sections."""
-    lines = []
-    for dotted, line in _lines(config):
-        comment = "".join(c if c.isprintable() else "?" for c in comments.get(dotted, ""))
-        lines.append(f"{line:{_COMMENT_COLUMN}}  # {comment}\n" if comment else f"{line}\n")
-    return "".join(lines)
-
-
-def _lines(config: Config) -> Iterator[tuple[str, str]]:
-    for name in TOP:
-        if name not in SECTIONS:
-            yield name, f"{name}: {_text(_value(config, name))}"
-            continue
-        yield name, f"{name}:"
-        for member in SECTIONS[name]:
-            dotted = f"{name}.{member}"
-            yield dotted, f"  {member}: {_text(_value(config, dotted))}"
-
-
-def _text(value: object) -> str:
-    """A value as YAML on one line."""
-    if isinstance(value, IceServer):
-        masked = {"credential": "***"} if value.credential else {}
-        members = {**value.payload(), **masked}.items()
-        return f"{{{', '.join(f'{name}: {_text(member)}' for name, member in members)}}}"
-    if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and not yaml_meaning(value):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False)
