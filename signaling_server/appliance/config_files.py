@@ -62,7 +62,7 @@ def _tokens(file: str | None) -> Tokens | None:
     """The tokens of a file; None: everybody may connect."""
     if file is None:
         return None
-    from signaling_server.core.protocol.auth import parse_tokens  # most servers have no tokens
+    from signaling_server.core.config.token_file import parse_tokens
 
     try:
         return parse_tokens(file, _text(file), RELEASED)

@@ -149,6 +149,7 @@ def _own_url(settings: Config) -> str:
 
 
 def _new_token(options: argparse.Namespace) -> int:
+    from signaling_server.core.config import token_file
     from signaling_server.core.protocol import auth
 
     for what, value in (("--name", options.name), *(("--room", room) for room in options.room)):
@@ -157,6 +158,6 @@ def _new_token(options: argparse.Namespace) -> int:
             return 2
     token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
     print("The token, shown this once:", token, "The line for auth.tokens_file:", sep="\n")
-    line = auth.file_line(token, token_id, options.name, options.role, options.room)
+    line = token_file.file_line(token, token_id, options.name, options.role, options.room)
     print("tokens:", line, sep="\n")
     return 0

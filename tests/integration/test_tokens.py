@@ -17,7 +17,7 @@ from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess, run_to_its_end
-from signaling_server.core.protocol.auth import parse_tokens
+from signaling_server.core.config.token_file import parse_tokens
 
 OFFER = {"type": "offer", "data": {}}
 SECRET = "planted-secret"
