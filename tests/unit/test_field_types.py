@@ -11,27 +11,27 @@ from signaling_server.core.config.field_types import (
     ROOM,
     TRANSPORTS,
     Complaints,
-    Kind,
-    number,
+    FieldType,
+    boolean,
+    float_,
+    integer,
+    mapping_items,
     one_of,
-    pairs,
-    text,
-    truth,
-    whole,
+    string,
     yaml_meaning,
 )
 
 
-def reading(kind: Kind, yaml: str) -> object:
+def reading(kind: FieldType, yaml: str) -> object:
     """What `kind` reads, or else the complaint."""
     node = yaml_tree.read("f.yaml", f"[{yaml}]")
     assert isinstance(node, yaml_tree.Sequence)
-    refusals = Complaints()
-    value = kind.read(node.items[0] if node.items else EMPTY, "key", refusals)
-    if not refusals.complaints:
+    complaints = Complaints()
+    value = kind.read(node.items[0] if node.items else EMPTY, "key", complaints)
+    if not complaints.all:
         return value
-    assert refusals.keys == {"key"}
-    return "\n".join(complaint.text for complaint in refusals.complaints)
+    assert complaints.keys == {"key"}
+    return "\n".join(complaint.text for complaint in complaints.all)
 
 
 EMPTY = yaml_tree.Scalar(yaml_tree.SourcePosition("f.yaml", 1, 1), "", quoted=False)
@@ -40,7 +40,7 @@ PORT = "key is {}, but must be a whole number from 0 to 65535{}"
 
 @pytest.mark.parametrize(("yaml", "value"), [("0", 0), ("8080", 8080), ("+5", 5), ("65535", 65535)])
 def test_whole_numbers(yaml: str, value: int) -> None:
-    read = reading(whole(0, 65535), yaml)
+    read = reading(integer(0, 65535), yaml)
     assert read == value
     assert type(read) is int
 
@@ -73,11 +73,11 @@ def test_whole_numbers(yaml: str, value: int) -> None:
     ],
 )
 def test_what_is_no_whole_number(yaml: str, shown: str, advice: str) -> None:
-    assert reading(whole(0, 65535), yaml) == PORT.format(shown, advice)
+    assert reading(integer(0, 65535), yaml) == PORT.format(shown, advice)
 
 
 def test_reason_for_a_limit_is_told() -> None:
-    kind = whole(1, 9, why="Engine.IO cuts off fractions")
+    kind = integer(1, 9, why="Engine.IO cuts off fractions")
     told = "key is {}, but must be a whole number from 1 to 9{}; Engine.IO cuts off fractions"
     assert reading(kind, "2.5") == told.format("2.5", "")
     assert reading(kind, "'2'") == told.format('"2"', "; remove the quotes")
@@ -85,14 +85,14 @@ def test_reason_for_a_limit_is_told() -> None:
 
 
 def test_a_single_number_is_allowed_by_its_name() -> None:
-    assert reading(whole(1, 1), "2") == "key is 2, but must be 1"
+    assert reading(integer(1, 1), "2") == "key is 2, but must be 1"
 
 
 @pytest.mark.parametrize(
     ("yaml", "value"), [("0.1", 0.1), ("1", 1.0), ("2.50", 2.5), ("1e1", 10.0), ("60", 60.0)]
 )
 def test_numbers(yaml: str, value: float) -> None:
-    read = reading(number(0.1, 60), yaml)
+    read = reading(float_(0.1, 60), yaml)
     assert read == value
     assert type(read) is float
 
@@ -113,11 +113,11 @@ def test_numbers(yaml: str, value: float) -> None:
 )
 def test_what_is_no_number(yaml: str, shown: str, advice: str) -> None:
     told = f"key is {shown}, but must be a number from 0.1 to 60{advice}"
-    assert reading(number(0.1, 60), yaml) == told
+    assert reading(float_(0.1, 60), yaml) == told
 
 
 def test_large_limits_of_numbers_are_written_out() -> None:
-    assert str(reading(number(0, 10**6), "x")).endswith("from 0 to 1000000")
+    assert str(reading(float_(0, 10**6), "x")).endswith("from 0 to 1000000")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_large_limits_of_numbers_are_written_out() -> None:
     [("true", True), ("Yes", True), ("ON", True), ("false", False), ("no", False), ("off", False)],
 )
 def test_truths(yaml: str, value: bool) -> None:
-    assert reading(truth(), yaml) is value
+    assert reading(boolean(), yaml) is value
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_truths(yaml: str, value: bool) -> None:
     ],
 )
 def test_what_is_no_truth(yaml: str, told: str) -> None:
-    assert reading(truth(), yaml) == told
+    assert reading(boolean(), yaml) == told
 
 
 def test_one_of_a_few_words() -> None:
@@ -150,7 +150,7 @@ def test_one_of_a_few_words() -> None:
 
 @pytest.mark.parametrize("yaml", ["drone-1", "'drone-1'", '"42"', "'no'", "1.2.3.4", "e1", "1e"])
 def test_text(yaml: str) -> None:
-    assert reading(text("a word"), yaml) == yaml.strip("'\"")
+    assert reading(string("a word"), yaml) == yaml.strip("'\"")
 
 
 @pytest.mark.parametrize(
@@ -168,16 +168,16 @@ def test_text(yaml: str) -> None:
     ],
 )
 def test_words_that_yaml_does_not_read_as_text(yaml: str, advice: str) -> None:
-    assert str(reading(text("a word"), yaml)).endswith(f", but must be a word{advice}")
+    assert str(reading(string("a word"), yaml)).endswith(f", but must be a word{advice}")
 
 
 @pytest.mark.parametrize("yaml", ["''", "", '"a\\nb"', '"\\0"', '"\\ud800"', "[a]"])
 def test_what_is_no_text(yaml: str) -> None:
-    assert str(reading(text("a word"), yaml)).endswith(", but must be a word")
+    assert str(reading(string("a word"), yaml)).endswith(", but must be a word")
 
 
 def test_secrets_are_never_shown() -> None:
-    told = reading(text("a word", secret=True), "31337")
+    told = reading(string("a word", secret=True), "31337")
     assert told == (
         "key is not shown here, but must be a word; YAML reads it as a number: put it in quotes"
     )
@@ -239,12 +239,12 @@ def test_origins() -> None:
 
 def words_of(yaml: str) -> tuple[list[str], list[str]]:
     """The known pairs of a mapping, and the complaints."""
-    refusals = Complaints()
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", yaml)
-    found = pairs(node, "listen", ("host", "port"), ("listen.port", "turn.ttl"), refusals)
+    found = mapping_items(node, "listen", ("host", "port"), ("listen.port", "turn.ttl"), complaints)
     names = [name for name, _ in found]
-    assert refusals.keys <= {"listen"}
-    return names, [str(complaint) for complaint in refusals.complaints]
+    assert complaints.keys <= {"listen"}
+    return names, [str(complaint) for complaint in complaints.all]
 
 
 def test_pairs_of_a_mapping() -> None:
@@ -263,9 +263,9 @@ def test_what_is_no_mapping(yaml: str, shown: str) -> None:
 
 
 def test_a_file_that_is_no_mapping() -> None:
-    refusals = Complaints()
-    assert list(pairs(yaml_tree.read("f.yaml", "a"), "", ("host",), (), refusals)) == []
-    assert refusals.complaints[0].text == "the file is a, but must be a mapping of host"
+    complaints = Complaints()
+    assert list(mapping_items(yaml_tree.read("f.yaml", "a"), "", ("host",), (), complaints)) == []
+    assert complaints.all[0].text == "the file is a, but must be a mapping of host"
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, Ice
 
 def servers(yaml: str) -> object:
     """What is read, or else the complaints."""
-    refusals = Complaints()
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", yaml)
     assert node is not None
-    value = ICE_SERVERS.read(node, "ice_servers", refusals)
-    return [complaint.text for complaint in refusals.complaints] or value
+    value = ICE_SERVERS.read(node, "ice_servers", complaints)
+    return [complaint.text for complaint in complaints.all] or value
 
 
 def test_a_url_or_a_list_of_them() -> None:
@@ -107,16 +107,16 @@ def test_credential_is_not_in_the_repr() -> None:
     "url", ["turn:a", "turns:a:443?transport=tcp", "turn:[::1]:1?transport=udp"]
 )
 def test_turn_urls(url: str) -> None:
-    refusals = Complaints()
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", f'["{url}"]')
     assert node is not None
-    assert TURN_URLS.read(node, "turn.urls", refusals) == (url,)
-    assert not refusals.complaints
+    assert TURN_URLS.read(node, "turn.urls", complaints) == (url,)
+    assert not complaints.all
 
 
 def test_stun_is_no_turn_url() -> None:
-    refusals = Complaints()
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", "[stun:a]")
     assert node is not None
-    TURN_URLS.read(node, "turn.urls", refusals)
-    assert refusals.keys == {"turn.urls"}
+    TURN_URLS.read(node, "turn.urls", complaints)
+    assert complaints.keys == {"turn.urls"}

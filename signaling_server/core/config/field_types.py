@@ -36,18 +36,18 @@ class Complaints:
     """Everything found wrong so far, and the keys it was found at."""
 
     def __init__(self) -> None:
-        self.complaints: list[Complaint] = []
+        self.all: list[Complaint] = []
         self.keys: set[str] = set()
 
     def add(self, place: SourcePosition, key: str, text: str) -> None:
-        self.complaints.append(Complaint(*place, text))
+        self.all.append(Complaint(*place, text))
         self.keys.add(key.partition("[")[0])
 
 
-class Kind(Protocol):
+class FieldType(Protocol):
     """What a key may hold."""
 
-    def read(self, node: Node, key: str, refusals: Complaints) -> object:
+    def read(self, node: Node, key: str, complaints: Complaints) -> object:
         """The value of `node`; None, and a refusal more, if it is not of this kind."""
 
 
@@ -69,7 +69,7 @@ class Single:
         self._expected = f"{expected}, or null" if null else expected
         self._parse, self._null, self._secret, self._why = parse, null, secret, why
 
-    def read(self, node: Node, key: str, refusals: Complaints) -> object:
+    def read(self, node: Node, key: str, complaints: Complaints) -> object:
         advice = [self._why] if self._why else []
         if isinstance(node, Scalar):
             if self._null and node.empty:
@@ -80,7 +80,7 @@ class Single:
                 advice = [*self._about_quotes(node), *advice]
         value = "not shown here" if self._secret else shown(node)
         sentence = "; ".join([f"{key} is {value}, but must be {self._expected}", *advice])
-        refusals.add(node.place, key, sentence)
+        complaints.add(node.place, key, sentence)
         return None
 
     def _about_quotes(self, node: Scalar) -> list[str]:
@@ -97,31 +97,31 @@ class Single:
 class ListOf:
     """A list of one kind, as a tuple."""
 
-    def __init__(self, item: Kind, expected: str, *, least: int = 0) -> None:
+    def __init__(self, item: FieldType, expected: str, *, least: int = 0) -> None:
         self._item, self._expected, self._least = item, expected, least
 
-    def read(self, node: Node, key: str, refusals: Complaints) -> object:
+    def read(self, node: Node, key: str, complaints: Complaints) -> object:
         if isinstance(node, Sequence) and len(node.items) >= self._least:
             return tuple(
-                self._item.read(item, f"{key}[{index}]", refusals)
+                self._item.read(item, f"{key}[{index}]", complaints)
                 for index, item in enumerate(node.items)
             )
-        refusals.add(node.place, key, f"{key} is {shown(node)}, but must be {self._expected}")
+        complaints.add(node.place, key, f"{key} is {shown(node)}, but must be {self._expected}")
         return None
 
 
-class Either:
+class ScalarOr:
     """One kind for a scalar, another for all else."""
 
-    def __init__(self, scalar: Kind, other: Kind) -> None:
+    def __init__(self, scalar: FieldType, other: FieldType) -> None:
         self._scalar, self._other = scalar, other
 
-    def read(self, node: Node, key: str, refusals: Complaints) -> object:
+    def read(self, node: Node, key: str, complaints: Complaints) -> object:
         kind = self._scalar if isinstance(node, Scalar) else self._other
-        return kind.read(node, key, refusals)
+        return kind.read(node, key, complaints)
 
 
-def whole(least: int = 1, most: int = MOST, why: str = "") -> Single:
+def integer(least: int = 1, most: int = MOST, why: str = "") -> Single:
     """An int."""
 
     def parse(scalar: Scalar) -> int:
@@ -135,7 +135,7 @@ def whole(least: int = 1, most: int = MOST, why: str = "") -> Single:
     return Single(expected, parse, why=why)
 
 
-def number(least: float, most: float) -> Single:
+def float_(least: float, most: float) -> Single:
     """A float; a fraction may be written or not."""
 
     def parse(scalar: Scalar) -> float:
@@ -148,7 +148,7 @@ def number(least: float, most: float) -> Single:
     return Single(f"a number from {least:.15g} to {most:.15g}", parse)
 
 
-def truth() -> Single:
+def boolean() -> Single:
     """A bool, in any of YAML 1.1's words for it."""
 
     def parse(scalar: Scalar) -> bool:
@@ -170,7 +170,9 @@ def one_of(*words: str) -> Single:
     return Single(f"{', '.join(words[:-1])} or {words[-1]}", parse)
 
 
-def text(expected: str, pattern: str = ".+", *, null: bool = False, secret: bool = False) -> Single:
+def string(
+    expected: str, pattern: str = ".+", *, null: bool = False, secret: bool = False
+) -> Single:
     """Printable text of one line; a word that YAML 1.1 reads as something else must be quoted."""
     allowed = re.compile(pattern)
 
@@ -184,28 +186,28 @@ def text(expected: str, pattern: str = ".+", *, null: bool = False, secret: bool
     return Single(expected, parse, null=null, secret=secret)
 
 
-FILE = text("the path of a file", null=True)
-ROOM = text("1 to 64 characters of A-Z a-z 0-9 . _ -", NAME.pattern)
-ENDPOINT = text("a path like /socket.io, without a slash at its end", r"(/[A-Za-z0-9._~-]+)+")
-HOST = text(
+FILE = string("the path of a file", null=True)
+ROOM = string("1 to 64 characters of A-Z a-z 0-9 . _ -", NAME.pattern)
+ENDPOINT = string("a path like /socket.io, without a slash at its end", r"(/[A-Za-z0-9._~-]+)+")
+HOST = string(
     "an IP address or a host name, without port or brackets",
     r"[A-Za-z0-9._-]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?",
 )
 TRANSPORTS = ListOf(one_of("websocket", "polling"), "a list of websocket, polling or both", least=1)
 _SOME_ORIGINS = '"*" for any origin, or a list of one or more'
-_ORIGIN = text(
+_ORIGIN = string(
     "an origin like https://gcom.example:8443, without a slash at its end",
     r"[a-z][a-z0-9+.-]*://[^/\s]+",
 )
-ORIGINS = Either(text(_SOME_ORIGINS, r"\*"), ListOf(_ORIGIN, _SOME_ORIGINS, least=1))
+ORIGINS = ScalarOr(string(_SOME_ORIGINS, r"\*"), ListOf(_ORIGIN, _SOME_ORIGINS, least=1))
 
 
-def pairs(
+def mapping_items(
     node: Node | None,
     key: str,
     known: Collection[str],
     elsewhere: Collection[str],
-    refusals: Complaints,
+    complaints: Complaints,
 ) -> Iterator[tuple[str, Node]]:
     """The pairs of the mapping `node`, whose name is `key`; what is not `known` is refused.
 
@@ -215,22 +217,22 @@ def pairs(
         return  # as in `listen:` with nothing under it
     if not isinstance(node, Mapping):
         expected = f"must be a mapping of {', '.join(known)}"
-        refusals.add(node.place, key, f"{key or 'the file'} is {shown(node)}, but {expected}")
+        complaints.add(node.place, key, f"{key or 'the file'} is {shown(node)}, but {expected}")
         return
     first: dict[str, int] = {}
     for name, value in node.pairs:
         if not isinstance(name, Scalar):
-            refusals.add(name.place, key, f"a key is {shown(name)}, but must be one word")
+            complaints.add(name.place, key, f"a key is {shown(name)}, but must be one word")
             continue
         if name.text in first:
             already = f"it is in line {first[name.text]} already"
-            refusals.add(name.place, key, f"duplicate key {shown(name)}: {already}")
+            complaints.add(name.place, key, f"duplicate key {shown(name)}: {already}")
         first.setdefault(name.text, name.place.line)
         if name.text in known:
             yield name.text, value
         else:
             nearest = _nearest(name.text, known, elsewhere)
-            refusals.add(name.place, key, f"unknown key {shown(name)}; {nearest}")
+            complaints.add(name.place, key, f"unknown key {shown(name)}; {nearest}")
 
 
 def shown(node: Node) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, NamedTuple
 
 from signaling_server.core.config import yaml_tree
-from signaling_server.core.config.field_types import Complaints, pairs
+from signaling_server.core.config.field_types import Complaints, mapping_items
 from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config, value_of
 from signaling_server.core.config.yaml_tree import Node, Scalar, SourcePosition
 from signaling_server.errors import ConfigError
@@ -39,18 +39,18 @@ def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[objec
     `sources` are (file name, YAML text); `overrides` map a dotted key to (value, origin), such as
     {"listen.port": (8081, "--port")}. Raises ConfigError with everything that is wrong.
     """
-    refusals = Complaints()
+    complaints = Complaints()
     values: dict[str, dict[str, Any]] = defaultdict(dict)
     places: dict[str, SourcePosition] = {}
-    for dotted, node in _given(sources, overrides, refusals):
+    for dotted, node in _given(sources, overrides, complaints):
         section, _, name = dotted.rpartition(".")
-        values[section][name] = KEYS[dotted].metadata["kind"].read(node, dotted, refusals)
+        values[section][name] = KEYS[dotted].metadata["type"].read(node, dotted, complaints)
         places[dotted] = node.place
     sections = {name: replace(getattr(Config(), name), **values[name]) for name in SECTIONS}
     config = Config(**sections, **values[""])
-    _refuse_contradictions(config, places, refusals)
-    if refusals.complaints:
-        raise ConfigError(refusals.complaints)
+    _refuse_contradictions(config, places, complaints)
+    if complaints.all:
+        raise ConfigError(complaints.all)
     return Loaded(config, {dotted: str(places.get(dotted, "default")) for dotted in KEYS})
 
 
@@ -63,18 +63,18 @@ def changes_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
 def _given(
     sources: Iterable[tuple[str, str]],
     overrides: Mapping[str, tuple[object, str]],
-    refusals: Complaints,
+    complaints: Complaints,
 ) -> Iterator[tuple[str, Node]]:
     """Every known key that is given, dotted, with its node; the later wins."""
     for file, text in sources:
         try:
             root = yaml_tree.read(file, text)
         except ConfigError as error:
-            refusals.complaints.extend(error.complaints)
+            complaints.all.extend(error.complaints)
             continue
-        for name, node in pairs(root, "", TOP, KEYS, refusals):
+        for name, node in mapping_items(root, "", TOP, KEYS, complaints):
             if name in SECTIONS:
-                for member, setting in pairs(node, name, SECTIONS[name], KEYS, refusals):
+                for member, setting in mapping_items(node, name, SECTIONS[name], KEYS, complaints):
                     yield f"{name}.{member}", setting
             elif not (isinstance(node, Scalar) and node.empty):  # `ice_servers:` says nothing
                 yield name, node
@@ -86,17 +86,17 @@ def _given(
 
 
 def _refuse_contradictions(
-    config: Config, places: Mapping[str, SourcePosition], refusals: Complaints
+    config: Config, places: Mapping[str, SourcePosition], complaints: Complaints
 ) -> None:
     """Refuse values that are right alone but not together; where one is refused already, pass."""
     for pair in TOGETHER:
         given = [dotted for dotted in pair if value_of(config, dotted)]
-        if refusals.keys.isdisjoint(pair) and len(given) == 1:
+        if complaints.keys.isdisjoint(pair) and len(given) == 1:
             sentence = f"{' and '.join(pair)} go together: set both or none"
-            refusals.add(places[given[0]], given[0], sentence)
+            complaints.add(places[given[0]], given[0], sentence)
     message = "limits.message_bytes"
     for queue in MUST_HOLD_A_MESSAGE:
         values = [value_of(config, queue), value_of(config, message)]
-        if refusals.keys.isdisjoint((queue, message)) and values[0] < values[1]:
+        if complaints.keys.isdisjoint((queue, message)) and values[0] < values[1]:
             sentence = f"{queue} is {values[0]}, but must be {message}, {values[1]}, or more"
-            refusals.add(places.get(queue) or places[message], queue, sentence)
+            complaints.add(places.get(queue) or places[message], queue, sentence)
