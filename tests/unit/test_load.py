@@ -6,12 +6,18 @@ from typing import Any
 import pytest
 
 from signaling_server.core.config.ice_servers import IceServer
-from signaling_server.core.config.load import Loaded, changes_needing_restart, load
+from signaling_server.core.config.load import (
+    Loaded,
+    applied_by_reload,
+    changes_needing_restart,
+    load,
+)
 from signaling_server.core.config.schema import (
     KEYS,
     Config,
     ListenSettings,
     RoomsSettings,
+    TLSSettings,
 )
 from signaling_server.errors import ConfigError
 
@@ -29,7 +35,7 @@ def complaints(*texts: str, **overrides: tuple[object, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "listen:\nice_servers:\nversion:\n"])
-def test_nothing_said_is_the_defaults(text: str) -> None:
+def test_empty_file_gives_the_defaults(text: str) -> None:
     assert loaded(text) == Loaded(Config(), dict.fromkeys(KEYS, "default"))
 
 
@@ -57,7 +63,7 @@ def test_lists_replace_lists() -> None:
     assert loaded(servers, "ice_servers:").config.ice_servers == (IceServer(("stun:a",)),)
 
 
-def test_options_are_values_and_no_yaml() -> None:
+def test_option_is_a_value_and_not_yaml() -> None:
     config = loaded(
         "",
         listen_host=("localhost", "--host"),
@@ -71,13 +77,13 @@ def test_options_are_values_and_no_yaml() -> None:
     )
 
 
-def test_a_bad_option_is_named() -> None:
+def test_complaint_names_a_bad_option() -> None:
     assert complaints("", listen_port=(99999, "--port")) == [
         "--port: listen.port is 99999, but must be a whole number from 0 to 65535"
     ]
 
 
-def test_all_complaints_of_all_files_come_at_once() -> None:
+def test_complaints_about_all_files_come_at_once() -> None:
     assert complaints(
         "listen:\n  port: 70000\n  prot: 1\nlimts: {}\n",
         "a: [",
@@ -92,14 +98,14 @@ def test_all_complaints_of_all_files_come_at_once() -> None:
         "c.yaml:1:17: hold.enabled is 1, but must be true or false",
         "c.yaml:3:1: unknown key port; did you mean listen.port?",
         '--log-level: logging.level is "loud", but must be debug, info, warning or error',
-        "c.yaml:2:20: tls.certificate and tls.private_key go together: set both or none",
+        "c.yaml:2:20: tls.certificate and tls.private_key belong together: set both or neither",
     ]
 
 
-def test_a_section_is_a_mapping_and_stands_once() -> None:
+def test_section_is_a_mapping_and_occurs_once() -> None:
     assert complaints("listen: 8080\nhold: {}\nhold: {}\n") == [
         "a.yaml:1:9: listen is 8080, but must be a mapping of host, port, backlog",
-        "a.yaml:3:1: duplicate key hold: it is in line 2 already",
+        "a.yaml:3:1: duplicate key hold: already set in line 2",
     ]
 
 
@@ -110,14 +116,14 @@ def test_a_section_is_a_mapping_and_stands_once() -> None:
         ("turn: {urls: [turn:a]}", "turn: {secret_file: /s}"),
     ],
 )
-def test_what_goes_together(one: str, other: str) -> None:
+def test_keys_that_belong_together_must_both_be_set(one: str, other: str) -> None:
     assert loaded(one, other)
     for text in (one, other):
         assert len(complaints(text)) == 1
-        assert "go together: set both or none" in complaints(text)[0]
+        assert "belong together: set both or neither" in complaints(text)[0]
 
 
-def test_what_is_wrong_already_is_not_judged_again() -> None:
+def test_value_refused_already_gets_no_second_complaint() -> None:
     assert len(complaints("tls: {certificate: 5, private_key: /k}")) == 1
     assert len(complaints("turn: {urls: [stun:a], secret_file: /s}")) == 1
     assert len(complaints("limits: {message_bytes: -1, send_queue_bytes: 1}")) == 1
@@ -128,17 +134,22 @@ def test_what_is_wrong_already_is_not_judged_again() -> None:
     [
         (
             "message_bytes: 2000000",
-            "25: limits.send_queue_bytes is 1048576, but must be limits.message_bytes, 2000000",
+            "25: limits.send_queue_bytes is 1048576, but must be at least limits.message_bytes, "
+            "which is 2000000",
         ),
         (
             "memory_bytes: 5",
-            "24: limits.memory_bytes is 5, but must be limits.message_bytes, 262144",
+            "24: limits.memory_bytes is 5, but must be at least limits.message_bytes, "
+            "which is 262144",
         ),
     ],
 )
-def test_a_queue_must_hold_the_largest_message(text: str, complaint: str) -> None:
-    assert complaints(f"limits: {{{text}}}") == [f"a.yaml:1:{complaint}, or more"]
+def test_queue_must_hold_the_largest_message(text: str, complaint: str) -> None:
+    assert complaints(f"limits: {{{text}}}") == [f"a.yaml:1:{complaint}"]
     assert loaded("limits: {message_bytes: 1048576}")
+
+
+TLS = {"certificate": "/c", "private_key": "/k"}
 
 
 @pytest.mark.parametrize(
@@ -147,16 +158,31 @@ def test_a_queue_must_hold_the_largest_message(text: str, complaint: str) -> Non
         ("listen", {"port": 1, "host": "::"}, ("listen.host", "listen.port")),
         ("socketio", {"path": "/s"}, ("socketio.path",)),
         ("socketio", {"fast_path": False}, ("socketio.fast_path",)),
-        ("tls", {"certificate": "/renewed"}, ()),
+        ("tls", TLS, ("tls.certificate", "tls.private_key")),
         ("rooms", {"max_peers": 2}, ()),
         ("logging", {"level": "debug"}, ()),
         ("listen", {}, ()),
     ],
 )
-def test_changes_that_need_a_restart(
+def test_reload_keeps_the_old_value_of_a_key_that_needs_a_restart(
     section: str, changed: dict[str, Any], keys: tuple[str, ...]
 ) -> None:
     old = Config()
     new = replace(old, **{section: replace(getattr(old, section), **changed)})
     assert changes_needing_restart(old, new) == keys
     assert changes_needing_restart(new, old) == keys
+    assert applied_by_reload(old, new) == (old if keys else new)
+    assert applied_by_reload(new, old) == (new if keys else old)
+
+
+def test_reload_takes_the_rest_of_a_section() -> None:
+    old = Config()
+    both = replace(old, listen=ListenSettings(port=1), rooms=RoomsSettings(default="drone-1"))
+    assert applied_by_reload(old, both) == replace(both, listen=old.listen)
+
+
+def test_reload_renews_a_certificate() -> None:
+    old = replace(Config(), tls=TLSSettings(**TLS))
+    new = replace(Config(), tls=TLSSettings("/renewed", "/key"))
+    assert changes_needing_restart(old, new) == ()
+    assert applied_by_reload(old, new) == new

@@ -5,12 +5,15 @@ import pytest
 from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.load import Loaded, load
 from signaling_server.core.config.schema import (
+    KEYS,
     Config,
     HoldSettings,
     LimitsSettings,
     ListenSettings,
     RoomsSettings,
     SocketIOSettings,
+    TLSSettings,
+    needs_restart,
     value_of,
 )
 from signaling_server.errors import ConfigError
@@ -121,3 +124,22 @@ def test_no_other_version_is_read() -> None:
 def test_value_of_a_key_is_found_by_its_dotted_name() -> None:
     assert value_of(Config(), "listen.port") == 8080
     assert value_of(Config(), "version") == 1
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_change_of_a_key_needs_a_restart_only_if_it_is_marked(key: str) -> None:
+    old = loaded("")
+    changed = Config(
+        listen=ListenSettings("::", 1, 2),
+        socketio=SocketIOSettings("/s", ("http://a",), 1, 2, ("polling",), True, False),
+        tls=TLSSettings("/c", "/k"),
+        rooms=RoomsSettings("lobby", 3, 4, 5, "newcomers"),
+    )
+    marked = key.startswith(("listen.", "socketio.", "tls."))
+    assert needs_restart(key, old.config, changed) == marked
+    assert not needs_restart(key, changed, changed)
+
+
+def test_renewal_of_a_certificate_needs_no_restart() -> None:
+    old, new = (Config(tls=TLSSettings(file, file)) for file in ("/old", "/new"))
+    assert not needs_restart("tls.certificate", old, new)

@@ -16,7 +16,7 @@ OTHER, OTHER_ID = new_token(bytes(range(100, 100 + auth.ID_BYTES + auth.SECRET_B
 
 @pytest.mark.parametrize("role", [None, "streaming-node", '"quoted": \\ {', "Gr\u00fc\u00dfe"])
 @pytest.mark.parametrize("rooms", [(), ("drone-1",), ("drone-1", "12")])
-def test_line_for_the_file_is_read_as_what_was_meant(
+def test_line_for_the_file_reads_back_as_its_grant(
     role: str | None, rooms: tuple[str, ...]
 ) -> None:
     line = file_line(TOKEN, TOKEN_ID, "no", role, rooms)
@@ -46,7 +46,7 @@ tokens:
         ("2027-01-31 12:00:00+02:00", 1_801_389_600),
     ],
 )
-def test_file_holds_all_that_a_grant_says(date: str, moment: float) -> None:
+def test_file_states_everything_that_a_grant_holds(date: str, moment: float) -> None:
     found = parse("tokens.yaml", FULL % date, RELEASED)
     assert found.check(TOKEN, NOW) == Grant(
         TOKEN_ID, digest(TOKEN), "gcom", "pilot", ("drone-1",), ("signal", "status"), moment
@@ -55,7 +55,7 @@ def test_file_holds_all_that_a_grant_says(date: str, moment: float) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "tokens:", "tokens: []", "# none yet\n"])
-def test_file_without_tokens_lets_nobody_in(content: str) -> None:
+def test_file_without_tokens_grants_nothing(content: str) -> None:
     assert len(parse("tokens.yaml", content, RELEASED)) == 0
 
 
@@ -76,12 +76,12 @@ GOOD = f'id: abc, sha256: "{digest(TOKEN)}", name: gcom'
         (f"tokens: [{{{GOOD}, rooms: []}}]", "tokens[0].rooms is an empty list"),
         (f"tokens: [{{{GOOD}, rooms: [a b]}}]", "tokens[0].rooms[0] is a b, but must be"),
         (f"tokens: [{{{GOOD}, expires: soon}}]", "tokens[0].expires is soon, but must be a date"),
-        (f"tokens: [{{{GOOD}, role: ''}}]", 'tokens[0].role is "", but must be up to 64'),
+        (f"tokens: [{{{GOOD}, role: ''}}]", 'tokens[0].role is "", but must be 1 to 64'),
         ("tokens: [{id: A, sha256: x, name: '/'}]", "tokens[0].id is A"),
-        (f"tokens: [{{{GOOD}}}, {{{GOOD}}}]", "the id abc is there more than once"),
+        (f"tokens: [{{{GOOD}}}, {{{GOOD}}}]", "the id abc is used more than once"),
     ],
 )
-def test_mistake_in_the_file_is_told_with_its_place(content: str, complaint: str) -> None:
+def test_mistake_in_the_file_is_reported_with_its_position(content: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse("tokens.yaml", content, RELEASED)
     assert complaint in str(raised.value)

@@ -19,14 +19,15 @@ def loaded(*texts: str, **overrides: tuple[object, str]) -> Loaded:
     return load(sources, {key.replace("_", ".", 1): value for key, value in overrides.items()})
 
 
-def test_rendered_configuration_tells_origins() -> None:
+def test_rendered_configuration_gives_origins_and_what_needs_a_restart() -> None:
     text = render(loaded("listen:\n  port: 8081\n", listen_host=("::", "--host")))
-    assert text.splitlines()[:5] == [
+    assert text.splitlines()[1:7] == [
         "version: 1                            # default",
         "listen:",
-        '  host: "::"                          # --host',
-        "  port: 8081                          # a.yaml:2",
-        "  backlog: 4096                       # default",
+        '  host: "::"                          # --host (restart)',
+        "  port: 8081                          # a.yaml:2 (restart)",
+        "  backlog: 4096                       # default (restart)",
+        "socketio:",
     ]
 
 
@@ -53,7 +54,7 @@ def test_rendered_configuration_shows_no_secret() -> None:
     )
 
 
-def test_a_strange_file_name_stays_in_its_comment() -> None:
+def test_strange_file_name_stays_in_its_comment() -> None:
     text = render(load([("a\nlisten: 5", "hold: {enabled: false}")], {}))
     assert "enabled: false                      # a?listen: 5:1" in text
     assert loaded(text).config.hold.enabled is False
@@ -73,7 +74,15 @@ def test_every_key_and_section_of_the_example_is_explained() -> None:
         assert not line or "# " in line
 
 
-def test_shipped_conffile_says_nothing_but_the_version() -> None:
+def test_shipped_conffile_sets_nothing_but_the_version() -> None:
     config, origins, *_ = loaded((ETC / "config.yaml").read_text(encoding="utf-8"))
     assert config == Config()
     assert [key for key, origin in origins.items() if origin != "default"] == ["version"]
+
+
+def test_origin_of_a_key_that_a_reload_applies_stands_alone() -> None:
+    assert "  max_rooms: 1024                     # default\n" in render(loaded(""))
+
+
+def test_tls_says_that_turning_it_on_or_off_needs_a_restart() -> None:
+    assert "# PEM file of the certificate chain (on or off: restart)\n" in example()

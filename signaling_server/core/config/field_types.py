@@ -1,7 +1,7 @@
-"""What a key of the configuration may hold: a kind reads a node of the tree, or says what is wrong.
+"""The types of configuration keys: each reads a node of the YAML tree, or says what is wrong.
 
-A complaint is `KEY is VALUE, but must be EXPECTED; ADVICE`, and a person hears all of them at once:
-a kind that refuses a node adds to the `Refusals`, gives None, and the reading goes on.
+A complaint reads `KEY is VALUE, but must be EXPECTED; ADVICE`. The operator gets all complaints at
+once: a type that refuses a node adds to the `Complaints` and returns None, and the reading goes on.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from signaling_server.core.config.yaml_tree import Mapping, Node, Scalar, Sequen
 from signaling_server.core.protocol.hello import NAME
 from signaling_server.errors import Complaint
 
-MOST = 2**31 - 1  # what every system call, JSON reader and timer can take
-SHOWN = 60  # characters of a wrong value that a complaint repeats
+MOST = 2**31 - 1
+"""What every system call, JSON reader and timer can take."""
+SHOWN = 60
+"""Characters of a wrong value that a complaint repeats."""
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,15})")
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,15})(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_MEANINGS = (  # what YAML 1.1 makes of an unquoted word, https://yaml.org/type/
+_MEANINGS = (
     (re.compile(r"~|null", re.I), "nothing"),
     (re.compile(r"y|n|yes|no|on|off|true|false", re.I), "true or false"),
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "a number in base 60"),
@@ -30,10 +32,11 @@ _MEANINGS = (  # what YAML 1.1 makes of an unquoted word, https://yaml.org/type/
     (re.compile(r"[-+]?(\.[0-9]|[0-9])[0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?", re.I), "a number"),
     (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "a date"),
 )
+"""What YAML 1.1 makes of an unquoted word: https://yaml.org/type/"""
 
 
 class Complaints:
-    """Everything found wrong so far, and the keys it was found at."""
+    """Everything wrong so far, and the keys concerned."""
 
     def __init__(self) -> None:
         self.all: list[Complaint] = []
@@ -45,16 +48,17 @@ class Complaints:
 
 
 class FieldType(Protocol):
-    """What a key may hold."""
+    """What a key may hold, and how it is read."""
 
     def read(self, node: Node, key: str, complaints: Complaints) -> object:
-        """The value of `node`; None, and a refusal more, if it is not of this kind."""
+        """The value of `node`; None, and one more complaint, if it is not of this type."""
 
 
 class Single:
-    """One scalar. `parse` gives its value, or raises ValueError.
+    """One scalar. `parse` returns its value, or raises ValueError.
 
-    `null`: may be empty, and is None then. `secret`: is never shown. `why`: the reason for a limit.
+    `null`: an empty scalar is None. `secret`: a complaint never repeats the value. `why`: the
+    reason for a limit, added to every complaint.
     """
 
     def __init__(
@@ -95,7 +99,7 @@ class Single:
 
 
 class ListOf:
-    """A list of one kind, as a tuple."""
+    """A list of items of one type, read as a tuple of at least `least`."""
 
     def __init__(self, item: FieldType, expected: str, *, least: int = 0) -> None:
         self._item, self._expected, self._least = item, expected, least
@@ -111,18 +115,18 @@ class ListOf:
 
 
 class ScalarOr:
-    """One kind for a scalar, another for all else."""
+    """One type for a scalar, another for a list or a mapping."""
 
     def __init__(self, scalar: FieldType, other: FieldType) -> None:
         self._scalar, self._other = scalar, other
 
     def read(self, node: Node, key: str, complaints: Complaints) -> object:
-        kind = self._scalar if isinstance(node, Scalar) else self._other
-        return kind.read(node, key, complaints)
+        type = self._scalar if isinstance(node, Scalar) else self._other
+        return type.read(node, key, complaints)
 
 
 def integer(least: int = 1, most: int = MOST, why: str = "") -> Single:
-    """An int."""
+    """An int from `least` to `most`."""
 
     def parse(scalar: Scalar) -> int:
         if scalar.quoted or not _WHOLE.fullmatch(scalar.text):
@@ -136,7 +140,7 @@ def integer(least: int = 1, most: int = MOST, why: str = "") -> Single:
 
 
 def float_(least: float, most: float) -> Single:
-    """A float; a fraction may be written or not."""
+    """A float from `least` to `most`, written with or without a fraction."""
 
     def parse(scalar: Scalar) -> float:
         if scalar.quoted or not _NUMBER.fullmatch(scalar.text):
@@ -149,7 +153,7 @@ def float_(least: float, most: float) -> Single:
 
 
 def boolean() -> Single:
-    """A bool, in any of YAML 1.1's words for it."""
+    """A bool, as any of YAML 1.1's words for it."""
 
     def parse(scalar: Scalar) -> bool:
         if scalar.quoted or scalar.text.lower() not in _TRUTH:
@@ -160,7 +164,7 @@ def boolean() -> Single:
 
 
 def one_of(*words: str) -> Single:
-    """One of a few words, quoted or not."""
+    """One of `words`, quoted or not."""
 
     def parse(scalar: Scalar) -> str:
         if scalar.text not in words:
@@ -173,7 +177,7 @@ def one_of(*words: str) -> Single:
 def string(
     expected: str, pattern: str = ".+", *, null: bool = False, secret: bool = False
 ) -> Single:
-    """Printable text of one line; a word that YAML 1.1 reads as something else must be quoted."""
+    """One printable line; a word that YAML 1.1 does not read as text must be in quotes."""
     allowed = re.compile(pattern)
 
     def parse(scalar: Scalar) -> str:
@@ -188,7 +192,7 @@ def string(
 
 FILE = string("the path of a file", null=True)
 ROOM = string("1 to 64 characters of A-Z a-z 0-9 . _ -", NAME.pattern)
-ENDPOINT = string("a path like /socket.io, without a slash at its end", r"(/[A-Za-z0-9._~-]+)+")
+ENDPOINT = string("a path like /socket.io, without a slash at the end", r"(/[A-Za-z0-9._~-]+)+")
 HOST = string(
     "an IP address or a host name, without port or brackets",
     r"[A-Za-z0-9._-]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?",
@@ -196,7 +200,7 @@ HOST = string(
 TRANSPORTS = ListOf(one_of("websocket", "polling"), "a list of websocket, polling or both", least=1)
 _SOME_ORIGINS = '"*" for any origin, or a list of one or more'
 _ORIGIN = string(
-    "an origin like https://gcom.example:8443, without a slash at its end",
+    "an origin like https://gcom.example:8443, without a slash at the end",
     r"[a-z][a-z0-9+.-]*://[^/\s]+",
 )
 ORIGINS = ScalarOr(string(_SOME_ORIGINS, r"\*"), ListOf(_ORIGIN, _SOME_ORIGINS, least=1))
@@ -209,12 +213,12 @@ def mapping_items(
     elsewhere: Collection[str],
     complaints: Complaints,
 ) -> Iterator[tuple[str, Node]]:
-    """The pairs of the mapping `node`, whose name is `key`; what is not `known` is refused.
+    """The items of the mapping `node`, named `key`, whose names are `known`; others are refused.
 
-    `elsewhere` holds dotted keys such as "listen.port", to tell where a misplaced one belongs.
+    `elsewhere` holds dotted keys such as "listen.port", to say where a misplaced one belongs.
     """
     if node is None or (isinstance(node, Scalar) and node.empty):
-        return  # as in `listen:` with nothing under it
+        return  # such as `listen:` with nothing under it
     if not isinstance(node, Mapping):
         expected = f"must be a mapping of {', '.join(known)}"
         complaints.add(node.place, key, f"{key or 'the file'} is {shown(node)}, but {expected}")
@@ -225,7 +229,7 @@ def mapping_items(
             complaints.add(name.place, key, f"a key is {shown(name)}, but must be one word")
             continue
         if name.text in first:
-            already = f"it is in line {first[name.text]} already"
+            already = f"already set in line {first[name.text]}"
             complaints.add(name.place, key, f"duplicate key {shown(name)}: {already}")
         first.setdefault(name.text, name.place.line)
         if name.text in known:
@@ -236,7 +240,7 @@ def mapping_items(
 
 
 def shown(node: Node) -> str:
-    """A value as a complaint repeats it: short, printable, on one line."""
+    """A value as a complaint repeats it: short and printable, on one line."""
     if isinstance(node, Sequence):
         return "a list" if node.items else "an empty list"
     if isinstance(node, Mapping):
@@ -248,12 +252,12 @@ def shown(node: Node) -> str:
 
 
 def yaml_meaning(word: str) -> str:
-    """What YAML 1.1 reads an unquoted word as, or "" if that is the word itself."""
+    """What YAML 1.1 reads an unquoted word as; "" if it reads the word itself."""
     return next((meaning for pattern, meaning in _MEANINGS if pattern.fullmatch(word)), "")
 
 
 def _nearest(word: str, known: Collection[str], elsewhere: Collection[str]) -> str:
-    import difflib  # only for a person who mistyped
+    import difflib  # slow to import, and needed only for a mistake
 
     close = difflib.get_close_matches(word.lower(), known, n=1)
     close = close or [name for name in elsewhere if name.rpartition(".")[2] == word]

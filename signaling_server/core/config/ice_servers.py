@@ -1,4 +1,4 @@
-"""ICE servers: what clients are told of STUN and TURN, and how it stands in the configuration."""
+"""The types of `ice_servers` and `turn.urls`: STUN and TURN servers in the configuration."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ class IceServer:
 
 
 class _IceServerType:
-    """A mapping of urls, username and credential."""
+    """A mapping of urls, username and credential, read as an IceServer."""
 
     def read(self, node: Node, key: str, complaints: Complaints) -> IceServer | None:
         before = len(complaints.all)
-        found: dict[str, Any] = {
+        members: dict[str, Any] = {
             name: _FIELDS[name].read(value, f"{key}.{name}", complaints)
             for name, value in mapping_items(node, key, _FIELDS, (), complaints)
         }
         if len(complaints.all) > before:
             return None
-        urls = found.pop("urls", ())
-        server = IceServer((urls,) if isinstance(urls, str) else urls, **found)
+        urls = members.pop("urls", ())
+        server = IceServer((urls,) if isinstance(urls, str) else urls, **members)
         if not server.urls:
             complaints.add(node.place, key, f"{key} has no urls")
-        elif any(url.startswith("turn") for url in server.urls) and len(found) < 2:
+        elif any(url.startswith("turn") for url in server.urls) and len(members) < 2:
             # https://www.w3.org/TR/webrtc/#dom-rtciceserver: else RTCPeerConnection throws
             complaints.add(
                 node.place, key, f"{key} is a TURN server: it needs username and credential"

@@ -1,4 +1,7 @@
-"""Writing the configuration: as YAML with a comment on each line, and the example file."""
+"""Writing the configuration: as YAML with a comment on each line, and etc/example.yaml.
+
+`make example` writes that file; a test compares it.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +14,44 @@ from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config, value_of
 
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/-]*")  # needs no quotes, if YAML has no meaning for it
+RESTART_MARKS = {False: "", True: " (restart)", "on or off": " (on or off: restart)"}
+"""What follows the meaning or origin of a key whose change a reload cannot apply."""
+
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/-]*")
+"""Text that needs no quotes, unless YAML has a meaning for it."""
 _COMMENT_COLUMN = 36
 _EXAMPLE = """\
-# Every key of hawkeye-signaling at its default, with its meaning. Nothing needs to be set.
-# Copy the few keys that you change, under their sections, into a file of your own:
+# Every key of hawkeye-signaling with its default and its meaning. Nothing needs to be set.
+# Copy only the keys that you change, under their sections, into a file of your own:
 #   /etc/hawkeye-signaling/conf.d/local.yaml
-# Check with `hawkeye-signaling check-config`, apply with `systemctl reload hawkeye-signaling`.
+# Check: hawkeye-signaling check-config
+# Apply: systemctl reload hawkeye-signaling (restart instead, for the keys that say so)
 
 """
 
 
+_LEGEND = "# Each value with its origin; to change a key marked (restart), restart the server.\n"
+
+
 def render(loaded: Loaded) -> str:
-    """The configuration as YAML, each value with its origin; secrets are not shown."""
-    return _written(loaded.config, loaded.origins)
+    """The configuration as YAML, each value with its origin. Secrets are not shown."""
+    origins = {dotted: loaded.origins[dotted] + _mark(dotted) for dotted in KEYS}
+    return _LEGEND + _yaml(loaded.config, origins)
 
 
 def example() -> str:
     """The text of etc/example.yaml: every key at its default, with its meaning."""
-    meanings = {dotted: member.metadata["doc"] for dotted, member in KEYS.items()}
+    meanings = {dotted: KEYS[dotted].metadata["doc"] + _mark(dotted) for dotted in KEYS}
     meanings.update({name: getattr(Config(), name).__doc__ for name in SECTIONS})
-    return _EXAMPLE + _written(Config(), meanings)
+    return _EXAMPLE + _yaml(Config(), meanings)
 
 
-def _written(config: Config, comments: Mapping[str, str]) -> str:
-    """The configuration as YAML, one key a line, with the comments of dotted keys and sections."""
+def _mark(dotted: str) -> str:
+    return RESTART_MARKS[KEYS[dotted].metadata["restart"]]
+
+
+def _yaml(config: Config, comments: Mapping[str, str]) -> str:
+    """The configuration, one key a line; `comments` are those of dotted keys and of sections."""
     lines = []
     for dotted, line in _lines(config):
         comment = "".join(c if c.isprintable() else "?" for c in comments.get(dotted, ""))
