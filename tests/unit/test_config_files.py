@@ -104,7 +104,7 @@ def test_complaints_of_all_files_come_at_once(etc: Path) -> None:
     assert complaints() == [
         f"{etc}/conf.d/b.yaml: this is a directory: name a file in it, such as config.yaml",
         f"{etc}/conf.d/c.yaml: there is no such file: "
-        "check the name, or the link that stands for it",
+        "check the name, or whether it is a dangling symlink",
         f"{etc}/config.yaml:1:1: unknown key port; did you mean listen.port?",
         f"{etc}/conf.d/a.yaml:1:16: listen.port is x, but must be a whole number from 0 to 65535",
     ]
@@ -112,7 +112,7 @@ def test_complaints_of_all_files_come_at_once(etc: Path) -> None:
 
 def test_a_given_file_must_be_there(etc: Path) -> None:
     path = etc / "typo.yaml"
-    told = f"{path}: there is no such file: check the name, or the link that stands for it"
+    told = f"{path}: there is no such file: check the name, or whether it is a dangling symlink"
     assert complaints(path) == [told]
 
 
@@ -126,9 +126,9 @@ def test_other_troubles_are_told_as_the_system_tells_them(etc: Path) -> None:
     (etc / "file").write_text("")
     (etc / "conf.d").write_text("")
     assert complaints(etc / "file" / "config.yaml")[-1] == (
-        f"{etc}/file/config.yaml: this cannot be read: Not a directory"
+        f"{etc}/file/config.yaml: cannot be read: Not a directory"
     )
-    assert complaints() == [f"{etc}/conf.d: this cannot be read: Not a directory"]
+    assert complaints() == [f"{etc}/conf.d: cannot be read: Not a directory"]
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "conf.d"])
@@ -195,7 +195,7 @@ def test_tokens_that_are_not_there_leave_no_open_door(etc: Path) -> None:
     (etc / "config.yaml").write_text("auth: {tokens_file: /nowhere/tokens.yaml}")
     assert complaints() == [
         "/nowhere/tokens.yaml: there is no such file: "
-        "check the name, or the link that stands for it"
+        "check the name, or whether it is a dangling symlink"
     ]
 
 
