@@ -139,7 +139,7 @@ def test_status_needs_a_token_that_may_see(closed: Any, monkeypatch: pytest.Monk
     for token in ((), ("--token", tokens["node"])):
         told = run_to_its_end("status", "--url", url, *token)
         assert (told.returncode, told.stdout) == (1, "")
-        assert "it wants a token that may see its status" in told.stderr
+        assert "a token with `can: [status]` is required" in told.stderr
     assert run_to_its_end("status", "--url", url, "--token", tokens["watcher"]).returncode == 0
     monkeypatch.setenv("HAWKEYE_TOKEN", tokens["watcher"] + "\n")
     assert run_to_its_end("status", "--url", url).returncode == 0
@@ -194,7 +194,7 @@ def test_bad_url_or_authority_is_named(command: str, nobody: str, tmp_path: Path
     for url in ("ftp://127.0.0.1", "http://", "127.0.0.1:99999", "http://[::1", "http://a:b"):
         told = run_to_its_end(command, "--url", url)
         assert (told.returncode, told.stdout) == (1, "")
-        assert f"{url} is no URL such as" in told.stderr
+        assert f"{url} is not a valid URL; expected something like" in told.stderr
     for file in (tmp_path / "none.pem", empty):
         told = run_to_its_end(command, "--url", nobody, "--cafile", str(file))
         assert (told.returncode, told.stdout) == (1, "")
@@ -219,7 +219,7 @@ def test_https_needs_to_know_the_authority(command: str, tmp_path: Path) -> None
         assert good.returncode == 0, good.stdout + good.stderr
         unknown = run_to_its_end(command, "--url", server.url)
         assert unknown.returncode == 1
-        assert "its certificate is not good: " in unknown.stdout + unknown.stderr
+        assert "its certificate cannot be verified: " in unknown.stdout + unknown.stderr
         other = f"https://127.0.0.2:{server.port}"
         assert run_to_its_end(command, "--url", other, "--cafile", str(ca)).returncode == 1
 
@@ -281,7 +281,7 @@ def test_probe_with_another_socketio_path_says_what_to_look_at(tmp_path: Path) -
     with ServerProcess(tmp_path, {"socketio": {"path": "/relay"}}) as server:
         told = run_to_its_end("probe", "--url", server.url)
     assert told.returncode == 1
-    assert "HTTP 404 Not Found: is there a hawkeye-signaling, and its socketio.path" in told.stdout
+    assert "HTTP 404 Not Found: is hawkeye-signaling there, with the same" in told.stdout
 
 
 def test_probe_needs_a_token_that_may_signal(closed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
