@@ -1,12 +1,12 @@
 """A start with a configuration that cannot be used.
 
-systemd starts the service again whenever it exits (Restart=always, no start limit: a drone keeps
-retrying, because nobody is there to do it). But each start costs an onboard computer about a second
-of CPU time, and a stored listening socket lets clients connect to a server that never answers. So
-the process reports the mistakes once, releases the socket so that clients are refused at once, and
-stays for a while to see whether somebody corrects the files, before it exits with EX_CONFIG.
+systemd starts the service again whenever it exits (Restart=always, without a start limit), but each
+start costs an onboard computer CPU time, and the stored listening socket lets clients connect to a
+server that never answers. So the process reports the mistakes once, releases the socket so that
+clients are refused at once, and waits for a while for the files to be corrected before it exits
+with EX_CONFIG. A correction within that time is noticed within LOOK_SECONDS.
 
-In a terminal, without systemd, it exits at once: the person who can correct the file sits there.
+In a terminal, without systemd, it exits at once: the person who can correct the file is there.
 """
 
 from __future__ import annotations
