@@ -1,3 +1,5 @@
+"""Who may see the status."""
+
 from __future__ import annotations
 
 import pytest

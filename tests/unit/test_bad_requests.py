@@ -1,3 +1,5 @@
+"""Which errors of aiohttp are logged."""
+
 from __future__ import annotations
 
 import logging

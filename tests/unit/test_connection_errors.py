@@ -1,3 +1,5 @@
+"""Connection errors in words for a person."""
+
 from __future__ import annotations
 
 import asyncio

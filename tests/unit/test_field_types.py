@@ -1,3 +1,5 @@
+"""What each type of key reads, and what it says about anything else."""
+
 from __future__ import annotations
 
 import pytest

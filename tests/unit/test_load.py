@@ -1,3 +1,5 @@
+"""Reading the configuration: what wins, what is refused, and what a reload applies."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The schema: every key, its default, its limits, and whether a change needs a restart."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The file of tokens: what it states, and which mistakes are reported."""
+
 from __future__ import annotations
 
 import pytest

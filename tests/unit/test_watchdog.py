@@ -1,3 +1,5 @@
+"""The server's check of itself, and when systemd hears of it."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The configuration as YAML: print-config, and etc/example.yaml."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""YAML text to a tree with positions."""
+
 from __future__ import annotations
 
 import pytest

@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/-]*")
 """Text that needs no quotes, unless YAML has a meaning for it."""
 _COMMENT_COLUMN = 36
 _EXAMPLE = """\
-# Every key of hawkeye-signaling with its default and its meaning. Nothing needs to be set.
+# Every key of hawkeye-signaling with its default and its meaning. No key is required.
 # Copy only the keys that you change, under their sections, into a file of your own:
 #   /etc/hawkeye-signaling/conf.d/local.yaml
 # Check: hawkeye-signaling check-config
