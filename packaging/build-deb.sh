@@ -1,16 +1,16 @@
 #!/bin/bash
 # Builds hawkeye-signaling_VERSION_all.deb; the same commit gives the same file, byte for byte.
 set -euo pipefail
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 # Debian's python3, not one of pyenv
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 # Debian's python3, not a pyenv one
 umask 022
 
 usage="usage: build-deb.sh [--wheels DIR] [--output DIR] [--version VERSION]
   --wheels DIR       take the wheels of wheels.lock from DIR instead of the package index, and
-                     the tarball of browser.lock too if it is there
-  --output DIR       where the .deb goes (default: dist)
-  --version VERSION  build under another version number, to try an upgrade
+                     and the tarball of browser.lock too, if it is in DIR
+  --output DIR       write the .deb to DIR (default: dist)
+  --version VERSION  build with another version number, to test an upgrade
 
-The date in the package is that of the last commit, or \$SOURCE_DATE_EPOCH."
+The package has the date of the last commit, or \$SOURCE_DATE_EPOCH."
 fail() { echo "build-deb.sh: $1" >&2; exit "${2:-1}"; }
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -32,7 +32,7 @@ python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
 : "${version:=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$root/signaling_server/version.py")}"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(
   git -c safe.directory="$root" -C "$root" log -1 --format=%ct 2>/dev/null
-)} || fail "no commit to take the date from: set SOURCE_DATE_EPOCH"
+)} || fail "no commit gives the date: set SOURCE_DATE_EPOCH"
 export SOURCE_DATE_EPOCH
 
 work=$(mktemp -d)
@@ -55,7 +55,7 @@ done
 cat >"$tree/debian/changelog" <<END
 hawkeye-signaling ($version) unstable; urgency=medium
 
-  * What changed is told in CHANGELOG.md of the project.
+  * See CHANGELOG.md of the project for the changes.
 
  -- $(sed -n 's/^Maintainer: //p' "$tree/debian/control")  $(date -uRd "@$SOURCE_DATE_EPOCH")
 END

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Puts the official Socket.IO client for browsers, not minified, where the call test page looks for it.
+# Puts the official Socket.IO browser client, not minified, where the call test page loads it from.
 set -euo pipefail
 
 usage="usage: fetch-browser-client.sh [--from DIR] [--output DIR]
-  --from DIR    take the tarball of browser.lock from DIR if it is there, and not from npm
-  --output DIR  where socket.io.js goes (default: signaling_server/web/static/vendor)"
+  --from DIR    take the tarball of browser.lock from DIR instead of npm, if it is in DIR
+  --output DIR  write socket.io.js to DIR (default: signaling_server/web/static/vendor)"
 fail() { echo "fetch-browser-client.sh: $1" >&2; exit 1; }
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,6 +32,6 @@ found=sha512-$(openssl dgst -sha512 -binary "$tarball" | openssl base64 -A)
 
 tar -xzf "$tarball" -C "$work" package/dist/socket.io.js
 mkdir -p "$output"
-# Without its last line: the map that it names is not shipped.
+# Without its last line, which names a source map that is not shipped.
 sed '/^\/\/# sourceMappingURL=/d' "$work/package/dist/socket.io.js" >"$work/socket.io.js"
 install -m 644 "$work/socket.io.js" "$output/"

@@ -1,16 +1,16 @@
 #!/bin/bash
-# Makes a signed apt repository of the .deb, for a stick or an image without a network.
+# Makes a signed apt repository from the .deb, for machines without a network.
 set -euo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 umask 022
 
 usage="usage: make-repo.sh --key-home DIR [--uri URI] [--with-dependencies SUITE ARCH] OUTPUT DEB...
-  --key-home DIR  the GnuPG home of the signing key; made, with a new key, if it does not exist.
-                  Keep it: whoever has it can sign what your machines install.
-  --uri URI       where the machines will see OUTPUT (default: file:/media/hawkeye)
+  --key-home DIR  the GnuPG home of the signing key; created with a new key if it does not exist.
+                  Keep it safe: its key can sign anything that your machines install.
+  --uri URI       where the machines will find OUTPUT (default: file:/media/hawkeye)
   --with-dependencies SUITE ARCH
-                  add all that the package needs, down to the C library, of a Debian or Ubuntu
-                  release, for example: bookworm arm64
+                  add all packages that it depends on, down to the C library, from a Debian or
+                  Ubuntu release, for example: bookworm arm64
 OUTPUT/hawkeye-signaling.sources is then all that a machine needs in /etc/apt/sources.list.d/."
 fail() { echo "make-repo.sh: $1" >&2; exit "${2:-1}"; }
 
@@ -38,7 +38,7 @@ output=$(cd "$output" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# An apt of its own, that believes in an empty machine and so fetches everything.
+# A separate apt for which no package is installed, so that it fetches all dependencies.
 fetch_dependencies() {
   mkdir -p "$work"/apt/{etc,state/lists/partial,cache/archives/partial}
   : >"$work/apt/status"
@@ -89,7 +89,7 @@ gzip --no-name --force --keep Packages
 apt-ftparchive -o APT::FTPArchive::Release::Origin=hawkeye-signaling release . >"$work/Release"
 sign --yes --clearsign --output InRelease "$work/Release"
 
-# "Check-Date: no" because a drone without a clock lives in 1970, before the repository was made.
+# "Check-Date: no": a drone without a real-time clock boots in 1970, before the repository's date.
 cat >hawkeye-signaling.sources <<END
 Types: deb
 URIs: $uri

@@ -1,4 +1,9 @@
-"""Background tasks: kept alive until they end, and their exceptions are logged, never lost."""
+"""Background tasks: referenced until they end, and their exceptions are logged.
+
+asyncio itself holds a task only weakly, so that one without a reference may be collected while it
+waits, and an exception that nobody awaits is lost. Hence a bare `asyncio.create_task` is banned
+(pyproject.toml).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ class Background:
         return task
 
     async def cancel(self) -> None:
-        """End what still runs."""
+        """End the tasks still running."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

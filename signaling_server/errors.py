@@ -3,8 +3,8 @@
 SignalingError
 ├── ConfigError     the configuration cannot be used; exit code 78 (EX_CONFIG of sysexits.h)
 ├── StartError      the server cannot start; exit code 1
-├── NoAnswerError   a server that was asked does not answer; exit code 1
-└── Rejection       a client did something it may not: carries the reply that the client deserves
+├── NoAnswerError   `status` or `probe` got no usable answer from a server; exit code 1
+└── Rejection       a client's request is refused; carries the reply to the client
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, Sequence
 
 
 class SignalingError(Exception):
-    """Base of every error of our own; str() is a sentence for a person."""
+    """Base of all errors of this package; str() is a sentence for a person."""
 
 
 class Complaint(NamedTuple):
-    """One thing wrong in the configuration. Lines and columns count from 1; line 0: no place."""
+    """One mistake in the configuration. Line and column count from 1; line 0: the whole file."""
 
     file: str
     line: int
@@ -30,7 +30,7 @@ class Complaint(NamedTuple):
 
 
 class ConfigError(SignalingError):
-    """The configuration cannot be used; `complaints` is all that was found, not only the first."""
+    """The configuration cannot be used; `complaints` lists every mistake, not only the first."""
 
     def __init__(self, complaints: Sequence[Complaint]) -> None:
         super().__init__("\n".join(str(complaint) for complaint in complaints))
@@ -38,7 +38,7 @@ class ConfigError(SignalingError):
 
 
 class StartError(SignalingError):
-    """The server cannot start (port in use, bad address, no permission); `advice` may be empty."""
+    """The server cannot start (port in use, bad address, no permission); `advice` may be ""."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
@@ -46,14 +46,14 @@ class StartError(SignalingError):
 
 
 class NoAnswerError(SignalingError):
-    """A server that was asked does not answer, or not so that it helps."""
+    """A server gives no answer, or none that is of use."""
 
 
 class Rejection(SignalingError):
     """A client's request is refused.
 
-    `code` is one of the error codes of docs/protocol.md, `details` are further fields for the
-    client (such as `valid_types`), `note` is for our own log alone.
+    `code` is one of the error codes in docs/protocol.md. `details` are further fields for the
+    client, such as `valid_types`. `note` goes into the server's log and never to the client.
     """
 
     def __init__(self, code: str, message: str, *, note: str = "", **details: Any) -> None:
@@ -65,7 +65,7 @@ class Rejection(SignalingError):
 
     @property
     def noted(self) -> str:
-        """The message with the note: for our own log."""
+        """The message with the note, for the server's log."""
         return f"{self.message} ({self.note})" if self.note else self.message
 
     def payload(self) -> dict[str, Any]:

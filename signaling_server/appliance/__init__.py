@@ -1,1 +1,1 @@
-"""What makes the server an appliance: systemd, the listening socket, TLS, configuration files."""
+"""What makes the server an appliance: systemd, the port, TLS, configuration files."""

@@ -1,12 +1,12 @@
-"""Where the configuration is: a file, then the files of the folder conf.d beside it, by name."""
+"""Where the configuration is: a file, then the files in the folder conf.d beside it, by name."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
-from signaling_server.core.config import schema as config
-from signaling_server.core.config.schema import Loaded
+from signaling_server.core.config import load as config
+from signaling_server.core.config.load import Loaded
 from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Tokens
 
 DEFAULT = "/etc/hawkeye-signaling/config.yaml"
-MAX_BYTES = 1 << 20  # every key with its meaning takes 4 KiB: a larger file is some other file
+MAX_BYTES = 1 << 20
+"""Every key with its meaning takes 4 KiB: a file larger than this is some other file."""
 
 Fingerprint = Tuple[Tuple[str, Optional[Tuple[int, ...]]], ...]
+"""Of each path, what stat(2) says about its content and permissions; None: it is missing."""
 
 
 def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
-    """The configuration as of `read_settings`, with what is in the files that it names."""
+    """The configuration as of `read_settings`, with the content of the files that it names."""
     loaded = read_settings(path, overrides)
     return loaded._replace(
         tokens=_tokens(loaded.config.auth.tokens_file),
@@ -31,7 +33,7 @@ def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loade
 def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
     """The configuration of the file `path`, or of the default one if there is one.
 
-    `overrides` are as of config.load. Raises ConfigError with what is wrong in all of the files.
+    `overrides` are those of core.config.load. Raises ConfigError with all that is wrong.
     """
     main = path or DEFAULT
     complaints: list[Complaint] = []
@@ -59,10 +61,10 @@ def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]])
 
 
 def _tokens(file: str | None) -> Tokens | None:
-    """The tokens of a file; None: everybody may connect."""
+    """The tokens in a file; None: anyone may connect."""
     if file is None:
         return None
-    from signaling_server.core.protocol.auth import parse_tokens  # most servers have no tokens
+    from signaling_server.core.config.token_file import parse_tokens
 
     try:
         return parse_tokens(file, _text(file), RELEASED)
@@ -71,7 +73,7 @@ def _tokens(file: str | None) -> Tokens | None:
 
 
 def _secret(file: str | None) -> str:
-    """The secret that a file holds, on one line."""
+    """The secret in a file, which is its only line."""
     if file is None:
         return ""
     try:
@@ -79,12 +81,12 @@ def _secret(file: str | None) -> str:
     except OSError as error:
         raise ConfigError([_complaint(file, error)]) from None
     if not secret or "\n" in secret:
-        raise ConfigError([Complaint(file, 1, 1, "this must hold one line: the secret")])
+        raise ConfigError([Complaint(file, 1, 1, "the file must hold one line: the secret")])
     return secret
 
 
 def watched(path: str | None) -> Fingerprint:
-    """What `read(path)` depends on, without reading it: if two of these differ, read again."""
+    """What `read(path)` depends on, without reading it: read again if two of these differ."""
     main = path or DEFAULT
     try:
         extras = _extras(main)
@@ -103,8 +105,8 @@ def _extras(main: str) -> list[str]:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
-    wanted = [name for name in names if name.endswith(".yaml") and not name.startswith(".")]
-    return [os.path.join(folder, name) for name in wanted]
+    visible = [name for name in names if name.endswith(".yaml") and not name.startswith(".")]
+    return [os.path.join(folder, name) for name in visible]
 
 
 def _text(file: str) -> str:
@@ -123,7 +125,7 @@ def _text(file: str) -> str:
 
 
 def _state(file: str) -> tuple[int, ...] | None:
-    """Of the content and of who may read it; None if it is not there."""
+    """What stat(2) says about the content and the permissions; None if there is no such file."""
     try:
         stat = os.stat(file)
     except OSError:
@@ -133,9 +135,9 @@ def _state(file: str) -> tuple[int, ...] | None:
 
 
 def _complaint(file: str, error: OSError) -> Complaint:
-    text = f"this cannot be read: {error.strerror}"
+    text = f"cannot be read: {error.strerror}"
     if isinstance(error, FileNotFoundError):
-        text = "there is no such file: check the name, or the link that stands for it"
+        text = "there is no such file: check the name, or whether it is a dangling symlink"
     elif isinstance(error, IsADirectoryError):
         text = "this is a directory: name a file in it, such as config.yaml"
     elif isinstance(error, PermissionError):

@@ -1,8 +1,12 @@
-"""A start with a configuration that cannot be read.
+"""A start with a configuration that cannot be used.
 
-systemd starts the service again and again, and each start costs an onboard computer something. So
-the process says once what is wrong, lets the port go so that clients are refused instead of left
-waiting, and looks for a while whether somebody mends the files.
+systemd starts the service again whenever it exits (Restart=always, without a start limit), but each
+start costs an onboard computer CPU time, and the stored listening socket lets clients connect to a
+server that never answers. So the process reports the mistakes once, releases the socket so that
+clients are refused at once, and waits for a while for the files to be corrected before it exits
+with EX_CONFIG. A correction within that time is noticed within LOOK_SECONDS.
+
+In a terminal, without systemd, it exits at once: the person who can correct the file is there.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ from typing import Callable
 
 from signaling_server.appliance.listener import refuse_callers
 from signaling_server.appliance.systemd import Notifier
-from signaling_server.core.config.schema import Loaded
+from signaling_server.core.config.load import Loaded
 from signaling_server.errors import ConfigError
 
 PATIENCE_SECONDS = 10
+"""How long the process waits for the files to change."""
 LOOK_SECONDS = 0.5
+"""The interval between two looks at them."""
 
 
 def read_patiently(
@@ -29,9 +35,9 @@ def read_patiently(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Loaded:
-    """What `read` gives. Raises ConfigError at once without systemd, SystemExit late with it.
+    """What `read` returns, tried again whenever `fingerprint` says that the files have changed.
 
-    `fingerprint` differs when the files differ.
+    Raises ConfigError at once without systemd, and SystemExit after PATIENCE_SECONDS with it.
     """
     give_up_at = clock() + PATIENCE_SECONDS
     with closing(Notifier()) as notifier:
@@ -42,7 +48,7 @@ def read_patiently(
             except ConfigError as error:
                 if not notifier.active:
                     raise
-                _say(error, notifier)
+                _report(error, notifier)
             refuse_callers(notifier)
             while fingerprint() == seen:
                 if clock() >= give_up_at:
@@ -50,7 +56,7 @@ def read_patiently(
                 sleep(LOOK_SECONDS)
 
 
-def _say(error: ConfigError, notifier: Notifier) -> None:
+def _report(error: ConfigError, notifier: Notifier) -> None:
     notifier.status(f"not serving, configuration error: {error.complaints[0]}")
     for complaint in error.complaints:
         print(f"<3>{complaint}", file=sys.stderr, flush=True)  # sd-daemon(3): an error

@@ -1,4 +1,4 @@
-"""TLS: the certificate, its renewal without a restart, and when it expires."""
+"""TLS: the certificate, its renewal without a restart, and the warning before it expires."""
 
 from __future__ import annotations
 
@@ -10,38 +10,47 @@ from typing import Any
 from signaling_server.core.config.schema import TLSSettings
 from signaling_server.errors import Complaint, ConfigError
 
-# asyncio fills a buffer of 256 KiB for each TLS connection, from the start of its handshake: 1000
-# callers took 900 MB. A TLS record has 16 KiB (RFC 8446, 5.1).
-SSLProtocol.max_size = 2**14
-
 NO_PASSWORD = ""
-"""Without one OpenSSL asks at the terminal for that of an encrypted key, and the server waits."""
+"""Without a password, OpenSSL asks for that of an encrypted key at the terminal and blocks."""
 WARN_SECONDS = 14 * 86400.0
-"""How long before its end a certificate is worth a warning."""
+"""How long before it expires a certificate is worth a warning."""
+TLS_RECORD_BYTES = 2**14
+"""A TLS record is at most 16 KiB (RFC 8446, 5.1)."""
 
 
 class Certificate:
-    """The server's TLS context: new handshakes use what was loaded last, old ones live on."""
+    """The server's TLS context: new handshakes use what was loaded last, connections live on."""
 
     def __init__(self, settings: TLSSettings) -> None:
+        _limit_buffers()
         self.context = _context(settings)
         self.expires = _expiry(settings)
         """Seconds since 1970."""
 
     def reload(self, settings: TLSSettings) -> None:
-        """Use the files as they are now; raises ConfigError, and the old pair stays in use."""
+        """Load the files anew. Raises ConfigError, and the old pair stays in use."""
         _context(settings)
         self.context.load_cert_chain(str(settings.certificate), settings.private_key, NO_PASSWORD)
         self.expires = _expiry(settings)
 
     def warning(self, wall_clock: float, released: float) -> str:
-        """What to tell about the expiry, or "". A clock before the build date is not believed."""
+        """A warning about the expiry, or ""; "" too if the clock is before the build date."""
         days = (self.expires - wall_clock) / 86400
         if wall_clock < released or days > WARN_SECONDS / 86400:
             return ""
         if days < 0:
             return f"the TLS certificate expired on {_day(self.expires)}: clients refuse it"
         return f"the TLS certificate expires on {_day(self.expires)}, in {days:.0f} days"
+
+
+def _limit_buffers() -> None:
+    """Let asyncio buffer one TLS record for a connection.
+
+    Since Python 3.11, asyncio fills a buffer of `SSLProtocol.max_size`, 256 KiB, for each
+    connection from the start of its handshake: 1000 callers took 900 MB. Older Pythons and uvloop
+    do not read this attribute.
+    """
+    SSLProtocol.max_size = TLS_RECORD_BYTES
 
 
 def _day(moment: float) -> str:
@@ -56,19 +65,19 @@ def _context(settings: TLSSettings) -> ssl.SSLContext:
         context.load_cert_chain(certificate, settings.private_key, NO_PASSWORD)
     except ssl.SSLError as error:
         reason = str(error.reason or error).lower().replace("_", " ")
-        raise _refusal(certificate, f"no certificate (PEM) that fits its key: {reason}") from None
+        raise _error(certificate, f"not a PEM certificate that matches its key: {reason}") from None
     except OSError as error:
-        raise _refusal(
+        raise _error(
             certificate, f"it or its key {settings.private_key} cannot be read: {error.strerror}"
         ) from None
     return context
 
 
 def _expiry(settings: TLSSettings) -> float:
-    # The one decoder of certificates in the standard library: in every CPython since 2.6.
+    # The only decoder of certificates in the standard library; every CPython since 2.6 has it.
     decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined]
     return float(ssl.cert_time_to_seconds(decode(settings.certificate)["notAfter"]))
 
 
-def _refusal(file: str, text: str) -> ConfigError:
+def _error(file: str, text: str) -> ConfigError:
     return ConfigError([Complaint(file, 0, 0, text)])

@@ -1,8 +1,14 @@
-"""The server's own check of itself, on which systemd's watchdog depends.
+"""The server's check of itself, on which systemd's watchdog depends.
 
-It comes in through the front door like any client, so that a hung loop and a server that no longer
-accepts are both caught. And it must not fail because others fill the server up: it has a descriptor
-in reserve, and the server knows it by its source address and holds no limit against it.
+systemd aborts the process if it hears no WATCHDOG=1 for WatchdogSec=. To send that from a timer
+would prove no more than that the loop turns. So the check comes through the front door like any
+client: it fails when the loop hangs, when the server no longer accepts, and when another process
+answers on the port.
+
+A check that is this strict must not fail because of others, or anyone could make systemd kill a
+healthy server by filling it up. So it keeps a descriptor in reserve, the door lets it in by its
+source address even when the server is full, it needs no token, and it does not verify the
+certificate. And one failed check changes nothing: an onboard computer can stall for seconds.
 """
 
 from __future__ import annotations
@@ -15,14 +21,17 @@ import ssl
 import time
 from typing import Awaitable, Callable
 
-from signaling_server.appliance.listener import Address, Reserve
+from signaling_server.appliance.descriptors import Reserve
+from signaling_server.appliance.listener import Address
 from signaling_server.appliance.systemd import Notifier
 
 log = logging.getLogger(__name__)
 
-PROBE_EVERY_SECONDS = 3
-PROBE_SECONDS = 2
-TRUSTED_SECONDS = 8  # how long a probe that succeeded speaks for the server
+CHECK_EVERY_SECONDS = 3
+CHECK_SECONDS = 2
+"""How long an answer may take."""
+TRUSTED_SECONDS = 8
+"""How long a successful check vouches for the server: two failed ones in a row are forgiven."""
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -30,7 +39,7 @@ REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\
 class SelfCheck:
     """Calls the server through its listening socket and expects this very process to answer.
 
-    `instance` is what /healthz of this process says under "instance".
+    `instance` is what this process's /healthz says under "instance".
     """
 
     def __init__(self, listener: socket.socket, instance: str, *, tls: bool = False) -> None:
@@ -41,32 +50,34 @@ class SelfCheck:
         self.tls = tls
         self._reserve = Reserve()
         self._source: Address | None = None
+        """The address from which a check is calling at the moment."""
 
     def is_caller(self, address: Address) -> bool:
         """Whether a caller from this address is the check itself."""
         return self._source is not None and address[:2] == self._source[:2]
 
     async def __call__(self) -> bool:
-        """Whether the server answers within PROBE_SECONDS."""
+        """Whether the server answers within CHECK_SECONDS."""
         self._reserve.spend()
         try:
-            with socket.socket(self._family, socket.SOCK_STREAM) as probe:
-                answer = await asyncio.wait_for(self._ask(probe), PROBE_SECONDS)
+            with socket.socket(self._family, socket.SOCK_STREAM) as caller:
+                answer = await asyncio.wait_for(self._ask(caller), CHECK_SECONDS)
             return _instance_in(answer) == self._instance
         except (OSError, asyncio.TimeoutError, ValueError) as error:
-            log.debug("the self-check failed: %r", error)
+            log.debug("self-check failed: %r", error)
             return False
         finally:
             self._source = None
             self._reserve.refill()
 
-    async def _ask(self, probe: socket.socket) -> bytes:
-        probe.setblocking(False)
-        probe.bind((self._target[0], 0, *self._target[2:]))
-        self._source = probe.getsockname()  # known to the server before it hears from us
-        await asyncio.get_running_loop().sock_connect(probe, self._target)
+    async def _ask(self, caller: socket.socket) -> bytes:
+        caller.setblocking(False)
+        # Bound before it connects, so that the door knows the address when the call arrives.
+        caller.bind((self._target[0], 0, *self._target[2:]))
+        self._source = caller.getsockname()
+        await asyncio.get_running_loop().sock_connect(caller, self._target)
         reader, writer = await asyncio.open_connection(
-            sock=probe,
+            sock=caller,
             ssl=_unverified() if self.tls else None,
             server_hostname="localhost" if self.tls else None,
         )
@@ -78,7 +89,7 @@ class SelfCheck:
 
 
 def _unverified() -> ssl.SSLContext:
-    """We talk to ourselves: an expired certificate is no reason to be killed."""
+    """The server talks to itself: an expired certificate is no reason to be killed."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -86,7 +97,7 @@ def _unverified() -> ssl.SSLContext:
 
 
 def _instance_in(answer: bytes) -> str:
-    """The "instance" of a /healthz answer; ValueError if it has none."""
+    """The "instance" in an answer from /healthz; raises ValueError if there is none."""
     head, _, body = answer.partition(b"\r\n\r\n")
     if head.split(b" ")[1:2] != [b"200"]:
         raise ValueError(head[:80])
@@ -104,9 +115,9 @@ async def keep_watch(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Tell systemd twice in `watchdog_seconds` that the server lives, while its checks succeed.
+    """Send WATCHDOG=1 twice per `watchdog_seconds` while a check has succeeded recently.
 
-    To be started when a check has succeeded; never returns.
+    Start it when a check has just succeeded. It never returns.
     """
     succeeded_at = clock()
 
@@ -114,20 +125,20 @@ async def keep_watch(
         nonlocal succeeded_at
         failed = False
         while True:
-            await sleep(PROBE_EVERY_SECONDS)
+            await sleep(CHECK_EVERY_SECONDS)
             passed = await check()
             if passed:
                 succeeded_at = clock()
             if passed and failed:
-                log.warning("the server answers itself again")
+                log.warning("self-check succeeds again")
             elif not passed and not failed:
-                log.warning("the server does not answer itself")
+                log.warning("self-check failed")
             failed = not passed
 
-    async def keep_telling() -> None:
+    async def keep_notifying() -> None:
         while True:
             if clock() - succeeded_at < TRUSTED_SECONDS:
                 notifier.watchdog()
             await sleep(watchdog_seconds / 2)
 
-    await asyncio.gather(keep_checking(), keep_telling())
+    await asyncio.gather(keep_checking(), keep_notifying())

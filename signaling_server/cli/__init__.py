@@ -1,1 +1,1 @@
-"""The command line, and the clients that it is."""
+"""The command line, and the clients behind its commands `status` and `probe`."""

@@ -8,22 +8,23 @@ from typing import Iterator
 
 
 def explain(error: BaseException) -> str:
-    """What the system said at the bottom of an error, and what to do about it if that is known."""
+    """The system's own words about the first cause of an error, and advice where there is any."""
     causes = [each for each in _chain(error) if isinstance(each, OSError)]
     cause = causes[-1] if causes else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        hint = "--cafile names the authority to trust, --url the server as its certificate does"
-        return f"its certificate is not good: {cause.verify_message}; {hint}"
+        advice = "--cafile names the authority to trust; --url must use a name in the certificate"
+        return f"its certificate cannot be verified: {cause.verify_message}; {advice}"
     if isinstance(cause, ssl.SSLError):
-        return f"it does not speak TLS as we do: {cause.strerror or cause}"
+        return f"TLS handshake failed (is it an http:// server?): {cause.strerror or cause}"
     number = getattr(cause, "errno", None) or 0
-    if number > 0:  # asyncio's text names the address once more, the resolver's numbers are below 0
+    # asyncio's own text would repeat the address; the resolver's numbers are below 0.
+    if number > 0:
         return os.strerror(number)
     return str(getattr(cause, "strerror", None) or cause) or "no answer in time"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, then what led to it."""
+    """The error, then what caused it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -7,24 +7,32 @@ import functools
 import os
 import secrets
 import sys
-from typing import Any, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 from signaling_server.appliance import config_files
-from signaling_server.core.config import schema as config
-from signaling_server.core.config.schema import Config, Loaded
+from signaling_server.cli.remote import RemoteServer
+from signaling_server.core.config import write
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config
 from signaling_server.core.names import NAME
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction  # what add_subparsers() returns; no public name
+
+    Commands = _SubParsersAction[argparse.ArgumentParser]
+
 EX_CONFIG = 78
 LEVELS = ("debug", "info", "warning", "error")
+COMMANDS = ("serve", "check-config", "print-config", "status", "probe", "new-token")
+FILE = config_files.DEFAULT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    commands = ("serve", "check-config", "print-config", "status", "probe", "new-token")
-    if not given or (given[0] not in commands and given[0] not in ("-h", "--help", "--version")):
+    if not given or (given[0] not in COMMANDS and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "serve")
     options = _parser().parse_args(given)
     try:
@@ -47,40 +55,68 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hawkeye-signaling {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND")
+    served = _add_serve(commands)
+    check = commands.add_parser("check-config", help="check the configuration; report all mistakes")
+    check.set_defaults(run=_check_config)
+    show = commands.add_parser(
+        "print-config",
+        help="print the merged configuration, each value with its origin; (restart) marks the keys "
+        "that a reload does not apply",
+    )
+    show.set_defaults(run=_print_config)
+    asked = _add_status_and_probe(commands)
+    _add_new_token(commands)
+    for command in (served, check, show, *asked):
+        command.add_argument(
+            "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"
+        )
+    return parser
 
-    serve = commands.add_parser("serve", help="run the server (the default)")
-    serve.add_argument("--host", metavar="H", help="address to listen on (listen.host)")
-    serve.add_argument("--port", metavar="N", type=int, help="port to listen on (listen.port)")
+
+def _add_serve(commands: Commands) -> argparse.ArgumentParser:
+    serve = commands.add_parser("serve", help="run the server (the default command)")
+    serve.add_argument("--host", metavar="H", help="the address to listen on (listen.host)")
+    serve.add_argument("--port", metavar="N", type=int, help="the port to listen on (listen.port)")
     serve.add_argument(
         "--log-level", metavar="L", choices=LEVELS, help=f"one of {', '.join(LEVELS)}"
     )
     serve.set_defaults(run=_serve)
-    check = commands.add_parser(
-        "check-config", help="check the configuration and say what is wrong"
+    return serve
+
+
+def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
+    status = commands.add_parser(
+        "status", help="show the state of a running server, and why there is no video"
     )
-    check.set_defaults(run=_check_config)
-    show = commands.add_parser(
-        "print-config", help="print the merged configuration and its origins"
+    status.set_defaults(run=_status)
+    probe = commands.add_parser(
+        "probe", help="let two clients do a real handshake through a running server"
     )
-    show.set_defaults(run=_print_config)
-    status = commands.add_parser("status", help="how the server is, and why there is no video")
-    probe = commands.add_parser("probe", help="let two clients do a real handshake")
-    for command, function in ((status, "status"), (probe, "probe")):
-        command.add_argument("--url", metavar="URL", help="of the server; default: the one here")
-        command.add_argument("--token", metavar="T", help="better in HAWKEYE_TOKEN: ps shows this")
+    probe.set_defaults(run=_probe)
+    for command in (status, probe):
+        command.add_argument(
+            "--url", metavar="URL", help="the server; default: the one configured on this machine"
+        )
+        command.add_argument(
+            "--token", metavar="T", help="a token; safer in HAWKEYE_TOKEN, because ps shows this"
+        )
         command.add_argument("--cafile", metavar="PEM", help="the authority to trust (https)")
-        command.add_argument("--json", action="store_true", help="for programs")
-        command.set_defaults(run=functools.partial(_ask, function))
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return [status, probe]
+
+
+def _add_new_token(commands: Commands) -> None:
     token = commands.add_parser("new-token", help="make a token for auth.tokens_file")
-    token.add_argument("--name", metavar="N", required=True, help="the name that it binds")
+    token.add_argument("--name", metavar="N", required=True, help="the name that the token binds")
     token.add_argument("--role", metavar="R", help="a label, such as streaming-node")
     token.add_argument(
-        "--room", metavar="X", action="append", default=[], help="a room it may join"
+        "--room",
+        metavar="X",
+        action="append",
+        default=[],
+        help="a room that the token is for; repeat it for more; default: every room",
     )
     token.set_defaults(run=_new_token)
-    for command in (serve, check, show, status, probe):
-        command.add_argument("--config", metavar="FILE", help="instead of /etc/hawkeye-signaling")
-    return parser
 
 
 def _load(options: argparse.Namespace) -> Loaded:
@@ -101,8 +137,8 @@ def _load(options: argparse.Namespace) -> Loaded:
 def _serve(options: argparse.Namespace) -> int:
     # aiohttp reads all of the system's CA certificates for its client, which is not used here.
     os.environ.setdefault("SSL_CERT_FILE", os.devnull)
-    # What the other commands do without:
-    from signaling_server import app
+    # Imported here, because the other commands do without them.
+    from signaling_server import process
     from signaling_server.appliance import startup
     from signaling_server.logs import pipe as logs
 
@@ -110,7 +146,7 @@ def _serve(options: argparse.Namespace) -> int:
     loaded = startup.read_patiently(load, functools.partial(config_files.watched, options.config))
     pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
     try:
-        return app.run(loaded, load, pipe)
+        return process.run(loaded, load, pipe)
     finally:
         pipe.close()
 
@@ -122,40 +158,49 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _print_config(options: argparse.Namespace) -> int:
-    print(config.render(_load(options)), end="")
+    print(write.render(_load(options)), end="")
     return 0
 
 
-def _ask(function: str, options: argparse.Namespace) -> int:
-    from signaling_server.cli import ask
+def _status(options: argparse.Namespace) -> int:
+    from signaling_server.cli.status import status
 
-    here = Config()
+    return status(_remote_server(options), options.json)
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from signaling_server.cli import probe_command  # aiohttp and socketio take long to import
+
+    return probe_command.run(_remote_server(options), options.json)
+
+
+def _remote_server(options: argparse.Namespace) -> RemoteServer:
+    config = Config()
     if options.config or not options.url:
-        # Without the tokens and the TURN secret, which who asks may not be allowed to read.
-        here = config_files.read_settings(options.config, {}).config
-    url = options.url or _own_url(here)
+        # Without the tokens and the TURN secret: the caller may not be allowed to read these.
+        config = config_files.read_settings(options.config, {}).config
     token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
-    server = ask.Server(url, here.socketio.path, token, options.cafile)
-    code: int = getattr(ask, function)(server, options.json)
-    return code
+    url = options.url or _own_url(config)
+    return RemoteServer(url, config.socketio.path, token, options.cafile)
 
 
-def _own_url(settings: Config) -> str:
-    """Where the server of this configuration answers on this machine."""
-    scheme = "https" if settings.tls.certificate else "http"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.listen.port}"
+def _own_url(config: Config) -> str:
+    """Where the server with this configuration answers on this machine."""
+    scheme = "https" if config.tls.certificate else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen.host, config.listen.host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{config.listen.port}"
 
 
 def _new_token(options: argparse.Namespace) -> int:
+    from signaling_server.core.config import token_file
     from signaling_server.core.protocol import auth
 
-    for what, value in (("--name", options.name), *(("--room", room) for room in options.room)):
+    for option, value in (("--name", options.name), *(("--room", room) for room in options.room)):
         if not NAME.fullmatch(value):
-            print(f"{what}: 1 to 64 characters of A-Z a-z 0-9 . _ -", file=sys.stderr)
+            print(f"{option} must be 1 to 64 characters of A-Z a-z 0-9 . _ -", file=sys.stderr)
             return 2
     token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
     print("The token, shown this once:", token, "The line for auth.tokens_file:", sep="\n")
-    line = auth.file_line(token, token_id, options.name, options.role, options.room)
+    line = token_file.file_line(token, token_id, options.name, options.role, options.room)
     print("tokens:", line, sep="\n")
     return 0

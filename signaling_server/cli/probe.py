@@ -1,4 +1,4 @@
-"""A real handshake against a server, by two clients of our own in a room of their own."""
+"""A handshake through a server, by two real Socket.IO clients in a room of their own."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from signaling_server.core.protocol.auth import PROBE_ROOM_BYTES, PROBE_ROOM_PRE
 from signaling_server.errors import SignalingError
 
 STEP_SECONDS = 5.0
-"""What a client may wait for one thing; a step is up to two of them."""
+"""How long a client waits for one answer or event; a step waits for two at most."""
 
-# python-engineio 4.15 wants aiohttp 3.11's; older ones (Debian 12's) take the seconds themselves.
+# python-engineio 4.15 passes aiohttp's ClientWSTimeout, which came with aiohttp 3.11. Older ones
+# (Debian 12 has 3.8.4) take its one value, the seconds, in its place. Without this, connecting ends
+# in AttributeError there.
 vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
 
 
 class Step(NamedTuple):
-    """One step of a probe, which took `milliseconds`; `trouble` is empty if it went well."""
+    """One step of a probe and how long it took; `trouble` is empty if it succeeded."""
 
     name: str
     milliseconds: float
@@ -33,11 +35,11 @@ class Step(NamedTuple):
 
 
 class ProbeError(SignalingError):
-    """A step went wrong."""
+    """A step failed; str() says why."""
 
 
 class MeetingPoint(NamedTuple):
-    """Where the two meet: the server's URL without a path, the Socket.IO path, and the room."""
+    """Where the clients meet: the server's URL without a path, the Socket.IO path, the room."""
 
     url: str
     path: str
@@ -45,21 +47,21 @@ class MeetingPoint(NamedTuple):
 
 
 class Client:
-    """One of the two: collects what it hears."""
+    """One of the two clients. Queues the events that it receives, by name."""
 
     def __init__(self, session: aiohttp.ClientSession, place: MeetingPoint) -> None:
         self._session = session
         self._place = place
-        self._heard: dict[str, asyncio.Queue[Any]] = {}
+        self._received: dict[str, asyncio.Queue[Any]] = {}
         self._sio = socketio.AsyncClient(reconnection=False, http_session=session)
         self._sio.on("*", lambda event, *data: self._queue(event).put_nowait(data))
         self._sio.on("connect_error", lambda data: self._queue("connect_error").put_nowait(data))
 
     def _queue(self, event: str) -> asyncio.Queue[Any]:
-        return self._heard.setdefault(event, asyncio.Queue())
+        return self._received.setdefault(event, asyncio.Queue())
 
     async def join(self, name: str, token: str) -> dict[str, Any]:
-        """Connect; returns the `welcome`."""
+        """Connect; returns the `welcome`. Raises ProbeError."""
         url, path, room = self._place
         try:
             await self._sio.connect(
@@ -70,17 +72,15 @@ class Client:
                 wait_timeout=STEP_SECONDS,
             )
         except socketio.exceptions.ConnectionError:
-            refused = self._queue("connect_error")
-            said = refused.get_nowait() if refused.qsize() else None
-            if isinstance(said, dict):  # by the server; else by the library, which does not know
-                details = said.get("data") or {}
-                text = f"refused: {said.get('message')}: {details.get('message', '')}"
-                raise ProbeError(text.rstrip(": ")) from None
-            raise ProbeError(await self._why()) from None
-        return await self.hear("welcome")
+            errors = self._queue("connect_error")
+            said = errors.get_nowait() if errors.qsize() else None
+            # A dict is the server's own connect error; the library's text gives no reason.
+            reason = _refused(said) if isinstance(said, dict) else await self._why()
+            raise ProbeError(reason) from None
+        return await self.receive("welcome")
 
     async def _why(self) -> str:
-        """Why there is no connection: what plain HTTP gets."""
+        """Why a WebSocket could not be opened, judged by what plain HTTP gets."""
         query = {"EIO": "4", "transport": "polling", "room": self._place.room}
         url = f"{self._place.url}/{self._place.path.strip('/')}/?{urlencode(query)}"
         try:
@@ -89,41 +89,47 @@ class Client:
         except (OSError, aiohttp.ClientError) as error:
             return explain(error)
         if answer.ok:
-            return "HTTP is answered, a WebSocket is not: what is on the way?"
+            return "HTTP works but WebSocket does not: is a proxy in between?"
         try:
-            said = json.loads(body)
-            return f"refused: {said['code']}: {said['message']}"
+            reason = json.loads(body)
+            return f"refused: {reason['code']}: {reason['message']}"
         except (ValueError, KeyError, TypeError):
             status = f"HTTP {answer.status} {answer.reason}"
-            return f"{status}: is there a hawkeye-signaling, and its socketio.path the same?"
+            return f"{status}: is hawkeye-signaling there, with the same socketio.path?"
 
-    async def say(self, **signal: Any) -> None:
-        """Send a signal that the server must accept."""
+    async def send(self, **signal: Any) -> None:
+        """Send a signal. Raises ProbeError if the server does not accept it."""
         answer = await self._sio.call("signal", signal, timeout=STEP_SECONDS)
         if not answer.get("ok"):
             raise ProbeError(f"refused: {answer.get('error')}")
 
-    async def hear(self, event: str) -> dict[str, Any]:
-        """The next event of a kind."""
+    async def receive(self, event: str) -> dict[str, Any]:
+        """The payload of the next event of this name. Raises ProbeError."""
         try:
             data = await asyncio.wait_for(self._queue(event).get(), STEP_SECONDS)
         except asyncio.TimeoutError:
             raise ProbeError(f"no {event} came within {STEP_SECONDS:g} s") from None
-        found: dict[str, Any] = data[0]
-        return found
+        payload: dict[str, Any] = data[0]
+        return payload
 
     async def leave(self) -> None:
-        """Say goodbye."""
+        """Disconnect with a goodbye."""
         await self._sio.disconnect()
 
 
-async def probe(
-    url: str, path: str, token: str, tls: ssl.SSLContext, tell: Callable[[Step], None]
-) -> None:
-    """Connect two clients and let them exchange offer, answer and candidate.
+def _refused(error: dict[str, Any]) -> str:
+    """A connect error of the server, as one sentence."""
+    details = error.get("data") or {}
+    return f"refused: {error.get('message')}: {details.get('message', '')}".rstrip(": ")
 
-    Each step is told as it ends; the first that goes wrong is the last. `url` and the Socket.IO
-    `path` are the server's, `token` may be empty.
+
+async def probe(
+    url: str, path: str, token: str, tls: ssl.SSLContext, report: Callable[[Step], None]
+) -> None:
+    """Connect two clients and let them exchange an offer, an answer and a candidate.
+
+    `report` is called as each step ends; a step that fails is the last. `url` and the Socket.IO
+    `path` are the server's; `token` may be empty.
     """
     parts = urlsplit(url)
     room = PROBE_ROOM_PREFIX + secrets.token_hex(PROBE_ROOM_BYTES)
@@ -132,9 +138,9 @@ async def probe(
     async with aiohttp.ClientSession(connector=connector) as session:
         node, gcom = Client(session, place), Client(session, place)
         try:
-            for name, take in _steps(node, gcom, token):
-                step = await _timed(name, take())
-                tell(step)
+            for name, begin in _steps(node, gcom, token):
+                step = await _timed(name, begin())
+                report(step)
                 if step.trouble:
                     return
         finally:
@@ -143,43 +149,46 @@ async def probe(
 
 
 def _steps(node: Client, gcom: Client, token: str) -> list[tuple[str, Callable[[], Any]]]:
-    async def hear(client: Client, event: str, **expected: Any) -> None:
-        heard = await client.hear(event)
-        wrong = {key: heard.get(key) for key in expected if heard.get(key) != expected[key]}
+    async def expect(client: Client, event: str, **expected: Any) -> None:
+        payload = await client.receive(event)
+        wrong = {key: payload.get(key) for key in expected if payload.get(key) != expected[key]}
         if wrong:
             raise ProbeError(f"{event} came with {wrong}, expected {expected}")
 
-    async def relay(one: Client, other: Client, sender: str, to: str, kind: str, data: Any) -> None:
-        await one.say(type=kind, to=to, data=data)
-        await hear(other, "signal", type=kind, data=data, **{"from": sender})
+    async def relay(
+        source: Client, target: Client, sender: str, to: str, kind: str, data: Any
+    ) -> None:
+        await source.send(type=kind, to=to, data=data)
+        await expect(target, "signal", type=kind, data=data, **{"from": sender})
 
     async def meet() -> None:
-        welcome = await gcom.join(g, token)
-        if [peer["peer_id"] for peer in welcome["peers"]] != [n]:
-            raise ProbeError(f"the room has {welcome['peers']}, expected {n} alone")
-        await hear(node, "peer_joined", peer_id=g)
+        welcome = await gcom.join(gcom_name, token)
+        if [peer["peer_id"] for peer in welcome["peers"]] != [node_name]:
+            raise ProbeError(f"the room has {welcome['peers']}, expected {node_name} alone")
+        await expect(node, "peer_joined", peer_id=gcom_name)
 
     async def part() -> None:
         await gcom.leave()
-        await hear(node, "peer_left", peer_id=g)
+        await expect(node, "peer_left", peer_id=gcom_name)
 
-    n, g = "probe-node", "probe-gcom"
+    node_name, gcom_name = "probe-node", "probe-gcom"
+    there, back = (node_name, gcom_name), (gcom_name, node_name)
     offer, answer = {"type": "offer", "sdp": "v=0"}, {"type": "answer", "sdp": "v=0"}
     return [
-        ("the first client connects", lambda: node.join(n, token)),
+        ("the first client connects", lambda: node.join(node_name, token)),
         ("the second connects, they meet", meet),
-        ("an offer passes", lambda: relay(node, gcom, n, g, "offer", offer)),
-        ("an answer passes", lambda: relay(gcom, node, g, n, "answer", answer)),
-        ("a candidate passes", lambda: relay(node, gcom, n, g, "ice-candidate", None)),
+        ("an offer passes", lambda: relay(node, gcom, *there, "offer", offer)),
+        ("an answer passes", lambda: relay(gcom, node, *back, "answer", answer)),
+        ("a candidate passes", lambda: relay(node, gcom, *there, "ice-candidate", None)),
         ("a goodbye is heard", part),
     ]
 
 
-async def _timed(name: str, taking: Awaitable[Any]) -> Step:
+async def _timed(name: str, work: Awaitable[Any]) -> Step:
     started = time.monotonic()
     trouble = ""
     try:
-        await asyncio.wait_for(taking, 2 * STEP_SECONDS)
+        await asyncio.wait_for(work, 2 * STEP_SECONDS)
     except ProbeError as error:
         trouble = str(error)
     except socketio.exceptions.SocketIOError as error:

@@ -11,7 +11,8 @@ from typing import Any, Callable
 import socketio
 
 from signaling_server.background import Background
-from signaling_server.core.config.schema import LimitsSettings, Loaded
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.events import (
     Fact,
     Joined,
@@ -60,7 +61,7 @@ class Transport:
 
     def __init__(
         self,
-        loaded: Loaded,
+        settings: Settings,
         relay: Relay,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
@@ -73,23 +74,26 @@ class Transport:
         """The connections by engine.io sid."""
         self._greeted: set[str] = set()
         """The engine.io sids whose CONNECT has come."""
-        self._use(loaded)
-        self._sio = self._socketio(with_tokens=loaded.tokens is not None)
+        self._settings = settings
+        self._sio = self._socketio(with_tokens=settings.tokens is not None)
         self._sockets: dict[str, Any] = self._sio.eio.sockets
         """engine.io's sockets by sid: connections, and who has not said hello yet."""
         self._ending = Closer(self._sio, self._by_engine, self._background)
-        self._switchboard = Switchboard(relay, loaded.config.limits, self._ending, observe)
+        self._switchboard = Switchboard(relay, settings.current.limits, self._ending, observe)
         self._connections = self._switchboard.connections
         """The same by Socket.IO sid."""
-        self._admission = Admission(loaded.config, loaded.tokens, relay, lambda: len(self._sockets))
+        self._admission = Admission(
+            settings.current, settings.tokens, relay, lambda: len(self._sockets)
+        )
         handshake = SocketIOEndpoint(
             self._sio, self._admission, self._ending, relay.budget, observe
         )
         self.handle_request = handshake.handle
+        settings.subscribe(self._reconfigure)
 
-    def _use(self, loaded: Loaded) -> None:
-        self._config = loaded.config
-        self._turn_secret = loaded.turn_secret
+    @property
+    def _config(self) -> Config:
+        return self._settings.current
 
     def _socketio(self, with_tokens: bool) -> Any:
         use_monotonic_clock()
@@ -314,7 +318,9 @@ class Transport:
         return {"ice_servers": servers, "ttl": ttl}
 
     def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
-        return ice_servers(self._config, self._turn_secret, connection.peer_id, time.time())
+        return ice_servers(
+            self._config, self._settings.turn_secret, connection.peer_id, time.time()
+        )
 
     def _on_report(self, sid: str, text: str) -> dict[str, Any]:
         connection = self._connections[sid]
@@ -347,19 +353,19 @@ class Transport:
 
     # --- for others -------------------------------------------------------------------------------
 
-    def reconfigure(self, loaded: Loaded) -> None:
+    def _reconfigure(self) -> None:
         """Go on with a new configuration; who has no good token any more must go."""
-        self._use(loaded)
-        self._switchboard.limits = loaded.config.limits
-        self._admission.reconfigure(loaded.config, loaded.tokens)
-        self._sio.eio.max_http_buffer_size = _largest_frame(loaded.config.limits)
-        self._sio.eio.cors_credentials = self._credentials(loaded.tokens is not None)
+        settings = self._settings
+        self._switchboard.limits = settings.current.limits
+        self._admission.reconfigure(settings.current, settings.tokens)
+        self._sio.eio.max_http_buffer_size = _largest_frame(settings.current.limits)
+        self._sio.eio.cors_credentials = self._credentials(settings.tokens is not None)
         for connection in list(self._connections.values()):
             if not self._admission.may_stay(connection.grant):
                 rejection = Rejection("unauthorized", "the token was taken away")
                 self._reject(connection, rejection)
                 self._ending.dismiss(connection, rejection.code)
-        self._switchboard.handle(Reconfigured(loaded.config))
+        self._switchboard.handle(Reconfigured(settings.current))
 
     @property
     def queue_high_water(self) -> int:

@@ -1,4 +1,4 @@
-"""Who may see more than that the server is well."""
+"""Who may see the server's status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def may_see_status(request: web.Request, tokens: Tokens | None, wall_clock: float) -> bool:
-    """Everybody if there are no tokens; else who has one with `can: [status]` (RFC 6750, 2.1)."""
+    """Everyone if tokens are off; otherwise holders of a token with `can: [status]`.
+
+    The token comes as a bearer token in the Authorization header (RFC 6750, 2.1).
+    """
     if tokens is None:
         return True
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -19,11 +19,11 @@ FILES = {
     "socket.io.js": "text/javascript",
     "status.js": "text/javascript",
 }
-"""What is under /static: never a path that a client made up."""
+"""The files under /static. A table, so that no path of a client's making reaches the disk."""
 VENDORED = {"socket.io.js": "vendor/socket.io.js"}
-"""Put there by packaging/fetch-browser-client.sh."""
+"""Files that packaging/fetch-browser-client.sh puts there."""
 HEADERS = {
-    "Cache-Control": "no-cache",  # asked for anew each time: an upgrade shows at once
+    "Cache-Control": "no-cache",  # a browser asks each time, so that it sees an upgrade at once
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
@@ -33,7 +33,10 @@ HEADERS = {
 
 
 def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef]:
-    """The routes; while not `enabled`, there is only the text of `/`."""
+    """The routes. Unless `enabled()`, all is 404 but `/`, which is then plain text.
+
+    `socketio_path` is where the pages connect to.
+    """
 
     async def index(request: web.Request) -> web.StreamResponse:
         if enabled() and "text/html" in request.headers.get("Accept", ""):
@@ -41,18 +44,18 @@ def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef
         return web.Response(text=RUNNING, headers={"Vary": "Accept"})
 
     async def status(request: web.Request) -> web.StreamResponse:
-        _refuse_unless(enabled())
+        _not_found_unless(enabled())
         return _file("status.html", "text/html")
 
     async def call(request: web.Request) -> web.StreamResponse:
-        _refuse_unless(enabled())
+        _not_found_unless(enabled())
         page = (FOLDER / "call.html").read_text(encoding="utf-8")
         page = page.replace("SOCKETIO_PATH", html.escape(socketio_path))
         return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     async def static(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
-        _refuse_unless(enabled() and name in FILES)
+        _not_found_unless(enabled() and name in FILES)
         return _file(VENDORED.get(name, name), FILES[name])
 
     return [
@@ -65,11 +68,11 @@ def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef
 
 def _file(name: str, content_type: str) -> web.StreamResponse:
     path = FOLDER / name
-    _refuse_unless(path.is_file())
+    _not_found_unless(path.is_file())
     charset = f"{content_type}; charset=utf-8"
     return web.FileResponse(path, headers={**HEADERS, "Vary": "Accept", "Content-Type": charset})
 
 
-def _refuse_unless(served: bool) -> None:
+def _not_found_unless(served: bool) -> None:
     if not served:
         raise web.HTTPNotFound

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaling_server.core.config.schema import Config
-from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token, parse_tokens
+from signaling_server.core.config.token_file import parse_tokens
+from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Complaint, ConfigError, Rejection
 from signaling_server.transport.admission import Admission

@@ -9,7 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config, Loaded, load, render
+from signaling_server.core.config.load import Loaded, load
+from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config
+from signaling_server.core.config.write import render
 from signaling_server.errors import ConfigError
 
 NAMES = sorted({name.rpartition(".")[2] for name in KEYS} | set(TOP) | {"urls", "credential"})

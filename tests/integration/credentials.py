@@ -7,13 +7,14 @@ import subprocess
 from pathlib import Path
 from typing import Sequence
 
+from signaling_server.core.config.token_file import file_line
 from signaling_server.core.protocol import auth
 
 
 def new_token(name: str, *rooms: str) -> tuple[str, str]:
     """A token and its line for the tokens file, as from `hawkeye-signaling new-token`."""
     token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
-    return token, auth.file_line(token, token_id, name, None, rooms)
+    return token, file_line(token, token_id, name, None, rooms)
 
 
 def write_tokens(folder: Path, lines: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from integration.server import PATIENCE
 from signaling_server.app import App
-from signaling_server.core.config.schema import load
+from signaling_server.core.config.load import load
 
 
 class Inside:

@@ -1,4 +1,4 @@
-"""`hawkeye-signaling status` and `probe`, as people run them."""
+"""`hawkeye-signaling status` and `probe`, as an operator runs them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ STEPS = [
 
 
 async def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command while clients go on."""
+    """Run a command while the clients of this test stay active."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(None, run_to_its_end, *arguments)
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
-    """A server that wants tokens: its URL, and a token that may signal and one that may see."""
+    """A server that requires tokens: its URL, a token for signaling and one for the status."""
     folder = tmp_path_factory.mktemp("closed")
     tokens, lines = {}, []
     for name, can in (("node", "signal"), ("watcher", "status")):
@@ -50,7 +50,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
 
 @contextlib.contextmanager
 def stranger(answer: bytes) -> Iterator[str]:
-    """The URL of something that says the same to everybody, whatever it is asked."""
+    """The URL of a server that gives the same answer to every request."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -79,7 +79,7 @@ def nobody() -> Iterator[str]:
 # --- status ---------------------------------------------------------------------------------------
 
 
-async def test_status_is_a_table_of_who_is_here_and_what_is_wrong(
+async def test_status_is_a_table_of_rooms_peers_and_diagnoses(
     visitors: Visitors, tmp_path: Path
 ) -> None:
     with ServerProcess(tmp_path) as server:
@@ -104,7 +104,7 @@ async def test_status_is_a_table_of_who_is_here_and_what_is_wrong(
     assert lines[11:] == ["  lonely is alone in room drone-2: nobody else has joined it."]
 
 
-async def test_status_json_is_what_the_server_says(visitors: Visitors, tmp_path: Path) -> None:
+async def test_status_json_is_the_answer_of_the_server(visitors: Visitors, tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         await visitors.join(url=server.url, room="drone-1", name="node")
         told = await run("status", "--json", "--url", server.url)
@@ -113,8 +113,8 @@ async def test_status_json_is_what_the_server_says(visitors: Visitors, tmp_path:
     assert [room["room"] for room in json.loads(told.stdout)["rooms"]] == ["drone-1"]
 
 
-def test_url_is_that_of_the_configuration(tmp_path: Path) -> None:
-    """Which may name files that only the server may read."""
+def test_url_defaults_to_that_of_the_configuration(tmp_path: Path) -> None:
+    """The configuration may name files that only the server may read."""
     options = {"listen": {"host": "0.0.0.0"}, "socketio": {"path": "/relay"}}
     with ServerProcess(tmp_path, options) as server:
         listen = {"host": "0.0.0.0", "port": server.port}
@@ -125,7 +125,7 @@ def test_url_is_that_of_the_configuration(tmp_path: Path) -> None:
             assert (told.returncode, told.stderr) == (0, ""), told.stdout
 
 
-def test_url_goes_without_its_scheme_and_past_a_proxy(
+def test_url_needs_no_scheme_and_no_proxy_is_used(
     shared_server: ServerProcess, nobody: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", nobody)
@@ -134,18 +134,20 @@ def test_url_goes_without_its_scheme_and_past_a_proxy(
         assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_status_needs_a_token_that_may_see(closed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_requires_a_token_for_the_status(
+    closed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, tokens = closed
     for token in ((), ("--token", tokens["node"])):
         told = run_to_its_end("status", "--url", url, *token)
         assert (told.returncode, told.stdout) == (1, "")
-        assert "it wants a token that may see its status" in told.stderr
+        assert "a token with `can: [status]` is required" in told.stderr
     assert run_to_its_end("status", "--url", url, "--token", tokens["watcher"]).returncode == 0
     monkeypatch.setenv("HAWKEYE_TOKEN", tokens["watcher"] + "\n")
     assert run_to_its_end("status", "--url", url).returncode == 0
 
 
-def test_status_that_is_turned_off_says_so(tmp_path: Path) -> None:
+def test_status_of_a_server_that_serves_none_says_so(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
         told = run_to_its_end("status", "--url", server.url)
     assert told.returncode == 1
@@ -163,7 +165,7 @@ def test_status_that_is_turned_off_says_so(tmp_path: Path) -> None:
         b"HTTP/1.0 502 Bad Gateway\r\n\r\n",
     ],
 )
-def test_another_server_is_told_from_ours(answer: bytes) -> None:
+def test_another_kind_of_server_is_recognised(answer: bytes) -> None:
     with stranger(answer) as url:
         for command in ("status", "probe"):
             told = run_to_its_end(command, "--url", url)
@@ -172,7 +174,7 @@ def test_another_server_is_told_from_ours(answer: bytes) -> None:
             assert "Traceback" not in told.stderr
 
 
-def test_what_peers_say_does_not_steer_the_terminal() -> None:
+def test_names_of_peers_do_not_control_the_terminal() -> None:
     evil: dict[str, Any] = {
         "server": {"version": "1", "uptime_seconds": 90061, "warnings": ["\x1b[2J"]},
         "counters": {"signals": 1},
@@ -188,13 +190,13 @@ def test_what_peers_say_does_not_steer_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "probe"])
-def test_bad_url_or_authority_is_named(command: str, nobody: str, tmp_path: Path) -> None:
+def test_complaint_names_a_bad_url_or_authority(command: str, nobody: str, tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("")
     for url in ("ftp://127.0.0.1", "http://", "127.0.0.1:99999", "http://[::1", "http://a:b"):
         told = run_to_its_end(command, "--url", url)
         assert (told.returncode, told.stdout) == (1, "")
-        assert f"{url} is no URL such as" in told.stderr
+        assert f"{url} is not a valid URL; expected something like" in told.stderr
     for file in (tmp_path / "none.pem", empty):
         told = run_to_its_end(command, "--url", nobody, "--cafile", str(file))
         assert (told.returncode, told.stdout) == (1, "")
@@ -202,7 +204,7 @@ def test_bad_url_or_authority_is_named(command: str, nobody: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("command", ["status", "probe"])
-def test_server_that_is_missing(command: str, nobody: str) -> None:
+def test_missing_server_is_one_clear_sentence(command: str, nobody: str) -> None:
     told = run_to_its_end(command, "--url", nobody)
     assert told.returncode == 1
     assert "Connection refused" in told.stdout + told.stderr
@@ -210,7 +212,7 @@ def test_server_that_is_missing(command: str, nobody: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "probe"])
-def test_https_needs_to_know_the_authority(command: str, tmp_path: Path) -> None:
+def test_https_requires_the_authority(command: str, tmp_path: Path) -> None:
     ca = make_ca(tmp_path)
     certificate, key = make_certificate(tmp_path, "server")
     tls = {"certificate": certificate, "private_key": key}
@@ -219,7 +221,7 @@ def test_https_needs_to_know_the_authority(command: str, tmp_path: Path) -> None
         assert good.returncode == 0, good.stdout + good.stderr
         unknown = run_to_its_end(command, "--url", server.url)
         assert unknown.returncode == 1
-        assert "its certificate is not good: " in unknown.stdout + unknown.stderr
+        assert "its certificate cannot be verified: " in unknown.stdout + unknown.stderr
         other = f"https://127.0.0.2:{server.port}"
         assert run_to_its_end(command, "--url", other, "--cafile", str(ca)).returncode == 1
 
@@ -228,7 +230,7 @@ def test_https_needs_to_know_the_authority(command: str, tmp_path: Path) -> None
 
 
 def steps(told: subprocess.CompletedProcess[str]) -> list[str]:
-    """What the probe tells of each step, and then of all, without the times."""
+    """The lines that the probe prints, without the times."""
     *lines, last = told.stdout.splitlines()
     return [re.sub(r" +[\d.]+ ms  ", ": ", line) for line in lines] + [last]
 
@@ -241,7 +243,7 @@ def steps(told: subprocess.CompletedProcess[str]) -> list[str]:
         {"rooms": {"max_peers": 2}, "socketio": {"fast_path": False}},
     ],
 )
-def test_probe_tells_each_step(tmp_path: Path, config: dict[str, Any]) -> None:
+def test_probe_prints_each_step(tmp_path: Path, config: dict[str, Any]) -> None:
     with ServerProcess(tmp_path, config) as server:
         told = run_to_its_end("probe", "--url", server.url)
     assert steps(told) == [
@@ -251,7 +253,7 @@ def test_probe_tells_each_step(tmp_path: Path, config: dict[str, Any]) -> None:
     assert (told.returncode, told.stderr) == (0, "")
 
 
-def test_probe_json_has_the_milliseconds_of_each_step(shared_server: ServerProcess) -> None:
+def test_probe_json_gives_the_milliseconds_of_each_step(shared_server: ServerProcess) -> None:
     told = run_to_its_end("probe", "--json", "--url", shared_server.url)
     found = json.loads(told.stdout)
     assert (told.returncode, found["ok"]) == (0, True)
@@ -260,14 +262,14 @@ def test_probe_json_has_the_milliseconds_of_each_step(shared_server: ServerProce
     assert not any(step["trouble"] for step in found["steps"])
 
 
-def test_probe_that_fails_says_so_in_json(nobody: str) -> None:
+def test_probe_json_reports_a_failure(nobody: str) -> None:
     told = run_to_its_end("probe", "--json", "--url", nobody)
     found = json.loads(told.stdout)
     assert (told.returncode, found["ok"]) == (1, False)
     assert [step["trouble"] for step in found["steps"]] == ["Connection refused"]
 
 
-def test_probe_says_which_limit_it_met(tmp_path: Path) -> None:
+def test_probe_names_the_limit_that_stopped_it(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"rooms": {"max_peers": 1}}) as server:
         told = run_to_its_end("probe", "--url", server.url)
     assert told.returncode == 1
@@ -277,14 +279,14 @@ def test_probe_says_which_limit_it_met(tmp_path: Path) -> None:
     assert last == f"signaling does not work at {server.url}"
 
 
-def test_probe_with_another_socketio_path_says_what_to_look_at(tmp_path: Path) -> None:
+def test_probe_with_another_socketio_path_gives_advice(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"socketio": {"path": "/relay"}}) as server:
         told = run_to_its_end("probe", "--url", server.url)
     assert told.returncode == 1
-    assert "HTTP 404 Not Found: is there a hawkeye-signaling, and its socketio.path" in told.stdout
+    assert "HTTP 404 Not Found: is hawkeye-signaling there, with the same" in told.stdout
 
 
-def test_probe_needs_a_token_that_may_signal(closed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_requires_a_token_for_signaling(closed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     url, tokens = closed
     wrong = "hs_abc_" + "x" * 43
     for token, text in {
@@ -300,7 +302,7 @@ def test_probe_needs_a_token_that_may_signal(closed: Any, monkeypatch: pytest.Mo
     assert run_to_its_end("probe", "--url", url).returncode == 0
 
 
-async def test_probe_never_enters_a_room_of_others(visitors: Visitors, tmp_path: Path) -> None:
+async def test_probe_never_joins_a_room_of_others(visitors: Visitors, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"rooms": {"max_rooms": 2}}) as server:
         node = await visitors.join(url=server.url)
         assert node.welcome["room"] == "default"

@@ -16,7 +16,8 @@ from typing import Any
 import aiohttp
 
 from signaling_server.app import App
-from signaling_server.core.config.schema import Config, LimitsSettings, ListenSettings, Loaded
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config, LimitsSettings, ListenSettings
 from signaling_server.logs.pipe import LogPipe
 
 CALLS = 31.0

@@ -22,7 +22,8 @@ from integration.inside import Inside, running
 from integration.raw import RawClient
 from signaling_server.app import App
 from signaling_server.background import Background
-from signaling_server.core.config.schema import Config, ListenSettings, Loaded
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config, ListenSettings
 from signaling_server.core.protocol import events
 from signaling_server.errors import Rejection
 from signaling_server.logs.pipe import LogPipe

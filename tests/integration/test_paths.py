@@ -17,15 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framing import frame
-from signaling_server.app import App, end_all_tasks
+from signaling_server.app import App
+from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import (
     Config,
     LimitsSettings,
     ListenSettings,
-    Loaded,
     SocketIOSettings,
 )
 from signaling_server.logs.pipe import LogPipe
+from signaling_server.process import end_all_tasks
 
 CLIENTS = ("a", "b", "c")
 LIMITS = LimitsSettings(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)

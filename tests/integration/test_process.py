@@ -1,4 +1,4 @@
-"""The process: how it starts, why it does not, and how it stops."""
+"""The process: how it starts, why it fails to, and how it stops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _refusal(*arguments: str, privileged: bool = True) -> str:
 
 @pytest.fixture
 def config(tmp_path: Path) -> str:
-    """A configuration file with nothing special in it."""
+    """A configuration file that sets nothing but a loopback address."""
     return str(write_config(tmp_path, {}))
 
 
@@ -55,12 +55,12 @@ def test_privileged_port_is_one_clear_sentence(config: str) -> None:
     ("host", "why"),
     [("192.0.2.77", "[Cc]annot assign|not available"), ("no.such.host.invalid", "not known|resol")],
 )
-def test_address_that_is_not_ours_is_one_clear_sentence(config: str, host: str, why: str) -> None:
+def test_foreign_address_is_one_clear_sentence(config: str, host: str, why: str) -> None:
     sentence = _refusal("--config", config, "--host", host)
     assert re.search(rf"cannot listen on {host}, port 0: .*({why}).*set listen.host", sentence)
 
 
-def test_bad_config_names_every_place_and_exits_78(tmp_path: Path) -> None:
+def test_bad_configuration_names_every_position_and_exits_78(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("listen:\n  prt: 80\nrooms: {max_peers: many}\n")
     ended = run_to_its_end("serve", "--config", str(file))
@@ -71,7 +71,7 @@ def test_bad_config_names_every_place_and_exits_78(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_clients_come_back_by_themselves_after_a_stop(
+async def test_clients_reconnect_by_themselves_after_a_restart(
     visitors: Visitors, tmp_path: Path, number: signal.Signals
 ) -> None:
     drain = 1.0
@@ -91,7 +91,7 @@ async def test_clients_come_back_by_themselves_after_a_stop(
 
 
 async def _stalled(server: ServerProcess, node: RawClient, gcom: RawClient) -> None:
-    """Let a lot wait for `gcom`, who does not read: more than the network holds for it."""
+    """Queue more for `gcom`, which does not read, than the network buffers."""
     await node.hello()
     await gcom.hello()
     gcom.stop_reading()
@@ -107,7 +107,7 @@ PATIENT = {
 }
 
 
-async def test_second_signal_stops_at_once(tmp_path: Path) -> None:
+async def test_second_sigterm_exits_at_once(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, PATIENT) as server:
         async with RawClient(server.url) as node, RawClient(server.url) as gcom:
             await _stalled(server, node, gcom)

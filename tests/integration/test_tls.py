@@ -1,4 +1,4 @@
-"""HTTPS and WSS with a private CA, as docs/operations.md says how."""
+"""HTTPS and WSS with a private CA, set up as in docs/operations.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OFFER = {"type": "offer", "data": {}}
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a CA, and certificates of it: first, second, and one that ends in 5 days."""
+    """A folder with a CA and three certificates: first, second, and one that expires in 5 days."""
     folder = tmp_path_factory.mktemp("vault")
     make_ca(folder)
     for name, days in (("first", 800), ("second", 800), ("ending", 5)):
@@ -31,7 +31,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def use(vault: Path, name: str, folder: Path) -> dict[str, Any]:
-    """The configuration that names the server's files; those of `name` are there now."""
+    """Install the files of `name`; returns the configuration that names the installed files."""
     for end in ("crt", "key"):
         shutil.copy(vault / f"{name}.{end}", folder / f"server.{end}")
     files = {"certificate": str(folder / "server.crt"), "private_key": str(folder / "server.key")}
@@ -39,7 +39,7 @@ def use(vault: Path, name: str, folder: Path) -> dict[str, Any]:
 
 
 def presented(server: ServerProcess, context: ssl.SSLContext) -> tuple[str, str]:
-    """The name on the server's certificate, and the version of TLS that was agreed."""
+    """The name on the server's certificate, and the negotiated version of TLS."""
     with socket.create_connection(
         ("127.0.0.1", server.port), timeout=PATIENCE
     ) as plain, context.wrap_socket(plain, server_hostname="localhost") as wrapped:
@@ -51,7 +51,7 @@ def trusting(vault: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(vault / "ca.crt"))
 
 
-async def test_both_clients_come_over_tls(
+async def test_both_clients_connect_over_tls(
     visitors: Visitors, vault: Path, tmp_path: Path, kind: str
 ) -> None:
     ca = str(vault / "ca.crt")
@@ -66,7 +66,7 @@ async def test_both_clients_come_over_tls(
 
 
 @pytest.mark.parametrize("language", ["python", "js"])
-async def test_client_that_does_not_know_the_ca_does_not_come(
+async def test_client_that_does_not_trust_the_ca_does_not_connect(
     visitors: Visitors, vault: Path, tmp_path: Path, language: str
 ) -> None:
     with ServerProcess(tmp_path, use(vault, "first", tmp_path)) as server:
@@ -77,7 +77,7 @@ async def test_client_that_does_not_know_the_ca_does_not_come(
         await visitors.leave()
 
 
-async def test_reload_swaps_the_certificate_and_drops_nobody(
+async def test_reload_renews_the_certificate_and_drops_no_client(
     visitors: Visitors, vault: Path, tmp_path: Path, kind: str
 ) -> None:
     ca = str(vault / "ca.crt")
@@ -97,7 +97,7 @@ async def test_reload_swaps_the_certificate_and_drops_nobody(
 
 
 def spoil(how: str, vault: Path, folder: Path) -> None:
-    """Make the server's files bad."""
+    """Damage the installed files."""
     certificate, key = folder / "server.crt", folder / "server.key"
     if how == "key of another":
         shutil.copy(vault / "second.key", key)
@@ -116,7 +116,7 @@ def spoil(how: str, vault: Path, folder: Path) -> None:
 @pytest.mark.parametrize(
     "how", ["key of another", "no PEM", "gone", "half a file", "key with a password"]
 )
-def test_bad_files_keep_the_old_pair_and_the_reload_says_so(
+def test_reload_of_bad_files_keeps_the_old_pair_and_says_so(
     vault: Path, tmp_path: Path, how: str
 ) -> None:
     with ServerProcess(tmp_path, use(vault, "first", tmp_path)) as server:
@@ -148,14 +148,12 @@ def test_old_versions_of_tls_are_refused(vault: Path, tmp_path: Path) -> None:
         assert presented(server, trusting(vault))[1] == "TLSv1.3"
 
 
-def test_certificate_that_ends_soon_is_told_of(vault: Path, tmp_path: Path) -> None:
+def test_certificate_that_expires_soon_is_a_warning(vault: Path, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, use(vault, "ending", tmp_path)) as server:
         server.wait_for_line(r"WARNING the TLS certificate expires on \d{4}-\d\d-\d\d, in 5 days")
 
 
-def test_caller_that_never_shakes_hands_takes_no_place_from_others(
-    vault: Path, tmp_path: Path
-) -> None:
+def test_callers_without_a_handshake_do_not_lock_others_out(vault: Path, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, use(vault, "first", tmp_path)) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
         for caller, garbage in zip(silent, (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" * 99)):

@@ -1,4 +1,4 @@
-"""Who has no token stays outside, and who has one is what it says and no more."""
+"""A client without a token is refused; one with a token is what the token says, and no more."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
 from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess, run_to_its_end
-from signaling_server.core.protocol.auth import parse_tokens
+from signaling_server.core.config.token_file import parse_tokens
 
 OFFER = {"type": "offer", "data": {}}
 SECRET = "planted-secret"
 
 
 class Closed(NamedTuple):
-    """A server that wants tokens, and the tokens."""
+    """A server that requires tokens, and the tokens."""
 
     server: ServerProcess
     folder: Path
@@ -38,7 +38,7 @@ class Closed(NamedTuple):
 
 @contextlib.contextmanager
 def close(tmp_path: Path) -> Iterator[Closed]:
-    """Node and GCOM for room drone-1, one more for drone-2, a watcher, and one that expired."""
+    """Tokens: node and gcom for room drone-1, one for drone-2, a watcher, and one that expired."""
     rooms = {"node": "drone-1", "gcom": "drone-1", "other": "drone-2"}
     made = {name: new_token(name, room) for name, room in rooms.items()}
     made["watcher"] = new_token("watcher")
@@ -53,7 +53,7 @@ def close(tmp_path: Path) -> Iterator[Closed]:
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Closed]:
-    """A server for one test: failed log-ins slow the next ones."""
+    """A server for one test: failed log-ins delay the next ones."""
     with close(tmp_path) as own:
         yield own
 
@@ -67,7 +67,7 @@ def health(url: str, token: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("place", ["query", "auth"])
-async def test_token_gives_name_and_room(
+async def test_token_determines_name_and_room(
     visitors: Visitors, closed: Closed, kind: str, place: str
 ) -> None:
     clients = []
@@ -98,7 +98,7 @@ MESSAGES = {
 }
 
 
-async def test_bad_token_is_a_connect_error_that_says_why(
+async def test_bad_token_is_a_connect_error_with_the_reason(
     visitors: Visitors, closed: Closed, kind: str
 ) -> None:
     for token, message in MESSAGES.items():
@@ -115,7 +115,7 @@ async def test_bad_token_is_a_connect_error_that_says_why(
 
 
 async def joined(url: str, query: str, auth: str) -> str:
-    """Where a raw client gets to: the room, or the message of the refusal."""
+    """The room that a raw client joins, or the message of the connect error."""
     client = RawClient(url)
     client._url += query
     async with client:
@@ -156,8 +156,8 @@ AUTHS = {
 }
 
 
-async def test_nothing_that_a_client_says_opens_another_room(tmp_path: Path) -> None:
-    """Each attempt has a token of its own for drone-2, and no other runs under its name."""
+async def test_no_wording_of_a_connect_opens_another_room(tmp_path: Path) -> None:
+    """Each attempt has its own token and name for drone-2."""
     sayings = [(query, "") for query in QUERIES.values()] + [("", auth) for auth in AUTHS.values()]
     made = [new_token(f"other-{number}", "drone-2") for number in range(len(sayings))]
     file = write_tokens(tmp_path, [line for _, line in made])
@@ -211,7 +211,7 @@ async def test_nothing_that_an_insider_sends_reaches_another_room(closed: Closed
         assert json.loads(first[2:])[1]["data"] == {"n": 1}
 
 
-async def test_session_of_another_is_no_way_in(closed: Closed) -> None:
+async def test_session_of_another_client_is_no_credential(closed: Closed) -> None:
     auth = '{"session":"s1","seen":0}'
     async with RawClient(closed.url, token=closed.tokens["gcom"]) as gcom:
         await gcom.send(f"40{auth}")
@@ -232,7 +232,7 @@ async def test_second_token_on_one_connection_is_not_tried(closed: Closed) -> No
             await client.receive()
 
 
-async def test_failures_are_slowed_and_no_secret_is_logged(closed: Closed) -> None:
+async def test_failures_are_delayed_and_no_secret_is_logged(closed: Closed) -> None:
     before = len(closed.server.lines)
     since = time.monotonic()
     for number in range(5):
@@ -244,7 +244,7 @@ async def test_failures_are_slowed_and_no_secret_is_logged(closed: Closed) -> No
     assert SECRET not in "\n".join(closed.server.lines)
 
 
-async def test_reload_takes_a_token_away_from_who_is_connected(
+async def test_reload_that_revokes_a_token_disconnects_its_client(
     visitors: Visitors, closed: Closed, kind: str
 ) -> None:
     node = await visitors.join(url=closed.url, token=closed.tokens["node"], again=True)
@@ -275,7 +275,7 @@ async def test_reload_of_a_bad_tokens_file_keeps_the_old_tokens(
     await visitors.leave()
 
 
-async def test_tokens_turned_on_by_a_reload_hold_for_everybody(
+async def test_reload_that_turns_tokens_on_applies_to_connected_clients(
     visitors: Visitors, tmp_path: Path
 ) -> None:
     with ServerProcess(tmp_path) as server:
@@ -291,11 +291,11 @@ async def test_tokens_turned_on_by_a_reload_hold_for_everybody(
         await visitors.leave()
 
 
-def test_open_server_says_so(shared_server: ServerProcess) -> None:
+def test_open_server_warns_of_it(shared_server: ServerProcess) -> None:
     shared_server.wait_for_line("WARNING open to anyone: no auth.tokens_file")
 
 
-async def test_health_is_open_to_all_and_says_more_to_who_may_see(
+async def test_health_gives_details_only_to_holders_of_a_status_token(
     visitors: Visitors, closed: Closed
 ) -> None:
     await visitors.join(url=closed.url, token=closed.tokens["node"])
@@ -317,7 +317,7 @@ def test_new_token_prints_a_token_once_and_the_line_for_the_file(tmp_path: Path)
 
 
 @pytest.mark.parametrize("arguments", [["--name", "a b"], ["--name", "a", "--room", "/"]])
-def test_new_token_refuses_what_a_client_could_not_use(arguments: list[str]) -> None:
+def test_new_token_refuses_a_name_or_room_that_no_client_could_use(arguments: list[str]) -> None:
     made = run_to_its_end("new-token", *arguments)
     assert made.returncode == 2
     assert "1 to 64 characters" in made.stderr

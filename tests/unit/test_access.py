@@ -1,3 +1,5 @@
+"""Who may see the status."""
+
 from __future__ import annotations
 
 import pytest
@@ -21,29 +23,29 @@ def sees(given: Tokens | None, authorization: str | None, path: str = "/healthz"
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer x"])
-def test_without_tokens_everybody_may_see(authorization: str | None) -> None:
+def test_without_tokens_everyone_may_see_the_status(authorization: str | None) -> None:
     assert sees(None, authorization)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
-def test_token_for_status_may_see(scheme: str) -> None:
+def test_token_for_status_may_see_it(scheme: str) -> None:
     assert sees(tokens("signal", "status"), scheme + TOKEN)
 
 
 @pytest.mark.parametrize(
     "authorization", [None, "", "Bearer", "Bearer ", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"]
 )
-def test_nothing_else_may_see(authorization: str | None) -> None:
+def test_anything_else_may_not_see_it(authorization: str | None) -> None:
     assert not sees(tokens("status"), authorization)
 
 
-def test_token_in_the_url_is_no_login_for_pages() -> None:
+def test_token_in_the_url_does_not_count() -> None:
     assert not sees(tokens("status"), None, f"/healthz?token={TOKEN}")
 
 
-def test_token_for_signaling_may_not_see() -> None:
+def test_token_for_signaling_may_not_see_it() -> None:
     assert not sees(tokens("signal"), f"Bearer {TOKEN}")
 
 
-def test_expired_token_may_not_see() -> None:
+def test_expired_token_may_not_see_it() -> None:
     assert not sees(tokens("status", expires=NOW), f"Bearer {TOKEN}")

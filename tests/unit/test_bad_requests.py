@@ -1,3 +1,5 @@
+"""Which errors of aiohttp are logged."""
+
 from __future__ import annotations
 
 import logging
@@ -16,12 +18,12 @@ def filtered() -> Iterator[None]:
     bad_requests.keep_out_of_log()
     bad_requests.keep_out_of_log()
     yield
-    SERVER.removeFilter(bad_requests._is_ours)
+    SERVER.removeFilter(bad_requests._is_own_error)
     assert not SERVER.filters
 
 
 @pytest.mark.parametrize(("error", "logged"), [(BadStatusLine("x"), 0), (KeyError("x"), 1)])
-def test_only_mistakes_of_ours_are_logged(
+def test_only_errors_of_the_server_are_logged(
     caplog: pytest.LogCaptureFixture, error: Exception, logged: int
 ) -> None:
     SERVER.error("Error handling request", exc_info=error)

@@ -1,3 +1,5 @@
+"""Which files are read, in which order, and what is wrong with them."""
+
 from __future__ import annotations
 
 import os
@@ -57,7 +59,7 @@ def complaints(path: Path | None = None) -> list[str]:
     return [str(complaint) for complaint in error.value.complaints]
 
 
-def test_without_any_file_the_defaults_hold(etc: Path) -> None:
+def test_without_any_file_all_is_at_its_default(etc: Path) -> None:
     assert config_files.read(None, {}).config == Config()
 
 
@@ -75,7 +77,7 @@ def test_conf_d_counts_without_the_default_file(etc: Path) -> None:
     assert config_files.read(None, {}).config.listen.port == 2
 
 
-def test_a_given_file_brings_the_conf_d_beside_it(
+def test_conf_d_beside_a_given_file_is_read(
     etc: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf_d(etc, local="listen: {port: 2}")
@@ -96,7 +98,7 @@ def test_only_visible_yaml_files_of_conf_d_are_read(etc: Path) -> None:
     assert config_files.read(None, {}).config == Config()
 
 
-def test_complaints_of_all_files_come_at_once(etc: Path) -> None:
+def test_complaints_about_all_files_come_at_once(etc: Path) -> None:
     (etc / "config.yaml").write_text("port: 1")
     conf_d(etc, a="listen: {port: x}")
     (etc / "conf.d" / "b.yaml").mkdir()
@@ -104,35 +106,35 @@ def test_complaints_of_all_files_come_at_once(etc: Path) -> None:
     assert complaints() == [
         f"{etc}/conf.d/b.yaml: this is a directory: name a file in it, such as config.yaml",
         f"{etc}/conf.d/c.yaml: there is no such file: "
-        "check the name, or the link that stands for it",
+        "check the name, or whether it is a dangling symlink",
         f"{etc}/config.yaml:1:1: unknown key port; did you mean listen.port?",
         f"{etc}/conf.d/a.yaml:1:16: listen.port is x, but must be a whole number from 0 to 65535",
     ]
 
 
-def test_a_given_file_must_be_there(etc: Path) -> None:
+def test_given_file_must_exist(etc: Path) -> None:
     path = etc / "typo.yaml"
-    told = f"{path}: there is no such file: check the name, or the link that stands for it"
+    told = f"{path}: there is no such file: check the name, or whether it is a dangling symlink"
     assert complaints(path) == [told]
 
 
-def test_a_given_file_is_no_directory(etc: Path) -> None:
+def test_directory_is_refused_as_a_file(etc: Path) -> None:
     assert complaints(etc) == [
         f"{etc}: this is a directory: name a file in it, such as config.yaml"
     ]
 
 
-def test_other_troubles_are_told_as_the_system_tells_them(etc: Path) -> None:
+def test_other_errors_are_reported_in_the_words_of_the_system(etc: Path) -> None:
     (etc / "file").write_text("")
     (etc / "conf.d").write_text("")
     assert complaints(etc / "file" / "config.yaml")[-1] == (
-        f"{etc}/file/config.yaml: this cannot be read: Not a directory"
+        f"{etc}/file/config.yaml: cannot be read: Not a directory"
     )
-    assert complaints() == [f"{etc}/conf.d: this cannot be read: Not a directory"]
+    assert complaints() == [f"{etc}/conf.d: cannot be read: Not a directory"]
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "conf.d"])
-def test_what_may_not_be_read_is_told_with_who_may_not(guarded: Path, name: str) -> None:
+def test_complaint_about_permissions_names_the_user(guarded: Path, name: str) -> None:
     path = guarded / name
     path.chmod(0)
     with no_root():
@@ -143,7 +145,7 @@ def test_what_may_not_be_read_is_told_with_who_may_not(guarded: Path, name: str)
     path.chmod(0o700)
 
 
-def test_a_closed_folder_is_not_taken_for_a_missing_one(guarded: Path) -> None:
+def test_unreadable_folder_is_not_mistaken_for_a_missing_one(guarded: Path) -> None:
     guarded.chmod(0)
     with no_root():
         assert [told.partition(":")[0] for told in complaints()] == [
@@ -157,7 +159,7 @@ def test_a_closed_folder_is_not_taken_for_a_missing_one(guarded: Path) -> None:
     guarded.chmod(0o700)
 
 
-def test_a_file_that_is_not_utf8_is_refused_with_the_place(etc: Path) -> None:
+def test_file_that_is_not_utf8_is_refused_with_the_position(etc: Path) -> None:
     path = etc / "config.yaml"
     for content, place in (
         (b"# \xc3\xa9\xff", "1:4"),
@@ -169,7 +171,7 @@ def test_a_file_that_is_not_utf8_is_refused_with_the_place(etc: Path) -> None:
         assert complaints(path) == [told]
 
 
-def test_a_large_file_is_refused_unread(etc: Path) -> None:
+def test_large_file_is_refused_unread(etc: Path) -> None:
     path = etc / "config.yaml"
     path.write_bytes(b"#" * config_files.MAX_BYTES)
     assert config_files.read(str(path), {}).config == Config()
@@ -178,7 +180,7 @@ def test_a_large_file_is_refused_unread(etc: Path) -> None:
     assert complaints(Path("/dev/zero"))[-1].startswith("/dev/zero: this is larger than")
 
 
-def test_no_file_at_all_is_a_way_to_ask_for_the_defaults() -> None:
+def test_dev_null_asks_for_the_defaults() -> None:
     assert config_files.read("/dev/null", {}).config == Config()
 
 
@@ -191,11 +193,11 @@ def test_tokens_come_with_the_configuration(etc: Path) -> None:
     assert complaints() == [f"{tokens}:1:9: tokens is 5, but must be a list of tokens"]
 
 
-def test_tokens_that_are_not_there_leave_no_open_door(etc: Path) -> None:
+def test_missing_tokens_file_does_not_open_the_server(etc: Path) -> None:
     (etc / "config.yaml").write_text("auth: {tokens_file: /nowhere/tokens.yaml}")
     assert complaints() == [
         "/nowhere/tokens.yaml: there is no such file: "
-        "check the name, or the link that stands for it"
+        "check the name, or whether it is a dangling symlink"
     ]
 
 
@@ -225,7 +227,7 @@ def replace_in_the_same_instant(path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("given", [True, False])
-def test_watched_files_show_that_they_changed(
+def test_fingerprint_changes_with_the_files(
     etc: Path, change: Callable[[Path], object], given: bool
 ) -> None:
     path = etc / "config.yaml"
@@ -238,7 +240,7 @@ def test_watched_files_show_that_they_changed(
     assert config_files.watched(str(path) if given else None) != before
 
 
-def test_watched_files_that_come_show_that_they_did(etc: Path) -> None:
+def test_fingerprint_changes_when_files_appear(etc: Path) -> None:
     before = config_files.watched(None)
     (etc / "config.yaml").write_text("")
     between = config_files.watched(None)

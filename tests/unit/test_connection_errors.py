@@ -1,3 +1,5 @@
+"""Connection errors in words for a person."""
+
 from __future__ import annotations
 
 import asyncio
@@ -28,7 +30,8 @@ def bad_certificate() -> ssl.SSLCertVerificationError:
 
 REFUSED = ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")
 UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-HINT = "--cafile names the authority to trust, --url the server as its certificate does"
+TLS = "TLS handshake failed (is it an http:// server?)"
+HINT = "--cafile names the authority to trust; --url must use a name in the certificate"
 
 
 @pytest.mark.parametrize(
@@ -38,13 +41,16 @@ HINT = "--cafile names the authority to trust, --url the server as its certifica
         (because(OSError("cannot connect"), REFUSED), "Connection refused"),
         (while_handling(URLError(REFUSED), REFUSED), "Connection refused"),
         (because(ValueError("odd"), because(OSError(), UNKNOWN)), "Name or service not known"),
-        (bad_certificate(), f"its certificate is not good: self-signed certificate; {HINT}"),
-        (ssl.SSLError(1, "wrong version"), "it does not speak TLS as we do: wrong version"),
-        (ssl.SSLError("odd"), "it does not speak TLS as we do: ('odd',)"),
+        (bad_certificate(), f"its certificate cannot be verified: self-signed certificate; {HINT}"),
+        (
+            ssl.SSLError(1, "wrong version"),
+            f"{TLS}: wrong version",
+        ),
+        (ssl.SSLError("odd"), f"{TLS}: ('odd',)"),
         (OSError("Multiple exceptions"), "Multiple exceptions"),
         (asyncio.TimeoutError(), "no answer in time"),
         (ValueError("an odd answer"), "an odd answer"),
     ],
 )
-def test_words_are_those_of_what_went_wrong_first(error: Exception, text: str) -> None:
+def test_explanation_is_that_of_the_first_cause(error: Exception, text: str) -> None:
     assert explain(error) == text

@@ -1,3 +1,5 @@
+"""What the errors say, and to whom."""
+
 from __future__ import annotations
 
 import pytest
@@ -5,35 +7,35 @@ import pytest
 from signaling_server.errors import Complaint, ConfigError, Rejection, SignalingError, StartError
 
 
-def test_complaint_names_its_place() -> None:
+def test_complaint_names_its_position() -> None:
     assert str(Complaint("config.yaml", 3, 7, "no such key")) == "config.yaml:3:7: no such key"
 
 
-def test_complaint_without_a_place_names_the_file() -> None:
+def test_complaint_without_a_position_names_the_file() -> None:
     assert str(Complaint("config.yaml", 0, 0, "cannot be read")) == "config.yaml: cannot be read"
 
 
-def test_config_error_tells_all_complaints() -> None:
+def test_config_error_lists_all_complaints() -> None:
     complaints = [Complaint("a", 1, 2, "first"), Complaint("b", 0, 0, "second")]
     error = ConfigError(complaints)
     assert str(error) == "a:1:2: first\nb: second"
     assert error.complaints == tuple(complaints)
 
 
-def test_start_error_keeps_the_advice_apart_from_what_is_wrong() -> None:
+def test_start_error_keeps_its_advice_apart() -> None:
     error = StartError("port 8080 is in use", "stop the other program")
     assert (str(error), error.advice) == ("port 8080 is in use", "stop the other program")
     assert StartError("no such address").advice == ""
 
 
-def test_rejection_tells_the_client_all_but_the_note() -> None:
+def test_rejection_gives_the_client_everything_but_the_note() -> None:
     rejection = Rejection("too-large", "too long", note="from 10.0.0.2", limit=5)
     assert rejection.payload() == {"code": "too-large", "message": "too long", "limit": 5}
     assert (str(rejection), rejection.note) == ("too long", "from 10.0.0.2")
 
 
 @pytest.mark.parametrize("kind", [ConfigError, StartError, Rejection])
-def test_every_error_of_ours_is_a_signaling_error(kind: type) -> None:
+def test_every_error_is_a_signaling_error(kind: type) -> None:
     assert issubclass(kind, SignalingError)
 
 

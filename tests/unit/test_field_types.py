@@ -1,3 +1,5 @@
+"""What each type of key reads, and what it says about anything else."""
+
 from __future__ import annotations
 
 import pytest
@@ -11,27 +13,27 @@ from signaling_server.core.config.field_types import (
     ROOM,
     TRANSPORTS,
     Complaints,
-    Kind,
-    number,
+    FieldType,
+    boolean,
+    float_,
+    integer,
+    mapping_items,
     one_of,
-    pairs,
-    text,
-    truth,
-    whole,
+    string,
     yaml_meaning,
 )
 
 
-def reading(kind: Kind, yaml: str) -> object:
-    """What `kind` reads, or else the complaint."""
+def reading(type: FieldType, yaml: str) -> object:
+    """What `type` reads, or the complaint."""
     node = yaml_tree.read("f.yaml", f"[{yaml}]")
     assert isinstance(node, yaml_tree.Sequence)
-    refusals = Complaints()
-    value = kind.read(node.items[0] if node.items else EMPTY, "key", refusals)
-    if not refusals.complaints:
+    complaints = Complaints()
+    value = type.read(node.items[0] if node.items else EMPTY, "key", complaints)
+    if not complaints.all:
         return value
-    assert refusals.keys == {"key"}
-    return "\n".join(complaint.text for complaint in refusals.complaints)
+    assert complaints.keys == {"key"}
+    return "\n".join(complaint.text for complaint in complaints.all)
 
 
 EMPTY = yaml_tree.Scalar(yaml_tree.SourcePosition("f.yaml", 1, 1), "", quoted=False)
@@ -40,7 +42,7 @@ PORT = "key is {}, but must be a whole number from 0 to 65535{}"
 
 @pytest.mark.parametrize(("yaml", "value"), [("0", 0), ("8080", 8080), ("+5", 5), ("65535", 65535)])
 def test_whole_numbers(yaml: str, value: int) -> None:
-    read = reading(whole(0, 65535), yaml)
+    read = reading(integer(0, 65535), yaml)
     assert read == value
     assert type(read) is int
 
@@ -72,27 +74,27 @@ def test_whole_numbers(yaml: str, value: int) -> None:
         ("a\u00adb", '"a\\u00adb"', ""),
     ],
 )
-def test_what_is_no_whole_number(yaml: str, shown: str, advice: str) -> None:
-    assert reading(whole(0, 65535), yaml) == PORT.format(shown, advice)
+def test_anything_else_is_refused_as_a_whole_number(yaml: str, shown: str, advice: str) -> None:
+    assert reading(integer(0, 65535), yaml) == PORT.format(shown, advice)
 
 
-def test_reason_for_a_limit_is_told() -> None:
-    kind = whole(1, 9, why="Engine.IO cuts off fractions")
+def test_complaint_gives_the_reason_for_a_limit() -> None:
+    limited = integer(1, 9, why="Engine.IO cuts off fractions")
     told = "key is {}, but must be a whole number from 1 to 9{}; Engine.IO cuts off fractions"
-    assert reading(kind, "2.5") == told.format("2.5", "")
-    assert reading(kind, "'2'") == told.format('"2"', "; remove the quotes")
-    assert reading(kind, "[2]") == told.format("a list", "")
+    assert reading(limited, "2.5") == told.format("2.5", "")
+    assert reading(limited, "'2'") == told.format('"2"', "; remove the quotes")
+    assert reading(limited, "[2]") == told.format("a list", "")
 
 
-def test_a_single_number_is_allowed_by_its_name() -> None:
-    assert reading(whole(1, 1), "2") == "key is 2, but must be 1"
+def test_complaint_names_the_only_number_allowed() -> None:
+    assert reading(integer(1, 1), "2") == "key is 2, but must be 1"
 
 
 @pytest.mark.parametrize(
     ("yaml", "value"), [("0.1", 0.1), ("1", 1.0), ("2.50", 2.5), ("1e1", 10.0), ("60", 60.0)]
 )
 def test_numbers(yaml: str, value: float) -> None:
-    read = reading(number(0.1, 60), yaml)
+    read = reading(float_(0.1, 60), yaml)
     assert read == value
     assert type(read) is float
 
@@ -111,21 +113,21 @@ def test_numbers(yaml: str, value: float) -> None:
         ("010.5", "010.5", ""),
     ],
 )
-def test_what_is_no_number(yaml: str, shown: str, advice: str) -> None:
+def test_anything_else_is_refused_as_a_number(yaml: str, shown: str, advice: str) -> None:
     told = f"key is {shown}, but must be a number from 0.1 to 60{advice}"
-    assert reading(number(0.1, 60), yaml) == told
+    assert reading(float_(0.1, 60), yaml) == told
 
 
 def test_large_limits_of_numbers_are_written_out() -> None:
-    assert str(reading(number(0, 10**6), "x")).endswith("from 0 to 1000000")
+    assert str(reading(float_(0, 10**6), "x")).endswith("from 0 to 1000000")
 
 
 @pytest.mark.parametrize(
     ("yaml", "value"),
     [("true", True), ("Yes", True), ("ON", True), ("false", False), ("no", False), ("off", False)],
 )
-def test_truths(yaml: str, value: bool) -> None:
-    assert reading(truth(), yaml) is value
+def test_booleans(yaml: str, value: bool) -> None:
+    assert reading(boolean(), yaml) is value
 
 
 @pytest.mark.parametrize(
@@ -136,21 +138,21 @@ def test_truths(yaml: str, value: bool) -> None:
         ("'true'", 'key is "true", but must be true or false; remove the quotes'),
     ],
 )
-def test_what_is_no_truth(yaml: str, told: str) -> None:
-    assert reading(truth(), yaml) == told
+def test_anything_else_is_refused_as_a_boolean(yaml: str, told: str) -> None:
+    assert reading(boolean(), yaml) == told
 
 
 def test_one_of_a_few_words() -> None:
-    kind = one_of("debug", "info", "error")
-    assert reading(kind, "info") == "info"
-    assert reading(kind, "'info'") == "info"
-    assert reading(kind, "INFO") == "key is INFO, but must be debug, info or error"
-    assert reading(kind, "3") == "key is 3, but must be debug, info or error"
+    level = one_of("debug", "info", "error")
+    assert reading(level, "info") == "info"
+    assert reading(level, "'info'") == "info"
+    assert reading(level, "INFO") == "key is INFO, but must be debug, info or error"
+    assert reading(level, "3") == "key is 3, but must be debug, info or error"
 
 
 @pytest.mark.parametrize("yaml", ["drone-1", "'drone-1'", '"42"', "'no'", "1.2.3.4", "e1", "1e"])
-def test_text(yaml: str) -> None:
-    assert reading(text("a word"), yaml) == yaml.strip("'\"")
+def test_strings(yaml: str) -> None:
+    assert reading(string("a word"), yaml) == yaml.strip("'\"")
 
 
 @pytest.mark.parametrize(
@@ -167,17 +169,17 @@ def test_text(yaml: str) -> None:
         ("a\u2028b", ""),
     ],
 )
-def test_words_that_yaml_does_not_read_as_text(yaml: str, advice: str) -> None:
-    assert str(reading(text("a word"), yaml)).endswith(f", but must be a word{advice}")
+def test_word_that_yaml_reads_otherwise_needs_quotes(yaml: str, advice: str) -> None:
+    assert str(reading(string("a word"), yaml)).endswith(f", but must be a word{advice}")
 
 
 @pytest.mark.parametrize("yaml", ["''", "", '"a\\nb"', '"\\0"', '"\\ud800"', "[a]"])
-def test_what_is_no_text(yaml: str) -> None:
-    assert str(reading(text("a word"), yaml)).endswith(", but must be a word")
+def test_anything_else_is_refused_as_a_string(yaml: str) -> None:
+    assert str(reading(string("a word"), yaml)).endswith(", but must be a word")
 
 
-def test_secrets_are_never_shown() -> None:
-    told = reading(text("a word", secret=True), "31337")
+def test_complaint_never_repeats_a_secret() -> None:
+    told = reading(string("a word", secret=True), "31337")
     assert told == (
         "key is not shown here, but must be a word; YAML reads it as a number: put it in quotes"
     )
@@ -198,7 +200,7 @@ def test_hosts(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "[::1]", "1.2.3.4:80", "http://a", "a b", "ab:80", "a/b"])
-def test_what_is_no_host(host: str) -> None:
+def test_anything_else_is_refused_as_a_host(host: str) -> None:
     assert "must be an IP address or a host name" in str(reading(HOST, f'"{host}"'))
 
 
@@ -237,35 +239,35 @@ def test_origins() -> None:
         assert "key[0] is " in str(reading(ORIGINS, f"[{wrong}]"))
 
 
-def words_of(yaml: str) -> tuple[list[str], list[str]]:
-    """The known pairs of a mapping, and the complaints."""
-    refusals = Complaints()
+def items_of(yaml: str) -> tuple[list[str], list[str]]:
+    """The names of the known items of a mapping, and the complaints."""
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", yaml)
-    found = pairs(node, "listen", ("host", "port"), ("listen.port", "turn.ttl"), refusals)
-    names = [name for name, _ in found]
-    assert refusals.keys <= {"listen"}
-    return names, [str(complaint) for complaint in refusals.complaints]
+    items = mapping_items(node, "listen", ("host", "port"), ("listen.port", "turn.ttl"), complaints)
+    names = [name for name, _ in items]
+    assert complaints.keys <= {"listen"}
+    return names, [str(complaint) for complaint in complaints.all]
 
 
-def test_pairs_of_a_mapping() -> None:
-    assert words_of("port: 1\nhost: a") == (["port", "host"], [])
+def test_items_of_a_mapping() -> None:
+    assert items_of("port: 1\nhost: a") == (["port", "host"], [])
 
 
 @pytest.mark.parametrize("yaml", ["", "null", "# nothing"])
 def test_nothing_is_an_empty_mapping(yaml: str) -> None:
-    assert words_of(yaml) == ([], [])
+    assert items_of(yaml) == ([], [])
 
 
 @pytest.mark.parametrize(("yaml", "shown"), [("[a]", "a list"), ("a", "a"), ("''", '""')])
-def test_what_is_no_mapping(yaml: str, shown: str) -> None:
+def test_anything_else_is_refused_as_a_mapping(yaml: str, shown: str) -> None:
     told = f"f.yaml:1:1: listen is {shown}, but must be a mapping of host, port"
-    assert words_of(yaml) == ([], [told])
+    assert items_of(yaml) == ([], [told])
 
 
-def test_a_file_that_is_no_mapping() -> None:
-    refusals = Complaints()
-    assert list(pairs(yaml_tree.read("f.yaml", "a"), "", ("host",), (), refusals)) == []
-    assert refusals.complaints[0].text == "the file is a, but must be a mapping of host"
+def test_file_that_is_no_mapping_is_refused() -> None:
+    complaints = Complaints()
+    assert list(mapping_items(yaml_tree.read("f.yaml", "a"), "", ("host",), (), complaints)) == []
+    assert complaints.all[0].text == "the file is a, but must be a mapping of host"
 
 
 @pytest.mark.parametrize(
@@ -278,23 +280,23 @@ def test_a_file_that_is_no_mapping() -> None:
         ("'12'", "known are host, port"),
     ],
 )
-def test_unknown_keys(key: str, advice: str) -> None:
+def test_unknown_key_gets_advice(key: str, advice: str) -> None:
     shown = key.replace("'", '"')
     told = f"f.yaml:2:1: unknown key {shown}; {advice}"
-    assert words_of(f"host: a\n{key}: 1") == (["host"], [told])
+    assert items_of(f"host: a\n{key}: 1") == (["host"], [told])
 
 
 def test_duplicate_keys_name_the_first_line() -> None:
-    names, complaints = words_of("port: 1\nhost: a\nport: 2\nport: 3")
+    names, complaints = items_of("port: 1\nhost: a\nport: 2\nport: 3")
     assert names == ["port", "host", "port", "port"]
     assert complaints == [
-        "f.yaml:3:1: duplicate key port: it is in line 1 already",
-        "f.yaml:4:1: duplicate key port: it is in line 1 already",
+        "f.yaml:3:1: duplicate key port: already set in line 1",
+        "f.yaml:4:1: duplicate key port: already set in line 1",
     ]
 
 
-def test_keys_are_words() -> None:
-    assert words_of("? [a]\n: 1\nport: 2") == (
+def test_key_must_be_a_word() -> None:
+    assert items_of("? [a]\n: 1\nport: 2") == (
         ["port"],
         ["f.yaml:1:3: a key is a list, but must be one word"],
     )
@@ -303,5 +305,5 @@ def test_keys_are_words() -> None:
 @pytest.mark.parametrize(
     "word", ["default", "/etc/x", "a:b", "0.0.0.0", "1s", "nope", "-", "1.2.3"]
 )
-def test_words_that_yaml_reads_as_they_are(word: str) -> None:
+def test_word_that_yaml_reads_as_itself_needs_no_quotes(word: str) -> None:
     assert yaml_meaning(word) == ""

@@ -1,3 +1,5 @@
+"""ICE servers in the configuration."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,22 +10,22 @@ from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, Ice
 
 
 def servers(yaml: str) -> object:
-    """What is read, or else the complaints."""
-    refusals = Complaints()
+    """What is read, or the complaints."""
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", yaml)
     assert node is not None
-    value = ICE_SERVERS.read(node, "ice_servers", refusals)
-    return [complaint.text for complaint in refusals.complaints] or value
+    value = ICE_SERVERS.read(node, "ice_servers", complaints)
+    return [complaint.text for complaint in complaints.all] or value
 
 
-def test_a_url_or_a_list_of_them() -> None:
+def test_urls_are_one_or_a_list() -> None:
     assert servers("[{urls: stun:a}, {urls: [stuns:b:5349, stun:c]}]") == (
         IceServer(("stun:a",)),
         IceServer(("stuns:b:5349", "stun:c")),
     )
 
 
-def test_turn_with_its_login() -> None:
+def test_turn_server_with_its_credential() -> None:
     assert servers("[{urls: turn:a, username: drone, credential: secret}]") == (
         IceServer(("turn:a",), "drone", "secret"),
     )
@@ -47,7 +49,7 @@ def test_stun_urls(url: str) -> None:
     "url",
     ["http://a", "stun://a", "stun:", "a:3478", "stun:a?transport=udp", "turn:a?x", "stun:a:b"],
 )
-def test_what_is_no_url_of_an_ice_server(url: str) -> None:
+def test_anything_else_is_refused_as_a_url(url: str) -> None:
     told = "a URL such as stun:10.0.0.1:3478 or turn:10.0.0.1:3478"
     assert servers(f'[{{urls: "{url}"}}]') == [
         f'ice_servers[0].urls is "{url}", but must be {told}'
@@ -89,11 +91,11 @@ def test_what_is_no_url_of_an_ice_server(url: str) -> None:
         ),
     ],
 )
-def test_what_is_no_ice_server(yaml: str, told: str) -> None:
+def test_anything_else_is_refused_as_an_ice_server(yaml: str, told: str) -> None:
     assert servers(yaml) == [told]
 
 
-def test_payload_is_what_a_browser_takes() -> None:
+def test_payload_is_an_rtc_ice_server() -> None:
     assert IceServer(("stun:a",)).payload() == {"urls": ["stun:a"]}
     login = {"username": "drone", "credential": "secret"}
     assert IceServer(("turn:a",), **login).payload() == {"urls": ["turn:a"], **login}
@@ -107,16 +109,16 @@ def test_credential_is_not_in_the_repr() -> None:
     "url", ["turn:a", "turns:a:443?transport=tcp", "turn:[::1]:1?transport=udp"]
 )
 def test_turn_urls(url: str) -> None:
-    refusals = Complaints()
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", f'["{url}"]')
     assert node is not None
-    assert TURN_URLS.read(node, "turn.urls", refusals) == (url,)
-    assert not refusals.complaints
+    assert TURN_URLS.read(node, "turn.urls", complaints) == (url,)
+    assert not complaints.all
 
 
-def test_stun_is_no_turn_url() -> None:
-    refusals = Complaints()
+def test_stun_url_is_refused_as_a_turn_url() -> None:
+    complaints = Complaints()
     node = yaml_tree.read("f.yaml", "[stun:a]")
     assert node is not None
-    TURN_URLS.read(node, "turn.urls", refusals)
-    assert refusals.keys == {"turn.urls"}
+    TURN_URLS.read(node, "turn.urls", complaints)
+    assert complaints.keys == {"turn.urls"}

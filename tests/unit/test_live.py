@@ -1,12 +1,17 @@
-"""The settings in use: every reader sees the new ones at once."""
+"""The settings in use: every reader sees new ones at once, and a change is made whole or not."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from signaling_server.core.config.live import Settings
-from signaling_server.core.config.schema import Config, Loaded, RoomsSettings
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config, RoomsSettings
 from signaling_server.core.protocol.auth import Tokens
+
+CHANGED = Loaded(replace(Config(), rooms=RoomsSettings(default="drone-1")), {})
 
 
 def test_readers_and_subscribers_see_what_replaces_the_settings() -> None:
@@ -16,8 +21,24 @@ def test_readers_and_subscribers_see_what_replaces_the_settings() -> None:
     settings.subscribe(lambda: seen.append(f"first {settings.current.rooms.default}"))
     settings.subscribe(lambda: seen.append(f"second {settings.turn_secret}"))
     tokens = Tokens([], 0.0)
-    changed = replace(Config(), rooms=RoomsSettings(default="drone-1"))
-    settings.replace(Loaded(changed, {}, tokens, "secret"))
-    assert settings.current is changed
+    settings.replace(CHANGED._replace(tokens=tokens, turn_secret="secret"))
+    assert settings.current is CHANGED.config
     assert settings.tokens is tokens
     assert seen == ["first drone-1", "second secret"]
+
+
+def test_settings_on_which_a_subscriber_fails_are_not_used() -> None:
+    settings = Settings(Loaded(Config(), {}))
+    seen: list[str] = []
+
+    def fail() -> None:
+        seen.append("fail")
+        raise LookupError(settings.current.rooms.default)
+
+    settings.subscribe(lambda: seen.append(settings.current.rooms.default))
+    settings.subscribe(fail)
+    settings.subscribe(lambda: seen.append("never called"))
+    with pytest.raises(LookupError, match="drone-1"):
+        settings.replace(CHANGED)
+    assert settings.current == Config()
+    assert seen == ["drone-1", "fail", "default", "fail"]

@@ -1,3 +1,5 @@
+"""A start with a configuration that cannot be used."""
+
 from __future__ import annotations
 
 import socket
@@ -7,29 +9,30 @@ from typing import Callable, Iterator
 import pytest
 
 from signaling_server.appliance.startup import LOOK_SECONDS, PATIENCE_SECONDS, read_patiently
-from signaling_server.core.config.schema import Config, Loaded
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config
 from signaling_server.errors import Complaint, ConfigError
 
 COMPLAINT = Complaint("config.yaml", 3, 7, "unknown key prot: did you mean port?")
 
 
 class Files:
-    """Configuration files that are bad until the time `mended_at`; time passes by sleeping."""
+    """Configuration files that are bad until the time `corrected_at`; time passes by sleeping."""
 
-    def __init__(self, mended_at: float = float("inf")) -> None:
+    def __init__(self, corrected_at: float = float("inf")) -> None:
         self.now = 0.0
         self.reads = 0
-        self._mended_at = mended_at
+        self._corrected_at = corrected_at
         self.loaded = Loaded(Config(), {})
 
     def read(self) -> Loaded:
         self.reads += 1
-        if self.now < self._mended_at:
+        if self.now < self._corrected_at:
             raise ConfigError([COMPLAINT])
         return self.loaded
 
     def fingerprint(self) -> bool:
-        return self.now >= self._mended_at
+        return self.now >= self._corrected_at
 
     def clock(self) -> float:
         return self.now
@@ -42,8 +45,8 @@ class Files:
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
-    """Under a service manager; call it to have what it was told."""
+def next_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """Under a service manager; call it for its next message."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
@@ -52,12 +55,12 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def test_good_configuration_is_read_once() -> None:
-    files = Files(mended_at=0)
+    files = Files(corrected_at=0)
     assert files.read_patiently() is files.loaded
     assert files.reads == 1
 
 
-def test_bad_configuration_ends_the_program_at_once_in_a_terminal(
+def test_bad_configuration_ends_the_process_at_once_in_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
@@ -67,21 +70,21 @@ def test_bad_configuration_ends_the_program_at_once_in_a_terminal(
     assert files.now == 0
 
 
-def test_under_systemd_it_is_said_and_the_port_let_go(
-    told: Callable[[], str], capsys: pytest.CaptureFixture[str]
+def test_under_systemd_the_mistake_is_reported_and_the_socket_released(
+    next_message: Callable[[], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         Files().read_patiently()
     assert ended.value.code == 78
-    assert told() == (
+    assert next_message() == (
         "STATUS=not serving, configuration error: "
         "config.yaml:3:7: unknown key prot: did you mean port?"
     )
-    assert told() == "FDSTOREREMOVE=1\nFDNAME=listen"
+    assert next_message() == "FDSTOREREMOVE=1\nFDNAME=listen"
     assert capsys.readouterr().err == "<3>config.yaml:3:7: unknown key prot: did you mean port?\n"
 
 
-def test_it_waits_a_while_before_the_next_start(told: Callable[[], str]) -> None:
+def test_process_waits_before_it_exits(next_message: Callable[[], str]) -> None:
     files = Files()
     with pytest.raises(SystemExit):
         files.read_patiently()
@@ -89,7 +92,7 @@ def test_it_waits_a_while_before_the_next_start(told: Callable[[], str]) -> None
     assert files.reads == 1
 
 
-def test_mended_file_heals_within_a_second(told: Callable[[], str]) -> None:
-    files = Files(mended_at=3.0)
+def test_corrected_file_is_noticed_within_a_second(next_message: Callable[[], str]) -> None:
+    files = Files(corrected_at=3.0)
     assert files.read_patiently() is files.loaded
     assert files.now <= 3.0 + LOOK_SECONDS

@@ -1,3 +1,5 @@
+"""Notifications to systemd, and the sockets that it passes."""
+
 from __future__ import annotations
 
 import array
@@ -68,7 +70,7 @@ def test_without_systemd_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> Non
         notifier.store_listener(listener)
 
 
-def test_life_of_a_service_is_told(manager: FakeSystemd) -> None:
+def test_systemd_hears_of_start_life_and_stop(manager: FakeSystemd) -> None:
     notifier = Notifier()
     assert notifier.active
     notifier.ready()
@@ -77,7 +79,9 @@ def test_life_of_a_service_is_told(manager: FakeSystemd) -> None:
     assert [manager.hear()[0] for _ in range(3)] == ["READY=1", "WATCHDOG=1", "STOPPING=1"]
 
 
-def test_reload_says_when_it_began(manager: FakeSystemd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reload_gives_the_time_at_which_it_began(
+    manager: FakeSystemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.monotonic_ns", lambda: 1_234_567_890)
     Notifier().reloading()
     assert manager.hear()[0] == "RELOADING=1\nMONOTONIC_USEC=1234567"
@@ -93,7 +97,7 @@ def test_abstract_notify_socket_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         assert manager.recv(100) == b"READY=1"
 
 
-def test_status_is_told_when_it_changes(manager: FakeSystemd) -> None:
+def test_status_is_sent_when_it_changes(manager: FakeSystemd) -> None:
     notifier = Notifier()
     notifier.status("1 peer")
     notifier.status("1 peer")
@@ -126,7 +130,7 @@ def test_stored_descriptor_is_the_listener(manager: FakeSystemd) -> None:
             assert stored.getsockname() == listener.getsockname()
 
 
-def test_drop_waits_until_systemd_has_read_all(manager: FakeSystemd) -> None:
+def test_drop_waits_until_systemd_has_handled_it(manager: FakeSystemd) -> None:
     dropped = threading.Event()
 
     def drop() -> None:
@@ -202,7 +206,7 @@ def passed(
                 os.close(copy)
 
 
-def test_inherited_listener_is_taken_for_this_process_alone(
+def test_no_child_inherits_the_listener(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with listening() as listener, passed(monkeypatch, listener.fileno(), names="listen"):
@@ -221,7 +225,7 @@ def test_sockets_of_another_process_are_left_alone(monkeypatch: pytest.MonkeyPat
         assert not [name for name in os.environ if name.startswith("LISTEN_")]
 
 
-def test_what_does_not_listen_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptors_that_do_not_listen_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = socket.socket()
     null = os.open(os.devnull, os.O_RDONLY)
     with listening() as listener, passed(monkeypatch, plain.fileno(), null, listener.fileno()):

@@ -1,3 +1,5 @@
+"""The certificate: its expiry, its renewal, and bad files."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -24,7 +26,7 @@ def settings(vault: Path) -> TLSSettings:
     return TLSSettings(*make_certificate(vault, "server", days=100))
 
 
-def test_expiry_is_told_14_days_ahead(settings: TLSSettings) -> None:
+def test_warning_about_the_expiry_comes_14_days_ahead(settings: TLSSettings) -> None:
     certificate = Certificate(settings)
     end = certificate.expires
     assert certificate.warning(end - WARN_SECONDS - 1, released=0.0) == ""
@@ -32,12 +34,12 @@ def test_expiry_is_told_14_days_ahead(settings: TLSSettings) -> None:
     assert "expired on" in certificate.warning(end + 1, released=0.0)
 
 
-def test_clock_that_is_not_set_yet_is_not_believed(settings: TLSSettings) -> None:
+def test_unset_clock_gives_no_warning(settings: TLSSettings) -> None:
     certificate = Certificate(settings)
     assert certificate.warning(certificate.expires - 1, released=certificate.expires) == ""
 
 
-def test_reload_takes_the_new_expiry(settings: TLSSettings, vault: Path) -> None:
+def test_reload_gives_the_new_expiry(settings: TLSSettings, vault: Path) -> None:
     certificate = Certificate(settings)
     before = certificate.expires
     certificate.reload(TLSSettings(*make_certificate(vault, "next", days=200)))

@@ -1,3 +1,5 @@
+"""The server's check of itself, and when systemd hears of it."""
+
 from __future__ import annotations
 
 import asyncio
@@ -61,12 +63,12 @@ def test_check_reaches_this_process_wherever_it_listens(host: str) -> None:
     ],
     ids=["another process", "no instance", "no object", "unwell"],
 )
-def test_answer_of_somebody_else_does_not_count(body: object, status: str) -> None:
+def test_answer_from_another_process_does_not_count(body: object, status: str) -> None:
     assert not checked(healthz(body, status))
 
 
 def test_server_that_does_not_answer_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.05)
     assert not checked(silence)
 
 
@@ -180,18 +182,20 @@ def test_healthy_server_gives_a_sign_of_life_at_half_the_interval() -> None:
     assert signs_of_life(lambda now: True, 31) == [0, 7.5, 15, 22.5, 30]
 
 
-def test_server_that_fails_gives_none_after_eight_seconds() -> None:
+def test_server_that_fails_gives_no_sign_of_life_after_eight_seconds() -> None:
     assert signs_of_life(lambda now: now < 10, 60) == [0, 7.5, 15]
 
 
-def test_short_weakness_is_forgiven() -> None:
+def test_short_failure_is_forgiven() -> None:
     assert signs_of_life(lambda now: not 12 <= now < 18, 31) == [0, 7.5, 15, 22.5, 30]
 
 
-def test_trouble_is_logged_when_it_begins_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_is_logged_when_it_begins_and_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.WARNING, "signaling_server.appliance.watchdog"):
         signs_of_life(lambda now: not 10 <= now < 20, 40)
     assert [record.getMessage() for record in caplog.records] == [
-        "the server does not answer itself",
-        "the server answers itself again",
+        "self-check failed",
+        "self-check succeeds again",
     ]

@@ -1,3 +1,5 @@
+"""YAML text to a tree with positions."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,7 +15,7 @@ from signaling_server.core.config.yaml_tree import (
 from signaling_server.errors import ConfigError
 
 
-def refusal(text: str) -> str:
+def complaint_about(text: str) -> str:
     with pytest.raises(ConfigError) as error:
         read("f.yaml", text)
     assert len(error.value.complaints) == 1
@@ -25,11 +27,11 @@ def at(line: int, column: int, text: str, quoted: bool = False) -> Scalar:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "\ufeff"])
-def test_nothing_is_no_tree(text: str) -> None:
+def test_empty_text_has_no_tree(text: str) -> None:
     assert read("f.yaml", text) is None
 
 
-def test_every_value_knows_its_place_and_stays_as_written() -> None:
+def test_every_value_has_its_position_and_stays_as_written() -> None:
     text = "listen:\n  port: 010\n  hosts: [no, 'no', \"\\x41\"]\nempty:\n"
     assert read("f.yaml", text) == Mapping(
         SourcePosition("f.yaml", 1, 1),
@@ -55,7 +57,7 @@ def test_every_value_knows_its_place_and_stays_as_written() -> None:
     )
 
 
-def test_duplicate_keys_are_both_there() -> None:
+def test_duplicate_keys_are_both_in_the_tree() -> None:
     tree = read("f.yaml", "a: 1\na: 2\n")
     assert isinstance(tree, Mapping)
     assert tree.pairs == [(at(1, 1, "a"), at(1, 4, "1")), (at(2, 1, "a"), at(2, 4, "2"))]
@@ -72,11 +74,11 @@ def test_duplicate_keys_are_both_there() -> None:
         (at(1, 1, "none"), False),
     ],
 )
-def test_what_counts_as_empty(node: Scalar, empty: bool) -> None:
+def test_null_and_nothing_count_as_empty(node: Scalar, empty: bool) -> None:
     assert node.empty is empty
 
 
-def test_places_name_a_line_of_a_file_or_an_option() -> None:
+def test_position_names_a_line_of_a_file_or_an_option() -> None:
     assert str(SourcePosition("f.yaml", 3, 5)) == "f.yaml:3"
     assert str(SourcePosition("--port", 0, 0)) == "--port"
 
@@ -84,33 +86,33 @@ def test_places_name_a_line_of_a_file_or_an_option() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a:\n\tb: 1", "2:1: a tab stands here: YAML is indented with spaces only"),
+        ("a:\n\tb: 1", "2:1: a tab: YAML is indented with spaces only"),
         ("a: *", '1:5: a * starts an alias in YAML: for the character itself write "*"'),
         (
             "host: ::",
-            "1:8: no colon may stand here: "
-            "check the indentation, and quote a value that has a colon",
+            "1:8: a colon is not allowed here: "
+            "check the indentation, quote a value that has a colon",
         ),
-        ("a: &x 1\nb: *x", "2:4: aliases (*name) are not used here: write the value out"),
-        ("&a [*a]", "1:5: aliases (*name) are not used here: write the value out"),
+        ("a: &x 1\nb: *x", "2:4: aliases (*name) are not supported: write the value out"),
+        ("&a [*a]", "1:5: aliases (*name) are not supported: write the value out"),
         (
             "a: !!python/name:os.system",
-            "1:4: tags (!name) are not used here: write the value alone",
+            "1:4: tags (!name) are not supported: write the plain value",
         ),
-        ("a: !!str 1", "1:4: tags (!name) are not used here: write the value alone"),
-        ("a: 1\n---\nb: 2", "2:1: a second document starts here (---): a file holds only one"),
+        ("a: !!str 1", "1:4: tags (!name) are not supported: write the plain value"),
+        ("a: 1\n---\nb: 2", "2:1: a second document starts here (---): a file may hold only one"),
         ("a: [\n", "2:1: not YAML while parsing a flow node: expected the node content, but found"),
         ("%YAML 2.0\n--- a", "1:1: not YAML: found incompatible YAML document"),
         ('a: "\\UFFFFFFFF"', "1:7: not YAML: there is no such character"),
         ("a: 1\nb: \0", "2:4: the character 0x0 is not allowed in YAML"),
         ("\ud800", "1:1: the character 0xd800 is not allowed in YAML"),
-        ("[" * 9, "1:9: nested more than 8 deep, which no setting is"),
-        ("{a: " * 9, "1:30: nested more than 8 deep"),
-        ("[" * 100_000, "1:9: nested more than 8 deep"),
+        ("[" * 9, "1:9: nested more than 8 levels deep: no setting is"),
+        ("{a: " * 9, "1:30: nested more than 8 levels deep"),
+        ("[" * 100_000, "1:9: nested more than 8 levels deep"),
     ],
 )
-def test_what_is_not_yaml_or_too_much_of_it_is_refused(text: str, complaint: str) -> None:
-    assert refusal(text).startswith(f"f.yaml:{complaint}")
+def test_invalid_or_unsupported_yaml_is_refused(text: str, complaint: str) -> None:
+    assert complaint_about(text).startswith(f"f.yaml:{complaint}")
 
 
 def test_eight_levels_are_read() -> None:
@@ -122,5 +124,5 @@ def test_eight_levels_are_read() -> None:
     assert depth == 8
 
 
-def test_anchors_alone_do_no_harm() -> None:
+def test_anchor_without_an_alias_is_harmless() -> None:
     assert read("f.yaml", "&a x") == at(1, 1, "x")

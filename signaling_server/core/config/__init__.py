@@ -1,1 +1,1 @@
-"""The configuration: what it may hold, and how it is read and written."""
+"""The configuration: its schema, how it is read and written, and the settings in use."""

@@ -1,19 +1,15 @@
-"""The configuration: every key with its type, default, limits and meaning; YAML text <-> `Config`.
+"""The schema of the configuration: every key with its type, default, limits and meaning.
 
-A key is stated once, as a field of its section: the reading of files, `print-config` and
-etc/example.yaml are made from it. Sizes are in bytes, times in seconds.
+A key is stated once, as a field of its section. Reading (load.py), writing and etc/example.yaml
+(write.py), and what a reload applies follow from it. Sizes are in bytes, times in seconds.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections import defaultdict
-from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Literal, Mapping, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar, Union
 
-from signaling_server.core.config import yaml_tree
 from signaling_server.core.config.field_types import (
     ENDPOINT,
     FILE,
@@ -21,157 +17,167 @@ from signaling_server.core.config.field_types import (
     ORIGINS,
     ROOM,
     TRANSPORTS,
-    Complaints,
-    Kind,
-    number,
+    FieldType,
+    boolean,
+    float_,
+    integer,
     one_of,
-    pairs,
-    truth,
-    whole,
-    yaml_meaning,
 )
 from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
-from signaling_server.core.config.yaml_tree import Node, Scalar, SourcePosition
-from signaling_server.errors import ConfigError
-
-if TYPE_CHECKING:
-    from signaling_server.core.protocol.auth import Tokens
 
 T = TypeVar("T")
 
-NEEDS_RESTART = ("listen.", "socketio.")  # read at start only; a reload does for the rest
-TOGETHER = (("tls.certificate", "tls.private_key"), ("turn.urls", "turn.secret_file"))
-MUST_HOLD_A_MESSAGE = ("limits.send_queue_bytes", "limits.memory_bytes")
+Restart = Union[bool, Literal["on or off"]]
+"""Whether a change of a key needs a restart: never, always, or where the key is or was null."""
 
-_A_DAY = 86400.0  # more seconds are a mistake of unit, such as milliseconds
+_A_DAY = 86400.0
+"""More seconds than this are a mistake of unit, such as milliseconds."""
 _ENGINE_IO = "Engine.IO cuts off fractions of a second"
 
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/-]*")  # needs no quotes, if YAML has no meaning for it
-_COMMENT_COLUMN = 36
-_EXAMPLE = """\
-# Every key of hawkeye-signaling at its default, with its meaning. Nothing needs to be set.
-# Copy the few keys that you change, under their sections, into a file of your own:
-#   /etc/hawkeye-signaling/conf.d/local.yaml
-# Check with `hawkeye-signaling check-config`, apply with `systemctl reload hawkeye-signaling`.
 
-"""
+def key(default: T, type: FieldType, doc: str, *, restart: Restart = False) -> T:
+    """A key of the configuration: a field that knows its type and its meaning.
 
-
-def key(default: T, kind: Kind, doc: str) -> T:
-    """A key: a field that knows what it may hold and what it means."""
-    return field(default=default, metadata={"kind": kind, "doc": doc})
+    `doc` says what the key is, in at most 60 characters with the mark of `restart`, so that a line
+    of etc/example.yaml fits into 100 columns.
+    """
+    return field(default=default, metadata={"type": type, "doc": doc, "restart": restart})
 
 
 @dataclass(frozen=True)
 class ListenSettings:
-    """Where the server listens. A change needs a restart."""
+    """The listening socket."""
 
-    host: str = key("0.0.0.0", HOST, '"0.0.0.0": every IPv4 address; "::": IPv6 as well')
-    port: int = key(8080, whole(0, 65535), "TCP port; 0: any free one")
-    backlog: int = key(4096, whole(1, 65535), "connections that may wait to be accepted")
+    host: str = key(
+        "0.0.0.0", HOST, '"0.0.0.0": all IPv4 addresses; "::": IPv6 as well', restart=True
+    )
+    port: int = key(8080, integer(0, 65535), "TCP port; 0: any free port", restart=True)
+    backlog: int = key(
+        4096, integer(1, 65535), "connections waiting to be accepted, at most", restart=True
+    )
 
 
 @dataclass(frozen=True)
 class SocketIOSettings:
-    """The Socket.IO endpoint. A change needs a restart."""
+    """The Socket.IO endpoint."""
 
-    path: str = key("/socket.io", ENDPOINT, "the same as in the clients")
+    path: str = key("/socket.io", ENDPOINT, "URL path; clients must use the same", restart=True)
     cors_allowed_origins: Literal["*"] | tuple[str, ...] = key(
-        "*", ORIGINS, 'web pages that may connect: "*" or [https://gcom.example]'
+        "*", ORIGINS, 'allowed web origins: "*" or [https://gcom.example]', restart=True
     )
-    ping_interval: int = key(10, whole(1, 3600, _ENGINE_IO), "whole seconds between two pings")
-    ping_timeout: int = key(10, whole(1, 3600, _ENGINE_IO), "whole seconds to wait for an answer")
+    ping_interval: int = key(
+        10, integer(1, 3600, _ENGINE_IO), "whole seconds between two pings", restart=True
+    )
+    ping_timeout: int = key(
+        10, integer(1, 3600, _ENGINE_IO), "whole seconds to wait for a pong", restart=True
+    )
     transports: tuple[Literal["websocket", "polling"], ...] = key(
-        ("websocket", "polling"), TRANSPORTS, "websocket, polling or both"
+        ("websocket", "polling"), TRANSPORTS, "websocket, polling or both", restart=True
     )
-    compression: bool = key(False, truth(), "compress WebSocket messages: costs CPU and memory")
-    fast_path: bool = key(True, truth(), "relay ordinary signals by the shortest way")
+    compression: bool = key(
+        False, boolean(), "compress WebSocket messages; costs CPU and memory", restart=True
+    )
+    fast_path: bool = key(True, boolean(), "use the fast path for plain signals", restart=True)
 
 
 @dataclass(frozen=True)
 class RoomsSettings:
-    """Where peers meet. 0: no limit."""
+    """The rooms in which peers meet. 0: no limit."""
 
     default: str = key("default", ROOM, "room of a client that names none")
-    expected_peers: int = key(2, whole(0), "more in a room: a warning in the log")
-    max_peers: int = key(0, whole(0), "more in a room are refused")
-    max_rooms: int = key(1024, whole(0), "more rooms are refused")
+    expected_peers: int = key(
+        2, integer(0), "peers expected in a room; more are logged as a warning"
+    )
+    max_peers: int = key(0, integer(0), "peers in a room, at most; more are refused")
+    max_rooms: int = key(1024, integer(0), "rooms, at most; more are refused")
     announce: Literal["everyone", "newcomers"] = key(
         "everyone",
         one_of("everyone", "newcomers"),
-        "peer_joined: both ways; newcomers: only those there hear it",
+        "whom peer_joined announces: everyone, or only newcomers",
     )
 
 
 @dataclass(frozen=True)
 class HoldSettings:
-    """What waits in a room for a second peer; bounds of a room."""
+    """Signals held until a second peer joins. Limits per room."""
 
-    enabled: bool = key(True, truth(), "false: nothing waits")
-    max_messages: int = key(256, whole(), "signals")
-    max_bytes: int = key(1048576, whole(), "bytes")
-    max_age: float = key(60.0, number(0.1, _A_DAY), "seconds")
+    enabled: bool = key(True, boolean(), "whether to hold signals")
+    max_messages: int = key(256, integer(), "signals held, at most")
+    max_bytes: int = key(1048576, integer(), "bytes held, at most")
+    max_age: float = key(60.0, float_(0.1, _A_DAY), "seconds that a signal is held, at most")
 
 
 @dataclass(frozen=True)
 class ResumeSettings:
-    """What waits for a peer that may come back; bounds of a peer."""
+    """Signals kept for a peer that may return. Limits per peer."""
 
-    window: float = key(30.0, number(0, _A_DAY), "seconds it may be away; 0: not at all")
-    max_messages: int = key(256, whole(), "signals")
-    max_bytes: int = key(1048576, whole(), "bytes")
+    window: float = key(30.0, float_(0, _A_DAY), "seconds that a peer may be away; 0: no resume")
+    max_messages: int = key(256, integer(), "signals kept, at most")
+    max_bytes: int = key(1048576, integer(), "bytes kept, at most")
 
 
 @dataclass(frozen=True)
 class LimitsSettings:
-    """What one client may take, and all together."""
+    """What one client, and all clients together, may use."""
 
-    message_bytes: int = key(262144, whole(1, 2**24), "bytes of a signal")
-    messages_per_second: float = key(200.0, number(0.1, 10**6), "signals of a client, on average")
-    burst: int = key(400, whole(), "signals of a client at once")
-    connections: int = key(1024, whole(), "connections")
-    connections_per_address: int = key(0, whole(0), "connections from one address; 0: no limit")
+    message_bytes: int = key(262144, integer(1, 2**24), "bytes of a signal, at most")
+    messages_per_second: float = key(
+        200.0, float_(0.1, 10**6), "signals per second from one client, on average"
+    )
+    burst: int = key(400, integer(), "signals at once from one client, at most")
+    connections: int = key(1024, integer(), "Socket.IO connections, at most")
+    connections_per_address: int = key(
+        0, integer(0), "connections from one address, at most; 0: no limit"
+    )
     connect_deadline: float = key(
-        5.0, number(0.1, _A_DAY), "seconds for a client to get as far as CONNECT"
+        5.0, float_(0.1, _A_DAY), "seconds within which a client must send CONNECT"
     )
     send_queue_messages: int = key(
-        1024, whole(), "messages waiting for a client; then it is closed"
+        1024, integer(), "messages queued for a client; past that, it is closed"
     )
-    send_queue_bytes: int = key(1048576, whole(), "bytes waiting for a client; then it is closed")
-    memory_bytes: int = key(67108864, whole(), "bytes queued, held and kept for all together")
-    bad_packets: int = key(10, whole(), "malformed packets of a client; then it is closed")
-    json_depth: int = key(64, whole(4, 500), "levels of nesting in a signal")
+    send_queue_bytes: int = key(
+        1048576, integer(), "bytes queued for a client; past that, it is closed"
+    )
+    memory_bytes: int = key(67108864, integer(), "bytes queued, held and kept for all together")
+    bad_packets: int = key(
+        10, integer(), "malformed packets from a client; past that, it is closed"
+    )
+    json_depth: int = key(64, integer(4, 500), "levels of nesting in a signal, at most")
 
 
 @dataclass(frozen=True)
 class AuthSettings:
     """Who may connect."""
 
-    tokens_file: str | None = key(None, FILE, "file of tokens; null: everybody may connect")
+    tokens_file: str | None = key(None, FILE, "file of tokens; null: anyone may connect")
 
 
 @dataclass(frozen=True)
 class TLSSettings:
-    """HTTPS and WSS. To turn it on or off needs a restart."""
+    """HTTPS and WSS. A reload renews a certificate that is in use."""
 
-    certificate: str | None = key(None, FILE, "PEM file of the certificate chain")
-    private_key: str | None = key(None, FILE, "PEM file of its key")
+    certificate: str | None = key(
+        None, FILE, "PEM file of the certificate chain", restart="on or off"
+    )
+    private_key: str | None = key(
+        None, FILE, "PEM file of the certificate's key", restart="on or off"
+    )
 
 
 @dataclass(frozen=True)
 class TurnSettings:
     """Short-lived credentials for a TURN server such as coturn."""
 
-    urls: tuple[str, ...] = key((), TURN_URLS, "such as [turn:10.0.0.1:3478]")
-    secret_file: str | None = key(None, FILE, "file of the shared secret")
-    ttl: int = key(3600, whole(), "seconds that credentials are good for")
+    urls: tuple[str, ...] = key((), TURN_URLS, "URLs of the server, such as [turn:10.0.0.1:3478]")
+    secret_file: str | None = key(None, FILE, "file of the secret shared with the server")
+    ttl: int = key(3600, integer(), "seconds that a credential is valid")
 
 
 @dataclass(frozen=True)
 class StatusSettings:
-    """The status page."""
+    """The web pages and /api/status."""
 
-    enabled: bool = key(True, truth(), "serve it")
+    enabled: bool = key(True, boolean(), "whether to serve them")
 
 
 @dataclass(frozen=True)
@@ -179,10 +185,14 @@ class LoggingSettings:
     """The log."""
 
     level: Literal["debug", "info", "warning", "error"] = key(
-        "info", one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
+        "info",
+        one_of("debug", "info", "warning", "error"),
+        "lowest level written: debug, info, warning or error",
     )
     format: Literal["auto", "journal", "plain"] = key(
-        "auto", one_of("auto", "journal", "plain"), "auto: journal if stderr leads there, or plain"
+        "auto",
+        one_of("auto", "journal", "plain"),
+        "journal, plain, or auto: journal if stderr leads to it",
     )
 
 
@@ -190,14 +200,14 @@ class LoggingSettings:
 class ShutdownSettings:
     """Stop and restart."""
 
-    drain: float = key(2.0, number(0, 60), "seconds to let clients go in good order")
+    drain: float = key(2.0, float_(0, 60), "seconds to send what is queued, at most")
 
 
 @dataclass(frozen=True)
 class Config:
-    """The whole of it."""
+    """The whole configuration."""
 
-    version: int = key(1, whole(1, 1), "format of this file")
+    version: int = key(1, integer(1, 1), "version of this file's format")
     listen: ListenSettings = ListenSettings()
     socketio: SocketIOSettings = SocketIOSettings()
     rooms: RoomsSettings = RoomsSettings()
@@ -207,7 +217,7 @@ class Config:
     auth: AuthSettings = AuthSettings()
     tls: TLSSettings = TLSSettings()
     ice_servers: tuple[IceServer, ...] = key(
-        (), ICE_SERVERS, 'for clients, as they stand: [{urls: "stun:10.0.0.1:3478"}]'
+        (), ICE_SERVERS, 'passed to clients unchanged: [{urls: "stun:10.0.0.1:3478"}]'
     )
     turn: TurnSettings = TurnSettings()
     status: StatusSettings = StatusSettings()
@@ -215,147 +225,29 @@ class Config:
     shutdown: ShutdownSettings = ShutdownSettings()
 
 
-class Loaded(NamedTuple):
-    """A configuration, and for every dotted key where its value is from.
-
-    That is "default", FILE:LINE, or what an override calls itself, such as "--port".
-    """
-
-    config: Config
-    origins: Mapping[str, str]
-    tokens: Tokens | None = None
-    """The content of auth.tokens_file; None: everybody may connect."""
-    turn_secret: str = ""
-    """The content of turn.secret_file."""
-
-
 TOP = {member.name: member for member in fields(Config)}
+"""The sections, and the keys that are in none, by name."""
 SECTIONS = {
     name: {member.name: member for member in fields(section)}
     for name, section in vars(Config()).items()
     if is_dataclass(section)
 }
+"""The keys of each section, by name."""
 KEYS: dict[str, Field[Any]] = {
     **{name: member for name, member in TOP.items() if name not in SECTIONS},
     **{f"{name}.{m}": member for name in SECTIONS for m, member in SECTIONS[name].items()},
 }
+"""Every key by its dotted name, such as "listen.port"."""
 
 
-def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[object, str]]) -> Loaded:
-    """Merge files and overrides over the defaults, key by key: the later wins, a list as a whole.
-
-    `sources` are (file name, YAML text); `overrides` map a dotted key to (value, origin), such as
-    {"listen.port": (8081, "--port")}. Raises ConfigError with everything that is wrong.
-    """
-    refusals = Complaints()
-    values: dict[str, dict[str, Any]] = defaultdict(dict)
-    places: dict[str, SourcePosition] = {}
-    for dotted, node in _given(sources, overrides, refusals):
-        section, _, name = dotted.rpartition(".")
-        values[section][name] = KEYS[dotted].metadata["kind"].read(node, dotted, refusals)
-        places[dotted] = node.place
-    sections = {name: replace(getattr(Config(), name), **values[name]) for name in SECTIONS}
-    config = Config(**sections, **values[""])
-    _refuse_contradictions(config, places, refusals)
-    if refusals.complaints:
-        raise ConfigError(refusals.complaints)
-    return Loaded(config, {dotted: str(places.get(dotted, "default")) for dotted in KEYS})
-
-
-def render(loaded: Loaded) -> str:
-    """The configuration as YAML, each value with its origin; secrets are not shown."""
-    return _written(loaded.config, loaded.origins)
-
-
-def example() -> str:
-    """The text of etc/example.yaml: every key at its default, with its meaning."""
-    meanings = {dotted: member.metadata["doc"] for dotted, member in KEYS.items()}
-    meanings.update({name: getattr(Config(), name).__doc__ for name in SECTIONS})
-    return _EXAMPLE + _written(Config(), meanings)
-
-
-def changes_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
-    """The dotted keys that differ and that a reload cannot change."""
-    fixed = (dotted for dotted in KEYS if dotted.startswith(NEEDS_RESTART))
-    return tuple(dotted for dotted in fixed if _value(old, dotted) != _value(new, dotted))
-
-
-def _given(
-    sources: Iterable[tuple[str, str]],
-    overrides: Mapping[str, tuple[object, str]],
-    refusals: Complaints,
-) -> Iterator[tuple[str, Node]]:
-    """Every known key that is given, dotted, with its node; the later wins."""
-    for file, text in sources:
-        try:
-            root = yaml_tree.read(file, text)
-        except ConfigError as error:
-            refusals.complaints.extend(error.complaints)
-            continue
-        for name, node in pairs(root, "", TOP, KEYS, refusals):
-            if name in SECTIONS:
-                for member, setting in pairs(node, name, SECTIONS[name], KEYS, refusals):
-                    yield f"{name}.{member}", setting
-            elif not (isinstance(node, Scalar) and node.empty):  # `ice_servers:` says nothing
-                yield name, node
-    for dotted, (value, origin) in overrides.items():
-        yield (
-            dotted,
-            Scalar(SourcePosition(origin, 0, 0), str(value), quoted=isinstance(value, str)),
-        )
-
-
-def _refuse_contradictions(
-    config: Config, places: Mapping[str, SourcePosition], refusals: Complaints
-) -> None:
-    """Refuse values that are right alone but not together; where one is refused already, pass."""
-    for pair in TOGETHER:
-        given = [dotted for dotted in pair if _value(config, dotted)]
-        if refusals.keys.isdisjoint(pair) and len(given) == 1:
-            sentence = f"{' and '.join(pair)} go together: set both or none"
-            refusals.add(places[given[0]], given[0], sentence)
-    message = "limits.message_bytes"
-    for queue in MUST_HOLD_A_MESSAGE:
-        values = [_value(config, queue), _value(config, message)]
-        if refusals.keys.isdisjoint((queue, message)) and values[0] < values[1]:
-            sentence = f"{queue} is {values[0]}, but must be {message}, {values[1]}, or more"
-            refusals.add(places.get(queue) or places[message], queue, sentence)
-
-
-def _value(config: Config, dotted: str) -> Any:
+def value_of(config: Config, dotted: str) -> Any:
+    """The value of a key."""
     return attrgetter(dotted)(config)
 
 
-def _written(config: Config, comments: Mapping[str, str]) -> str:
-    """The configuration as YAML, one key a line, with the comments of dotted keys and sections."""
-    lines = []
-    for dotted, line in _lines(config):
-        comment = "".join(c if c.isprintable() else "?" for c in comments.get(dotted, ""))
-        lines.append(f"{line:{_COMMENT_COLUMN}}  # {comment}\n" if comment else f"{line}\n")
-    return "".join(lines)
-
-
-def _lines(config: Config) -> Iterator[tuple[str, str]]:
-    for name in TOP:
-        if name not in SECTIONS:
-            yield name, f"{name}: {_text(_value(config, name))}"
-            continue
-        yield name, f"{name}:"
-        for member in SECTIONS[name]:
-            dotted = f"{name}.{member}"
-            yield dotted, f"  {member}: {_text(_value(config, dotted))}"
-
-
-def _text(value: object) -> str:
-    """A value as YAML on one line."""
-    if isinstance(value, IceServer):
-        masked = {"credential": "***"} if value.credential else {}
-        members = {**value.payload(), **masked}.items()
-        return f"{{{', '.join(f'{name}: {_text(member)}' for name, member in members)}}}"
-    if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and not yaml_meaning(value):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False)
+def needs_restart(dotted: str, old: Config, new: Config) -> bool:
+    """Whether `new` has a value of this key that a reload cannot apply."""
+    before, after = value_of(old, dotted), value_of(new, dotted)
+    if KEYS[dotted].metadata["restart"] == "on or off":
+        return (before is None) != (after is None)
+    return bool(KEYS[dotted].metadata["restart"]) and before != after

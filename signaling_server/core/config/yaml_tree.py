@@ -1,8 +1,9 @@
-"""YAML text -> a tree in which every value knows where it stands.
+"""YAML text to a tree in which every value has its line and column.
 
-The only module that knows PyYAML, whose events are all it uses: scalars stay as they were written,
-because what YAML 1.1 makes of `010`, `12:30:45` or `no` is seldom what was meant. Aliases and tags,
-which a configuration does not need, are refused: no text makes this slow, deep or an object.
+The only module that imports PyYAML. It uses nothing but the parser's events, so that scalars stay
+as written: what YAML 1.1 makes of `010`, `12:30:45` or `no` is seldom what was meant. It refuses
+aliases and tags, which a configuration does not need: with them a short text could expand into a
+huge tree, or construct Python objects.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Any, NamedTuple, Union
 
 from signaling_server.errors import Complaint, ConfigError
 
-MAX_DEPTH = 8  # the deepest setting, one of many URLs of an ICE server, is 4 deep
+MAX_DEPTH = 8
+"""The deepest setting, a URL in the list of an ICE server, is 4 levels deep."""
 
 
 class SourcePosition(NamedTuple):
-    """A line and column of a file, from 1; or line 0, and `file` says it all ("--port")."""
+    """A line and column, counted from 1; line 0: `file` is the whole origin, such as "--port"."""
 
     file: str
     line: int
@@ -26,7 +28,7 @@ class SourcePosition(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """One value, as it was written. `quoted` tells `"8080"` from `8080`."""
+    """One value, as written. `quoted` distinguishes `"8080"` from `8080`."""
 
     place: SourcePosition
     text: str
@@ -43,7 +45,7 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """The pairs in the order written; the same key may be there twice."""
+    """The pairs in the order written; a key may occur twice."""
 
     place: SourcePosition
     pairs: list[tuple[Node, Node]]
@@ -53,27 +55,25 @@ Node = Union[Scalar, Sequence, Mapping]
 
 
 def read(file: str, text: str) -> Node | None:
-    """The tree of the one document in `text`, or None if there is nothing in it.
+    """The tree of the one document in `text`, or None if it is empty.
 
-    Raises ConfigError, with one complaint, if this is not YAML or more of YAML than is used here.
+    Raises ConfigError, with one complaint, if the text is not YAML or uses more of YAML than this.
     """
-    import yaml  # takes longer to import than all of the rest of core, and not every start needs it
+    import yaml  # takes longer to import than the rest of core, and not every start needs it
 
     try:
         loader = yaml.BaseLoader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position].split("\n")
         place = SourcePosition(file, len(before), len(before[-1]) + 1)
-        raise _refusal(
-            place, f"the character {error.character:#x} is not allowed in YAML"
-        ) from None
+        raise _error(place, f"the character {error.character:#x} is not allowed in YAML") from None
     try:
         return _document(loader, file, yaml)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _refusal(_place(file, mark), _explained(error)) from None
-    except (ValueError, OverflowError):  # PyYAML lets them out of an escape such as "\UFFFFFFFF"
-        raise _refusal(_place(file, loader), "not YAML: there is no such character") from None
+        raise _error(_place(file, mark), _explained(error)) from None
+    except (ValueError, OverflowError):  # what PyYAML raises for an escape such as "\UFFFFFFFF"
+        raise _error(_place(file, loader), "not YAML: there is no such character") from None
 
 
 def _document(loader: Any, file: str, yaml: Any) -> Node | None:
@@ -81,11 +81,11 @@ def _document(loader: Any, file: str, yaml: Any) -> Node | None:
         event = loader.get_event()
         place = _place(file, event.start_mark)
         if isinstance(event, yaml.AliasEvent):
-            raise _refusal(place, "aliases (*name) are not used here: write the value out")
+            raise _error(place, "aliases (*name) are not supported: write the value out")
         if event.tag:
-            raise _refusal(place, "tags (!name) are not used here: write the value alone")
+            raise _error(place, "tags (!name) are not supported: write the plain value")
         if depth > MAX_DEPTH:
-            raise _refusal(place, f"nested more than {MAX_DEPTH} deep, which no setting is")
+            raise _error(place, f"nested more than {MAX_DEPTH} levels deep: no setting is")
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(place, event.value, quoted=event.style is not None)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -108,7 +108,7 @@ def _document(loader: Any, file: str, yaml: Any) -> Node | None:
     loader.get_event()  # the document ends
     if not loader.check_event(yaml.StreamEndEvent):
         place = _place(file, loader.peek_event().start_mark)
-        raise _refusal(place, "a second document starts here (---): a file holds only one")
+        raise _error(place, "a second document starts here (---): a file may hold only one")
     return root
 
 
@@ -116,17 +116,17 @@ def _place(file: str, mark: Any) -> SourcePosition:
     return SourcePosition(file, mark.line + 1, mark.column + 1)
 
 
-def _refusal(place: SourcePosition, text: str) -> ConfigError:
+def _error(place: SourcePosition, text: str) -> ConfigError:
     return ConfigError([Complaint(*place, text)])
 
 
 def _explained(error: Any) -> str:
-    """What to do about the mistakes that everybody makes once; else PyYAML's own words."""
+    """What to do about the commonest mistakes; for others, PyYAML's own words."""
     if "'\\t'" in error.problem:
-        return "a tab stands here: YAML is indented with spaces only"
+        return "a tab: YAML is indented with spaces only"
     if error.context == "while scanning an alias":
         return 'a * starts an alias in YAML: for the character itself write "*"'
     if error.problem == "mapping values are not allowed here":
-        return "no colon may stand here: check the indentation, and quote a value that has a colon"
+        return "a colon is not allowed here: check the indentation, quote a value that has a colon"
     context = f" {error.context}" if error.context else ""
     return f"not YAML{context}: {error.problem}"

@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, "/usr/share/hawkeye-signaling")
 
-from signaling_server.appliance.listener import Door
+from signaling_server.appliance.door import Door
 from signaling_server.cli import main as cli
 
 
@@ -16,12 +16,12 @@ def hang_for_good():
 
 
 class FaultyDoor(Door):
-    def open(self):
-        super().open()
+    def open(self, listener, expects):
+        super().open(listener, expects)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, hang_for_good)
-        loop.add_signal_handler(signal.SIGUSR2, loop.remove_reader, self._listener)
+        loop.add_signal_handler(signal.SIGUSR2, loop.remove_reader, listener)
 
 
-sys.modules["signaling_server.appliance.listener"].Door = FaultyDoor
+sys.modules["signaling_server.appliance.door"].Door = FaultyDoor
 sys.exit(cli.main(["serve"]))
