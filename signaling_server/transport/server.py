@@ -34,11 +34,12 @@ from signaling_server.transport.closing import FAREWELL, Closer
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.endpoint import SocketIOEndpoint
 from signaling_server.transport.engine.clock import use_monotonic_clock
-from signaling_server.transport.engine.frames import SIGNAL, WriteBatch
+from signaling_server.transport.engine.frames import SIGNAL
 from signaling_server.transport.engine.packets import BadPacket, GuardedPacket, ack_id_of_binary
 from signaling_server.transport.engine.polling import translate_request
 from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.websocket import WebSocket, missing_internals
+from signaling_server.transport.engine.write_batch import WriteBatch
 from signaling_server.transport.switchboard import Switchboard
 
 log = logging.getLogger(__name__)

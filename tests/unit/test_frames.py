@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import Any
@@ -13,11 +12,11 @@ from signaling_server.transport.engine import frames
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
-    WriteBatch,
     header,
     is_signal,
     unmask,
 )
+from signaling_server.transport.engine.write_batch import WriteBatch
 
 MASK = b"\x11\x22\x33\x44"
 SIGNAL = '42["signal",{"type":"offer","data":{"sdp":"ü"}}]'
@@ -202,30 +201,6 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
     protocol._payload_parser = None
     scene.reader.watch(protocol)
     assert protocol._payload_parser is None
-
-
-def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
-    turn = WriteBatch()
-    done: list[str] = []
-    with turn:
-        turn.flush_later(lambda: done.append("first"))
-        turn.flush_later(lambda: done.append("second"))
-        assert done == []
-    assert done == ["first", "second"]
-
-
-def test_what_is_written_at_another_time_goes_out_at_the_end_of_the_turn() -> None:
-    turn = WriteBatch()
-    done: list[str] = []
-
-    async def play() -> None:
-        turn.flush_later(lambda: done.append("first"))
-        turn.flush_later(lambda: done.append("second"))
-        assert done == []
-        await asyncio.sleep(0)
-        assert done == ["first", "second"]
-
-    asyncio.run(play())
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ aiohttp reads all others, such as come in pieces, and whatever comes behind them
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Callable
 
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.write_batch import WriteBatch
 
 
 def _find_unmask() -> Any:
@@ -32,37 +32,6 @@ TEXT = 0x81
 """The first byte of a frame that is a whole text message, not compressed."""
 WIDEST = 4
 """Bytes that one byte from the network may take as text, if a wide character is among them."""
-
-
-class WriteBatch:
-    """What is relayed while one piece from the network is read is written when that is done.
-
-    It is often more than one signal: a system call for each would cost more than all the rest.
-    Use it as a context manager around the reading.
-    """
-
-    def __init__(self) -> None:
-        self._flushes: list[Callable[[], None]] = []
-        self._reading = False
-
-    def flush_later(self, flush: Callable[[], None]) -> None:
-        """Call `flush` when the turn ends."""
-        if not self._flushes and not self._reading:
-            asyncio.get_running_loop().call_soon(self.end)
-        self._flushes.append(flush)
-
-    def __enter__(self) -> None:
-        self._reading = True
-
-    def __exit__(self, *error: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Write all that was held back."""
-        self._reading = False
-        flushes, self._flushes = self._flushes, []
-        for flush in flushes:
-            flush()
 
 
 class FrameReader:

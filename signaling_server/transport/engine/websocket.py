@@ -18,7 +18,6 @@ from engineio import async_socket
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.frames import (
     FrameReader,
-    WriteBatch,
     encoded,
     header,
     is_signal,
@@ -26,6 +25,7 @@ from signaling_server.transport.engine.frames import (
 )
 from signaling_server.transport.engine.polling import ENGINE_PACKET
 from signaling_server.transport.engine.send_queue import SendQueue
+from signaling_server.transport.engine.write_batch import WriteBatch
 
 ROOM_TO_WRITE = 32768
 """Unwritten bytes above which frames go through the queue, which waits for a slow client."""
