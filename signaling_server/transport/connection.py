@@ -10,7 +10,7 @@ from signaling_server.core.protocol.events import Disconnected, Rejected
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.transport.engine.send_queue import Outbox
+from signaling_server.transport.outbox import Outbox
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Grant

@@ -4,13 +4,24 @@ import sys
 
 import pytest
 
-from signaling_server.core.protocol.limits import Budget, Penalties, TokenBucket, memory_of
+from signaling_server.core.protocol.limits import (
+    OVERHEAD,
+    Budget,
+    Penalties,
+    TokenBucket,
+    memory_of,
+    packet_cost,
+)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 1000, "é" * 1000, "日" * 1000, "x" * 999 + "🚁"])
 def test_memory_of_a_text_is_that_of_its_characters(text: str) -> None:
     widest = max((1 if ord(c) < 256 else 2 if ord(c) < 65536 else 4 for c in text), default=0)
     assert 0 <= memory_of(text) - widest * len(text) < sys.getsizeof("")
+
+
+def test_packet_costs_its_text_and_what_is_around_it() -> None:
+    assert packet_cost("abc") == OVERHEAD + 3
 
 
 def test_budget_gives_what_is_there_and_no_more() -> None:

@@ -8,15 +8,14 @@ from engineio import packet
 
 from signaling_server.background import Background
 from signaling_server.core.config.schema import LimitsSettings
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.transport.engine import send_queue as outbox_module
 from signaling_server.transport.engine.send_queue import (
     BATCH,
     BATCH_BYTES,
-    OVERHEAD,
-    Outbox,
     SendQueue,
 )
+from signaling_server.transport.outbox import Outbox
 
 
 class WebSocket:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from sys import getsizeof
 
 _HEADER = getsizeof("")
+OVERHEAD = 256
+"""Bytes that a packet costs beside its text: the objects around it."""
 
 
 def memory_of(text: str) -> int:
     """Bytes that the characters of a text take here: one wide one makes all of them 4 bytes."""
     return getsizeof(text) - _HEADER
+
+
+def packet_cost(text: str) -> int:
+    """Bytes that a packet with this text counts while it waits."""
+    return OVERHEAD + memory_of(text)
 
 
 class Budget:

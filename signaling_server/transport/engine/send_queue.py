@@ -6,10 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from engineio import packet
-
-from signaling_server.core.config.schema import LimitsSettings
-from signaling_server.core.protocol.limits import Budget, memory_of
+from signaling_server.core.protocol.limits import Budget, packet_cost
 
 BATCH = 16
 """Packets in one answer to a poll: the Python client drops its connection on more."""
@@ -17,8 +14,6 @@ BATCH_BYTES = 262144
 """Bytes in a batch after which no more packet is taken."""
 LAST_WORDS = 1.0
 """Seconds that a client which polls has to fetch what was said to it last."""
-OVERHEAD = 256
-"""Bytes that a packet costs beside its text."""
 
 
 class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
@@ -108,49 +103,4 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
 def _size(item: Any) -> int:
     data = getattr(item, "data", None)
-    return cost(data) if isinstance(data, str) else 0
-
-
-def cost(text: str) -> int:
-    """Bytes that a packet with this text counts."""
-    return OVERHEAD + memory_of(text)
-
-
-class Outbox:
-    """Texts (Socket.IO packets) for one connection.
-
-    It is corked until the CONNECT answer is on its way: nothing may overtake that.
-    """
-
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
-        self._corked: list[str] | None = []
-
-    def send(self, text: str) -> bool:
-        """Write a packet, or queue it; True if it has to wait."""
-        socket = self._socket
-        if self._corked is not None:
-            self._corked.append(text)
-            return True
-        if socket.upgraded and socket.websocket and socket.websocket.write(text):
-            return False
-        if not (socket.closed or socket.queue.dropped):
-            socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
-        return True
-
-    def uncork(self) -> None:
-        """The CONNECT answer is queued: let everything else follow."""
-        corked, self._corked = self._corked or [], None
-        for text in corked:
-            self.send(text)
-
-    def over(self, limits: LimitsSettings, budget: Budget) -> bool:
-        """Whether more waits than may, because the client does not read."""
-        messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
-        if self._corked:
-            messages, size = len(self._corked), sum(map(cost, self._corked))
-        return messages > 0 and (
-            messages > limits.send_queue_messages
-            or size > limits.send_queue_bytes
-            or budget.exceeded_by(size)
-        )
+    return packet_cost(data) if isinstance(data, str) else 0
