@@ -24,6 +24,7 @@ from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
 from signaling_server.appliance.watchdog import SelfCheck, keep_watch
 from signaling_server.background import Background
+from signaling_server.core.config.live import Settings
 from signaling_server.core.config.schema import Loaded, changes_needing_restart
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Readings, render
@@ -66,7 +67,10 @@ class App:
         """Tells this process from any other that might answer on its port."""
         self.relay = Relay(settings)
         self._observers = Instruments()
-        self.transport = Transport(loaded, self.relay, self._observers.note, self._observers.report)
+        self.settings = Settings(loaded)
+        self.transport = Transport(
+            self.settings, self.relay, self._observers.note, self._observers.report
+        )
         self.notifier = Notifier()
         self._started_at = time.monotonic()
         self._background = Background()
@@ -193,7 +197,7 @@ class App:
         if new.logging.format != old.logging.format:
             self._logs.redirect(writer_for(sys.stderr.fileno(), new.logging.format))
         self._most_callers = _most_callers(new.limits.connections)
-        self.transport.reconfigure(loaded._replace(config=self.config))
+        self.settings.replace(loaded._replace(config=self.config))
         log.info("configuration reloaded")
 
     async def stop(self) -> None:

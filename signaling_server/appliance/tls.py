@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import ssl
 import time
-from asyncio.sslproto import SSLProtocol
 from typing import Any
 
 from signaling_server.core.config.schema import TLSSettings
 from signaling_server.errors import Complaint, ConfigError
-
-# asyncio fills a buffer of 256 KiB for each TLS connection, from the start of its handshake: 1000
-# callers took 900 MB. A TLS record has 16 KiB (RFC 8446, 5.1).
-SSLProtocol.max_size = 2**14
 
 NO_PASSWORD = ""
 """Without one OpenSSL asks at the terminal for that of an encrypted key, and the server waits."""
@@ -65,8 +60,8 @@ def _context(settings: TLSSettings) -> ssl.SSLContext:
 
 
 def _expiry(settings: TLSSettings) -> float:
-    # The one decoder of certificates in the standard library: in every CPython since 2.6.
-    decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined]
+    # See transport/engine/internals.py.
+    decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined] # noqa: SLF001
     return float(ssl.cert_time_to_seconds(decode(settings.certificate)["notAfter"]))
 
 

@@ -16,12 +16,10 @@ import socketio
 from signaling_server.cli.connection_errors import explain
 from signaling_server.core.protocol.auth import PROBE_ROOM_BYTES, PROBE_ROOM_PREFIX
 from signaling_server.errors import SignalingError
+from signaling_server.transport.engine.internals import install_for_clients
 
 STEP_SECONDS = 5.0
 """What a client may wait for one thing; a step is up to two of them."""
-
-# python-engineio 4.15 wants aiohttp 3.11's; older ones (Debian 12's) take the seconds themselves.
-vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
 
 
 class Step(NamedTuple):
@@ -89,7 +87,7 @@ class Client:
         except (OSError, aiohttp.ClientError) as error:
             return explain(error)
         if answer.ok:
-            return "HTTP is answered, a WebSocket is not: what is on the way?"
+            return "HTTP works but WebSocket does not: is a proxy in between?"
         try:
             said = json.loads(body)
             return f"refused: {said['code']}: {said['message']}"
@@ -125,6 +123,7 @@ async def probe(
     Each step is told as it ends; the first that goes wrong is the last. `url` and the Socket.IO
     `path` are the server's, `token` may be empty.
     """
+    install_for_clients()
     parts = urlsplit(url)
     room = PROBE_ROOM_PREFIX + secrets.token_hex(PROBE_ROOM_BYTES)
     place = MeetingPoint(f"{parts.scheme}://{parts.netloc}", parts.path + path, room)

@@ -1,50 +1,45 @@
-"""Texts on their way to one client, held back until the answer to its CONNECT is on its way."""
+"""Socket.IO packets on their way to one client, in order."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from engineio import packet
+from typing import Callable
 
 from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget, packet_cost
+from signaling_server.transport.engine.socket import ClientSocket
 
 
 class Outbox:
-    """Texts (Socket.IO packets) for one connection.
-
-    It is corked until the CONNECT answer is on its way: nothing may overtake that.
+    """Corked while CONNECT is handled: nothing may overtake its answer, and python-socketio sends
+    that only after the connect handler, which makes `welcome`, has returned.
     """
 
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
-        self._corked: list[str] | None = []
+    __slots__ = ("_corked", "_socket", "send")
 
-    def send(self, text: str) -> bool:
+    def __init__(self, socket: ClientSocket) -> None:
+        self._socket = socket
+        self._corked: list[str] = []
+        self.send: Callable[[str], bool] = self._hold_back
         """Write a packet, or queue it; True if it has to wait."""
-        socket = self._socket
-        if self._corked is not None:
-            self._corked.append(text)
-            return True
-        if socket.upgraded and socket.websocket and socket.websocket.write(text):
-            return False
-        if not (socket.closed or socket.queue.dropped):
-            socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
+
+    def _hold_back(self, packet: str) -> bool:
+        self._corked.append(packet)
         return True
 
     def uncork(self) -> None:
-        """The CONNECT answer is queued: let everything else follow."""
-        corked, self._corked = self._corked or [], None
-        for text in corked:
-            self.send(text)
+        """The answer to CONNECT is queued: let everything else follow."""
+        self.send = self._socket.write  # directly: the fast path has one call less
+        for packet in self._corked:
+            self.send(packet)
+        self._corked = []
 
     def over(self, limits: LimitsSettings, budget: Budget) -> bool:
-        """Whether more waits than may, because the client does not read."""
-        messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
+        """Whether more waits than the limits allow, because the client does not read."""
+        packets, size = self._socket.waiting
         if self._corked:
-            messages, size = len(self._corked), sum(map(packet_cost, self._corked))
-        return messages > 0 and (
-            messages > limits.send_queue_messages
+            packets, size = len(self._corked), sum(map(packet_cost, self._corked))
+        return packets > 0 and (
+            packets > limits.send_queue_messages
             or size > limits.send_queue_bytes
             or budget.exceeded_by(size)
         )

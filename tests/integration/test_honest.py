@@ -80,7 +80,7 @@ async def test_connect_handler_that_raises_leaves_nothing_behind(
                     await client.receive()
         await server.empty()
         await still_serves(server)
-    assert "a client could not be entered" in caplog.text
+    assert "a connect handler failed" in caplog.text
 
 
 async def test_without_the_guard_a_connect_handler_that_raises_leaves_its_sid(
@@ -233,18 +233,18 @@ async def test_sweeper_lets_go_of_who_has_no_connection() -> None:
     async with running() as server:
         async with RawClient(server.url, name="ghost") as ghost:
             await ghost.hello()
-            connection = server.transport._connections.popitem()[1]
+            connection = server.transport._connections.by_sid.popitem()[1]
             assert server.transport.sweep() == 1
             assert not server.app.relay.peers
-            server.transport._connections[connection.sid] = connection
+            server.transport._connections.by_sid[connection.sid] = connection
         await server.empty()
 
 
 # --- a crash in each handler ----------------------------------------------------------------------
 
 CRASHES = {
-    "a signal, the short way": (events.Signalled, f'42["signal",{OFFER}]'),
-    "a signal, the long way": (events.Signalled, f'421["signal",{OFFER}]'),
+    "a signal, fast path": (events.Signalled, f'42["signal",{OFFER}]'),
+    "a signal, slow path": (events.Signalled, f'421["signal",{OFFER}]'),
     "joining": (events.Joined, "40"),
     "leaving": (events.Left, "41"),
 }
@@ -288,7 +288,7 @@ async def test_crash_of_who_only_watches_is_logged_and_survived(
     caplog.set_level(logging.ERROR)
     async with running() as server:
         with monkeypatch.context() as broken:
-            for part in (server.transport, server.transport._switchboard):
+            for part in (server.transport._handlers, server.transport._switchboard):
                 broken.setattr(part, "_observe", fail)
             async with RawClient(server.url, name="node") as node:
                 await node.send("40")

@@ -30,11 +30,11 @@ BODIES = [
 ]
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["fast path", "long way"])
+@pytest.fixture(scope="module", params=[True, False], ids=["fast path", "slow path"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """The short way that signals take and the long one must give the same."""
+    """Fast path and slow path must give the same."""
     config = {"socketio": {"fast_path": request.param}}
     with ServerProcess(tmp_path_factory.mktemp("server"), config) as server:
         yield server

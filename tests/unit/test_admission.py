@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +7,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
-from signaling_server.core.config.schema import Config, LimitsSettings
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.schema import Config, LimitsSettings, Loaded
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
@@ -24,8 +24,9 @@ class Door:
 
     def __init__(self, tokens: Tokens | None = None, **limits: Any) -> None:
         self.count = 0
-        self.settings = replace(Config(), limits=LimitsSettings(**limits))
-        self.admission = Admission(self.settings, tokens, Relay(self.settings), lambda: self.count)
+        config = Config(limits=LimitsSettings(**limits))
+        self.settings = Settings(Loaded(config, {}, tokens))
+        self.admission = Admission(self.settings, Relay(config), lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
         request: Any = SimpleNamespace(remote=HOME, rel_url=URL(f"/?{query}", encoded=True))
@@ -90,7 +91,7 @@ def test_without_tokens_everybody_is_who_he_says() -> None:
 
 def test_new_tokens_hold_at_once() -> None:
     door = Door()
-    door.admission.reconfigure(door.settings, TOKENS)
+    door.settings.replace(Loaded(Config(), {}, TOKENS))
     assert not door.admission.may_stay(None)
 
 

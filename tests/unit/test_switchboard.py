@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings, Loaded
 from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsExpired,
@@ -20,6 +21,7 @@ from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport.connection import Connections
 from signaling_server.transport.switchboard import Switchboard
 
 OFFER = '{"type":"offer","data":{}}'
@@ -55,8 +57,12 @@ class Board:
     def __init__(self, config: Config) -> None:
         self.facts: list[Fact] = []
         self.ended: list[tuple[Any, str]] = []
-        ending: Any = self
-        self.switchboard = Switchboard(Relay(config), config.limits, ending, self._observe)
+        closer: Any = self
+        settings = Settings(Loaded(config, {}))
+        self.connections = Connections()
+        self.switchboard = Switchboard(
+            settings, Relay(config), self.connections, closer, self._observe
+        )
         self._told: asyncio.Event | None = None
 
     def _observe(self, fact: Fact) -> None:
@@ -79,7 +85,7 @@ class Board:
 
     def join(self, sid: str, name: str = "") -> Any:
         connection: Any = Connection(sid)
-        self.switchboard.connections[sid] = connection
+        self.connections.by_sid[sid] = connection
         self.switchboard.handle(Joined(sid, Hello("default", name or None)))
         return connection
 
@@ -124,7 +130,7 @@ def test_other_events_count_like_signals(board: Board) -> None:
 
 def test_who_is_gone_hears_nothing_and_hurts_nobody(board: Board) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
-    del board.switchboard.connections["2"]
+    del board.connections.by_sid["2"]
     board.switchboard.signal(node, OFFER)
     board.switchboard.handle(Joined("3", Hello("default", "gcom")))  # replaces who is gone
     assert gcom.heard == ["welcome", "peer_joined"]
