@@ -49,8 +49,8 @@ class SocketIOEndpoint:
             return refusal
         socket = self._engine.sockets.get(engine_sid)
         if socket is not None and request.method == "POST":
-            await self._read(request, socket)
-        elif socket is not None and request.method == "GET" and not upgrades(request):
+            return await self._engine.handle_request(request, await self._read(request, socket))
+        if socket is not None and request.method == "GET" and not upgrades(request):
             return await self._poll(request, socket)
         return await self._engine.handle_request(request)
 
@@ -65,16 +65,17 @@ class SocketIOEndpoint:
         headers = {"Retry-After": str(RETRY_AFTER)}
         return web.json_response(rejection.payload(), status=503, headers=headers)
 
-    async def _read(self, request: web.Request, socket: ClientSocket) -> None:
+    async def _read(self, request: web.Request, socket: ClientSocket) -> bytes:
         """Read the body of a POST: engine.io would wait forever for one that trickles."""
         most, seconds = self._engine.frame_limit, self._engine.patience
         try:
-            request["body"] = await read_body(request, most, self._budget, seconds)
+            body = await read_body(request, most, self._budget, seconds)
         except ValueError:
             self._closer.abort(socket)
             raise web.HTTPBadRequest from None
         if socket.closed:  # meanwhile; python-engineio 4.x would find it and raise a KeyError
             self._engine.remove_socket(socket.sid)
+        return body
 
     async def _poll(self, request: web.Request, socket: ClientSocket) -> web.StreamResponse:
         """Answer a poll. A client has one at a time, and has to read the answer in time."""

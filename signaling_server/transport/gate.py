@@ -91,10 +91,14 @@ class Gate:
             self._closer.abort_after_crash(socket)
 
     def _check_order(self, engine_sid: str, connection: Connection | None, packet: str) -> None:
-        """Raises BadPacket for a second CONNECT, and for anything before the first is accepted."""
+        """Raises BadPacket for a second CONNECT, for anything before the first is accepted, and for
+        an empty packet.
+        """
         greets, greeted = packet.startswith(CONNECT), engine_sid in self._greeted
         if greets == greeted or not (greets or connection):
             raise BadPacket("a CONNECT comes first, and once")
+        if not packet:
+            raise BadPacket("an empty packet")  # python-socketio 5.x would not decode it, but act
         self._greeted.add(engine_sid)
 
     def _after(self, socket: ClientSocket, before: Connection | None) -> None:

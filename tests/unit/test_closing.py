@@ -98,7 +98,7 @@ def test_crash_is_logged_and_costs_its_connection(caplog: pytest.LogCaptureFixtu
 def test_close_waits_until_everything_is_written(transport: str, done: list[str]) -> None:
     async def scene(scene: Scene) -> None:
         socket, _ = scene.connect(transport)
-        socket.reads.clear()
+        socket.reads = asyncio.Event()
         task = scene.closer.close(socket, within=10)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -114,7 +114,7 @@ def test_close_waits_until_everything_is_written(transport: str, done: list[str]
 def test_close_aborts_a_client_that_does_not_read() -> None:
     async def scene(scene: Scene) -> None:
         socket, _ = scene.connect()
-        socket.reads.clear()
+        socket.reads = asyncio.Event()
         await scene.closer.close(socket, within=0.01)
         assert socket.done == ["abort"]
 

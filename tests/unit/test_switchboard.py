@@ -47,6 +47,9 @@ class Connection:
         self.heard.append(f"{signal.type} of {sender}")
         return self.waits
 
+    def rejected(self, code: str, message: str) -> tuple[str, str]:
+        return code, message
+
     def over(self, limits: LimitsSettings, budget: Any) -> bool:
         return self.too_much
 
@@ -159,6 +162,22 @@ def test_who_lets_too_much_wait_is_a_slow_consumer(
     gcom.waits, gcom.too_much = waits, too_much
     board.switchboard.signal(node, OFFER)
     board.join("3", "third")
+    assert board.ended == ended
+
+
+@pytest.mark.parametrize(
+    ("waits", "too_much", "ended"),
+    [(False, True, []), (True, False, []), (True, True, [("socket of 1", "slow-consumer")])],
+)
+def test_rejection_is_told_recorded_and_counts_to_what_waits(
+    board: Board, waits: bool, too_much: bool, ended: list[tuple[str, str]]
+) -> None:
+    node = board.join("1", "node")
+    node.waits, node.too_much = waits, too_much
+    answer = board.switchboard.reject(node, Rejection("invalid-data", "no"))
+    assert answer == {"ok": False, "error": {"code": "invalid-data", "message": "no"}}
+    assert node.heard == ["welcome", "error"]
+    assert board.facts[1:] == [("invalid-data", "no")]
     assert board.ended == ended
 
 

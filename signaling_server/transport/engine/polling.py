@@ -50,10 +50,10 @@ async def read_body(request: web.Request, most: int, budget: Budget, seconds: fl
     return _SEPARATOR.join(packets).encode()
 
 
-def translate_request(request: web.Request) -> dict[str, Any]:
-    """The environ that engine.io works with."""
+def translate_request(request: web.Request, body: bytes = b"") -> dict[str, Any]:
+    """The environ that engine.io works with, given the body of a POST."""
     environ: dict[str, Any] = driver.translate_request(request)
-    environ["wsgi.input"] = Body(request.get("body", b""))
+    environ["wsgi.input"] = Body(body)
     environ["QUERY_STRING"] = query_of(request)
     return environ
 

@@ -162,9 +162,10 @@ class SocketIOServer:
         if error is not None:
             raise socketio.exceptions.ConnectionRefusedError(*filter(None, error))
 
-    async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Serve one HTTP request of the Socket.IO path."""
-        response: web.StreamResponse = await self._sio.handle_request(request)
+    async def handle_request(self, request: web.Request, body: bytes = b"") -> web.StreamResponse:
+        """Serve one HTTP request of the Socket.IO path, given the body of a POST."""
+        # engine.io hands the arguments on to translate_request.
+        response: web.StreamResponse = await self._sio.handle_request(request, body)
         return response
 
     async def disconnect(self, sid: str) -> None:
