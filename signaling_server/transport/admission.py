@@ -3,15 +3,15 @@
 A client is judged three times, because more is known each time and each verdict can be told in
 another way:
 
-1. `refusal`, at the HTTP handshake, from the URL alone: is there room for another connection, would
-   the name in the URL be admitted? What may pass (`server-full`, `name-in-use`, ...) is an HTTP
-   503, the only verdict after which every official client tries again.
-2. `identify`, at CONNECT, with `auth`: who is it, does its token allow that? What does not pass
-   (PERMANENT) is a connect error, after which clients stay away. `auth` is not in the URL, so
-   this cannot be judged earlier.
-3. Relay.handle(Joined), right after: may this peer enter this room now? Only the relay knows the
-   rooms at this moment; the handshake may be seconds old. A client cannot be told "try again" by
-   then, so it gets `error` and a closed connection (closing.py), and reconnects.
+1. `refusal`, at the HTTP handshake, from the URL alone: is there room for another connection, and
+   would the relay admit the name in the URL? A temporary refusal (`server-full`, `name-in-use`)
+   is an HTTP 503, the only verdict after which every official client tries again.
+2. `identify`, at CONNECT, with `auth`: which peer is it, and does its token allow that? A permanent
+   refusal (PERMANENT) is a connect error, after which clients stay away. The handshake cannot
+   judge this, because `auth` comes only with CONNECT.
+3. Relay.handle(Joined), right after that: may this peer enter this room now? The handshake's
+   verdict may be seconds old, and it knew only the URL. It is too late for a 503, so a temporary
+   refusal is an `error` event and a closed connection (closing.py), and the client reconnects.
 """
 
 from __future__ import annotations

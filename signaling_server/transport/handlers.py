@@ -69,7 +69,7 @@ class Handlers:
     async def connect(
         self, sid: str, socket: ClientSocket, request: web.Request, auth: Any
     ) -> ConnectError | None:
-        """Let a client join. It hears of it (`welcome`) when its outbox is uncorked."""
+        """Let a client join; returns the connect error that refuses it."""
         connection = Connection(sid, socket, address_of(request), self._bucket())
         try:
             outputs = self._join(connection, request, auth)
@@ -86,6 +86,8 @@ class Handlers:
             log.exception("a connect handler failed")
             return ConnectError("internal error")
         self._connections.add(connection)
+        # `welcome` is made here and waits in the corked outbox: python-socketio answers CONNECT
+        # only after this handler has returned, and nothing may come before that answer.
         self._switchboard.perform(outputs)
         return None
 

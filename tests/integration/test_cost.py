@@ -21,7 +21,7 @@ from signaling_server.logs.pipe import LogPipe
 
 CALLS = 31.0
 """Calls of functions of ours for one signal of one peer to one other, on the fast path."""
-PEAK_BYTES = 4880
+PEAK_BYTES = 4540
 """Memory above the level before, at the most, while one signal of 300 bytes is relayed."""
 ALLOWED = 1.15
 SIGNALS = 200

@@ -1,7 +1,7 @@
-"""What python-socketio leaves behind or lets through, and that we do not.
+"""What python-socketio leaves behind or lets through, and this server does not.
 
-Each guard has a twin that takes it away: were the library mended, the twin would fail, and the
-guard could go.
+Each guard has a twin that removes it: if the library is fixed, the twin fails, and the guard can
+go.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ async def test_client_that_goes_while_its_refusal_waits_leaves_nothing_behind(
         await server.empty()
 
 
-async def test_client_that_is_gone_when_its_connect_handler_ends_is_let_go() -> None:
+async def test_client_that_is_gone_when_its_connect_handler_ends_is_removed() -> None:
     """Such as over polling, where nobody hears that it has gone but for the ping timeout."""
     async with running() as server:
         enter = server.sio.handlers["/"]["connect"]
@@ -216,7 +216,7 @@ async def test_goodbye_ends_the_connection_too() -> None:
 # --- the sweeper ----------------------------------------------------------------------------------
 
 
-async def test_sweeper_lets_go_of_who_has_no_socket() -> None:
+async def test_sweep_removes_a_connection_without_a_socket() -> None:
     async with running() as server:
         async with RawClient(server.url, name="ghost") as ghost:
             await ghost.hello()
@@ -229,7 +229,7 @@ async def test_sweeper_lets_go_of_who_has_no_socket() -> None:
         await server.empty()
 
 
-async def test_sweeper_lets_go_of_who_has_no_connection() -> None:
+async def test_sweep_removes_a_peer_without_a_connection() -> None:
     async with running() as server:
         async with RawClient(server.url, name="ghost") as ghost:
             await ghost.hello()
@@ -282,7 +282,7 @@ async def test_crash_of_the_clock_of_the_relay_is_survived(
         await server.empty()
 
 
-async def test_crash_of_who_only_watches_is_logged_and_survived(
+async def test_crash_of_an_observer_is_logged_and_survived(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -347,7 +347,7 @@ async def test_connection_that_ends_is_free_though_the_timer_of_its_ping_goes_on
         await server.until(lambda: [sock() for sock in ended] == [None])
 
 
-async def test_caller_who_came_in_just_before_a_stop_is_answered() -> None:
+async def test_caller_that_connected_just_before_a_stop_is_answered() -> None:
     pipe = LogPipe(lambda line: None, lambda: None)
     app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
     port = int((await app.start()).rpartition(":")[2])

@@ -108,7 +108,7 @@ def test_whole_signals_are_relayed_where_they_are_read(size: int) -> None:
         text_frame('42["signal",' + "x" * 200 + "]")[:-1],
     ],
 )
-def test_all_else_and_what_follows_it_is_for_aiohttp(other: bytes) -> None:
+def test_any_other_frame_and_those_behind_it_are_for_aiohttp(other: bytes) -> None:
     scene = Scene()
     scene.reader.feed_data(text_frame(SIGNAL) + other + text_frame(SIGNAL))
     assert scene.relayed == [ARGUMENT]
@@ -118,7 +118,7 @@ def test_all_else_and_what_follows_it_is_for_aiohttp(other: bytes) -> None:
     assert scene.relayed == [ARGUMENT], "nothing overtakes what aiohttp has"
 
 
-def test_signal_that_is_not_wanted_is_for_aiohttp() -> None:
+def test_signal_that_is_not_relayed_is_for_aiohttp() -> None:
     scene = Scene()
     scene.takes = False
     scene.reader.feed_data(text_frame(SIGNAL))
@@ -138,7 +138,7 @@ def test_nothing_overtakes_a_message_that_is_being_handled() -> None:
     assert scene.relayed == [ARGUMENT]
 
 
-def test_without_the_fast_path_all_is_for_aiohttp() -> None:
+def test_without_the_fast_path_every_frame_is_for_aiohttp() -> None:
     scene = Scene(fast=False)
     scene.reader.feed_data(text_frame(SIGNAL))
     assert scene.parser.fed == [text_frame(SIGNAL)]
@@ -178,7 +178,7 @@ def test_more_was_taken_than_is_known_to_have_come() -> None:
     )
 
 
-def test_who_has_more_than_his_share_while_memory_is_short_is_cut_off() -> None:
+def test_client_with_more_than_its_share_is_aborted_while_memory_is_short() -> None:
     scene = Scene(total=100)
     scene.budget.share = 50
     assert scene.reader.feed_data(b"\x01" * 12) == (False, b"")

@@ -96,7 +96,7 @@ def test_packets_that_engine_io_queues_after_the_end_count_no_more() -> None:
     act(scene)
 
 
-def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
+def test_batch_being_written_counts_no_more_when_the_connection_has_ended() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         await socket.queue.get()
@@ -106,7 +106,7 @@ def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
     act(scene)
 
 
-def test_all_that_waits_is_written_before_a_join_ends() -> None:
+def test_join_ends_when_everything_is_written() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         joining = Background().start(socket.queue.join())
@@ -118,7 +118,7 @@ def test_all_that_waits_is_written_before_a_join_ends() -> None:
     act(scene)
 
 
-def test_what_nobody_fetches_after_the_end_is_not_waited_for(
+def test_packets_that_nobody_fetches_after_the_end_are_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(send_queue, "LAST_WORDS", 0.01)
@@ -146,7 +146,7 @@ def test_queue_is_idle_only_while_its_writer_waits() -> None:
     act(scene)
 
 
-def test_bytes_that_wait_come_out_of_the_common_budget() -> None:
+def test_bytes_that_wait_count_to_the_shared_budget() -> None:
     async def scene(socket: Socket) -> None:
         for item in (
             packet.Packet(packet.MESSAGE, "abc"),
@@ -164,7 +164,7 @@ def test_bytes_that_wait_come_out_of_the_common_budget() -> None:
     act(scene)
 
 
-def test_bytes_of_an_abandoned_queue_are_given_back_once() -> None:
+def test_bytes_of_an_abandoned_queue_are_released_once() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         socket.queue.abandon()

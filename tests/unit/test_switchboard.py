@@ -98,7 +98,7 @@ def board() -> Board:
     return Board(Config())
 
 
-def test_signal_is_forwarded_and_its_facts_are_told(board: Board) -> None:
+def test_signal_is_forwarded_and_its_facts_are_observed(board: Board) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
     outputs = board.switchboard.signal(node, OFFER)
     assert gcom.heard == ["welcome", "peer_joined", "offer of node"]
@@ -131,7 +131,7 @@ def test_other_events_count_like_signals(board: Board) -> None:
         board.switchboard.signal(node, OFFER)
 
 
-def test_who_is_gone_hears_nothing_and_hurts_nobody(board: Board) -> None:
+def test_client_that_is_gone_hears_nothing_and_harms_nobody(board: Board) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
     del board.connections.by_sid["2"]
     board.switchboard.signal(node, OFFER)
@@ -155,7 +155,7 @@ def test_replaced_connection_is_dismissed(board: Board) -> None:
         (True, True, [("socket of 2", "slow-consumer")] * 2),
     ],
 )
-def test_who_lets_too_much_wait_is_a_slow_consumer(
+def test_client_that_does_not_read_is_a_slow_consumer(
     board: Board, waits: bool, too_much: bool, ended: list[tuple[str, str]]
 ) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
@@ -181,7 +181,7 @@ def test_rejection_is_told_recorded_and_counts_to_what_waits(
     assert board.ended == ended
 
 
-def test_relay_is_woken_when_it_wants() -> None:
+def test_relay_is_woken_at_its_deadline() -> None:
     async def scene() -> None:
         board = Board(Config(hold=HoldSettings(max_age=0.01)))
         node = board.join("1")
@@ -192,7 +192,7 @@ def test_relay_is_woken_when_it_wants() -> None:
     asyncio.run(asyncio.wait_for(scene(), 10))
 
 
-def test_timer_that_nobody_needs_any_more_is_cancelled() -> None:
+def test_timer_that_is_no_longer_needed_is_cancelled() -> None:
     async def scene() -> None:
         board = Board(Config())
         board.switchboard.signal(board.join("1"), OFFER)

@@ -5,7 +5,7 @@ import asyncio
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 
-def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
+def test_flushes_run_when_the_read_ends() -> None:
     turn = WriteBatch()
     done: list[str] = []
     with turn:
@@ -15,7 +15,7 @@ def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
     assert done == ["first", "second"]
 
 
-def test_what_is_written_at_another_time_goes_out_at_the_end_of_the_turn() -> None:
+def test_outside_of_a_read_flushes_run_in_the_next_turn_of_the_loop() -> None:
     turn = WriteBatch()
     done: list[str] = []
 

@@ -71,14 +71,14 @@ INTERNALS = (
     Internal(
         "AsyncServer._async",
         "python-engineio 4.x",
-        "engine.io makes our WebSocket and reads our environ (websocket.py, polling.py)",
+        "engine.io makes the WebSocket of websocket.py, and reads the environ of polling.py",
         SLOW,
         lambda socket: callable(socket.server._async.get("websocket")),
     ),
     Internal(
         "AsyncSocket._websocket_handler",
         "python-engineio 4.x",
-        "a bound method: our WebSocket finds its engine.io socket as __self__",
+        "a bound method: a WebSocket finds its engine.io socket as __self__",
         SLOW,
         lambda socket: getattr(socket._websocket_handler, "__self__", None) is socket,
     ),
@@ -112,7 +112,7 @@ INTERNALS = (
     Internal(
         "AsyncServer.sockets, .handlers",
         "python-engineio 4.x",
-        "the connections by id; our callbacks in front of python-socketio's",
+        "the connections by id; the gate's callbacks in front of python-socketio's",
         FAILS,
     ),
     Internal(

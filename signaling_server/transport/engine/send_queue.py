@@ -7,8 +7,8 @@ Plan: each packet counts `packet_cost` to the shared budget from the moment it i
 is written. engine.io never says that it has written, but python-engineio 4.15 takes packets in
 batches, the first with `await get()` and the rest with `get_nowait()`, writes the batch, and then
 calls `get` again. So what was taken stays counted until the next `get`.
-A packet that would exceed a bound is queued all the same; who queued it then asks Outbox.over
-whether the client has to go (a queue that refuses would lose a packet without a word).
+A packet that exceeds a bound is queued all the same, because refusing it would lose it silently;
+the caller then asks Outbox.over whether the client has to go.
 
 Worst case for one client: the bounds (limits.send_queue_*), one packet, and one batch that is
 being written. A client that never polls keeps its queue until the ping timeout.

@@ -132,11 +132,11 @@ class SocketIOServer:
             self._budget,
             WriteBatch(),
         )
-        ours = {
+        replaced = {
             "websocket": functools.partial(WebSocket, options=websockets),
             "translate_request": translate_request,
         }
-        self._eio._async = {**self._eio._async, **ours}
+        self._eio._async = {**self._eio._async, **replaced}
 
     async def _opened(self, engine_sid: str, environ: dict[str, Any]) -> Any:
         socket = EngineSocket.adopt(self.sockets[engine_sid])
