@@ -3,15 +3,14 @@
 Official clients stay away after a Socket.IO DISCONNECT or a connect error, and reconnect after a
 lost TCP connection or an HTTP error.
 
-| call | when | what the client gets | the client then |
+| call | when | what the client gets | and then |
 | --- | --- | --- | --- |
-| `abort` | it does not read, breaks the protocol, is late, or a handler failed | nothing: TCP is \
-reset, what waits is freed | reconnects |
-| `close` | the server stops; a rejection that may pass was sent (`error server-full`) | all that \
-waits, then the end of TCP; after `within` seconds an abort | reconnects |
-| `dismiss` | a newer connection has its name, or its token is revoked | all that waits, then a \
-DISCONNECT, FAREWELL seconds to go, then a close | stays away |
+| `abort` | it does not read, breaks the protocol or is late; a crash | a TCP reset | reconnects |
+| `close` | the server stops; a temporary refusal | all that waits, the end of TCP | reconnects |
+| `dismiss` | it is replaced, or its token is revoked | all that waits, DISCONNECT | stays away |
 
+`close` becomes an `abort` if the client does not read; `dismiss` becomes a `close` if the client
+does not go.
 A connect error (ConnectError, handlers.py) refuses a client for good before it is connected; the
 gate closes the connection after it. `Handlers.forget` ends nothing: it removes a connection that
 the library lost without notice.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Callable
 
 from aiohttp import web
 
@@ -42,4 +43,4 @@ class FakeSocket:
         self.done.append("end")
 
 
-_is_one: type[ClientSocket] = FakeSocket
+_make: Callable[..., ClientSocket] = FakeSocket

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from asyncio.sslproto import SSLProtocol
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 import aiohttp
 import pytest
@@ -30,17 +30,24 @@ from signaling_server.transport.engine.socketio_server import SocketIOServer
 
 
 def engine() -> Any:
+    """engine.io's server. Make it in a loop: Python 3.8's queues ask for one."""
     return SocketIOServer(Settings(Loaded(Config(), {})), Budget(1000))._eio
 
 
+def missing_in(make: Callable[[], Any]) -> list[str]:
+    async def look() -> list[str]:
+        return missing_internals(make())
+
+    return asyncio.run(look())
+
+
 def test_library_of_today_has_everything() -> None:
-    assert missing_internals(engine()) == []
+    assert missing_in(engine) == []
 
 
 def test_library_as_it_comes_lacks_the_send_queue() -> None:
-    assert missing_internals(socketio.AsyncServer(async_mode="aiohttp").eio) == [
-        "AsyncServer.create_queue"
-    ]
+    found = missing_in(lambda: socketio.AsyncServer(async_mode="aiohttp").eio)
+    assert found == ["AsyncServer.create_queue"]
 
 
 @pytest.mark.parametrize(
@@ -48,15 +55,13 @@ def test_library_as_it_comes_lacks_the_send_queue() -> None:
     [
         (async_socket.AsyncSocket, "_websocket_handler", "AsyncSocket._websocket_handler"),
         (web.RequestHandler, "_payload_parser", "RequestHandler._payload_parser"),
-        (payload.Payload, "max_decode_packets", "Payload.max_decode_packets"),
     ],
 )
 def test_name_that_is_gone_is_missed(
     monkeypatch: pytest.MonkeyPatch, owner: type, name: str, row: str
 ) -> None:
-    eio = engine()
     monkeypatch.delattr(owner, name)
-    assert missing_internals(eio) == [row]
+    assert missing_in(engine) == [row]
 
 
 def test_socket_that_cannot_be_made_is_missed() -> None:
@@ -81,7 +86,7 @@ def test_install_replaces_what_the_table_says(monkeypatch: pytest.MonkeyPatch) -
     clock: list[bool] = []
     monkeypatch.setattr(internals, "use_monotonic_clock", lambda: clock.append(True))
     monkeypatch.setattr(payload.Payload, "max_decode_packets", 16)
-    monkeypatch.setattr(SSLProtocol, "max_size", 2**18)
+    monkeypatch.setattr(SSLProtocol, "max_size", 2**18, raising=False)
     install()
     assert clock == [True]
     assert payload.Payload.max_decode_packets == MAX_PACKETS
@@ -96,7 +101,7 @@ def test_nothing_is_replaced_at_import() -> None:
         "import time\n"
         "assert async_socket.time is time\n"
         "assert payload.Payload.max_decode_packets == 16\n"
-        "assert SSLProtocol.max_size != 2**14\n"
+        "assert getattr(SSLProtocol, 'max_size', 0) != 2**14\n"
     )
 
     async def run() -> int:

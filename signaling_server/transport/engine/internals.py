@@ -132,7 +132,6 @@ INTERNALS = (
         "python-engineio 4.x: 16",
         "a client may send a burst of candidates in one POST",
         "more than 16 packets in a POST end the connection",
-        lambda socket: hasattr(payload.Payload, "max_decode_packets"),
     ),
     Internal(
         "AsyncServer.packet_class; Packet.decode",
