@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import time
-from asyncio.sslproto import SSLProtocol
 from typing import Any
 
 from signaling_server.core.config.schema import TLSSettings
@@ -14,15 +13,12 @@ NO_PASSWORD = ""
 """Without a password, OpenSSL asks for that of an encrypted key at the terminal and blocks."""
 WARN_SECONDS = 14 * 86400.0
 """How long before it expires a certificate is worth a warning."""
-TLS_RECORD_BYTES = 2**14
-"""A TLS record is at most 16 KiB (RFC 8446, 5.1)."""
 
 
 class Certificate:
     """The server's TLS context: new handshakes use what was loaded last, connections live on."""
 
     def __init__(self, settings: TLSSettings) -> None:
-        _limit_buffers()
         self.context = _context(settings)
         self.expires = _expiry(settings)
         """Seconds since 1970."""
@@ -41,16 +37,6 @@ class Certificate:
         if days < 0:
             return f"the TLS certificate expired on {_day(self.expires)}: clients refuse it"
         return f"the TLS certificate expires on {_day(self.expires)}, in {days:.0f} days"
-
-
-def _limit_buffers() -> None:
-    """Let asyncio buffer one TLS record for a connection.
-
-    Since Python 3.11, asyncio fills a buffer of `SSLProtocol.max_size`, 256 KiB, for each
-    connection from the start of its handshake: 1000 callers took 900 MB. Older Pythons and uvloop
-    do not read this attribute.
-    """
-    SSLProtocol.max_size = TLS_RECORD_BYTES
 
 
 def _day(moment: float) -> str:
@@ -74,8 +60,8 @@ def _context(settings: TLSSettings) -> ssl.SSLContext:
 
 
 def _expiry(settings: TLSSettings) -> float:
-    # The only decoder of certificates in the standard library; every CPython since 2.6 has it.
-    decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined]
+    # The only decoder of certificates in the standard library: transport/engine/internals.py.
+    decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined] # noqa: SLF001
     return float(ssl.cert_time_to_seconds(decode(settings.certificate)["notAfter"]))
 
 

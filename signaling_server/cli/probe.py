@@ -16,14 +16,10 @@ import socketio
 from signaling_server.cli.connection_errors import explain
 from signaling_server.core.protocol.auth import PROBE_ROOM_BYTES, PROBE_ROOM_PREFIX
 from signaling_server.errors import SignalingError
+from signaling_server.transport.engine.internals import install_for_clients
 
 STEP_SECONDS = 5.0
 """How long a client waits for one answer or event; a step waits for two at most."""
-
-# python-engineio 4.15 passes aiohttp's ClientWSTimeout, which came with aiohttp 3.11. Older ones
-# (Debian 12 has 3.8.4) take its one value, the seconds, in its place. Without this, connecting ends
-# in AttributeError there.
-vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
 
 
 class Step(NamedTuple):
@@ -131,6 +127,7 @@ async def probe(
     `report` is called as each step ends; a step that fails is the last. `url` and the Socket.IO
     `path` are the server's; `token` may be empty.
     """
+    install_for_clients()
     parts = urlsplit(url)
     room = PROBE_ROOM_PREFIX + secrets.token_hex(PROBE_ROOM_BYTES)
     place = MeetingPoint(f"{parts.scheme}://{parts.netloc}", parts.path + path, room)

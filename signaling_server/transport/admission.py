@@ -1,4 +1,18 @@
-"""Who may come in: before there is a connection, and when a client says who it is."""
+"""Who may connect.
+
+A client is judged three times, because more is known each time and each verdict can be told in
+another way:
+
+1. `refusal`, at the HTTP handshake, from the URL alone: is there room for another connection, and
+   would the relay admit the name in the URL? A temporary refusal (`server-full`, `name-in-use`)
+   is an HTTP 503, the only verdict after which every official client tries again.
+2. `identify`, at CONNECT, with `auth`: which peer is it, and does its token allow that? A permanent
+   refusal (PERMANENT) is a connect error, after which clients stay away. The handshake cannot
+   judge this, because `auth` comes only with CONNECT.
+3. Relay.handle(Joined), right after that: may this peer enter this room now? The handshake's
+   verdict may be seconds old, and it knew only the URL. It is too late for a 503, so a temporary
+   refusal is an `error` event and a closed connection (closing.py), and the client reconnects.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +23,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from signaling_server.core.config.schema import Config
+from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.relay import Relay
@@ -17,47 +31,36 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.engine.polling import query_of
 
 if TYPE_CHECKING:
-    from signaling_server.core.protocol.auth import Grant, Tokens
+    from signaling_server.core.protocol.auth import Grant
 
 PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
-"""Refusals at connect after which a client stays away: Socket.IO connect errors."""
+"""Rejections at connect after which a client stays away: Socket.IO connect errors."""
 
 
 class Admission:
-    """The rules at the door. `count` tells how many connections there are."""
+    """The first two of the three judges. `count` tells how many connections there are."""
 
-    def __init__(
-        self,
-        settings: Config,
-        tokens: Tokens | None,
-        relay: Relay,
-        count: Callable[[], int],
-    ) -> None:
+    def __init__(self, settings: Settings, relay: Relay, count: Callable[[], int]) -> None:
+        self._settings = settings
         self._relay = relay
         self._count = count
         self._penalties = Penalties()
         self._by_address: Counter[str] = Counter()
         self.closing = False
-        """The server stops: nobody comes in any more."""
-        self.reconfigure(settings, tokens)
-
-    def reconfigure(self, settings: Config, tokens: Tokens | None) -> None:
-        """Go on with new rules."""
-        self._config = settings
-        self._tokens = tokens
+        """Whether the server stops: nobody may connect."""
 
     def opened(self, address: str) -> None:
-        """A connection from an address counts from now on."""
+        """Count a connection from an address."""
         self._by_address[address] += 1
 
     def ended(self, address: str) -> None:
-        """It counts no more."""
+        """Count it no longer."""
         self._by_address[address] -= 1
         if self._by_address[address] <= 0:
             del self._by_address[address]
 
     def refusal(self, request: web.Request) -> tuple[Rejection, Hello] | None:
-        """Why the client of a handshake has to wait, and who it is, as far as its URL tells."""
+        """Why the client of a handshake has to wait, and who it is as far as its URL tells."""
         hello = Hello("")
         try:
             self._refuse_if_full(address_of(request))
@@ -70,31 +73,32 @@ class Admission:
     def _refuse_if_full(self, address: str) -> None:
         if self.closing:
             raise Rejection("shutting-down", "the server is shutting down")
-        limits = self._config.limits
+        limits = self._settings.current.limits
         if self._count() >= limits.connections:
             raise Rejection("server-full", f"the server has {limits.connections} connections")
         if 0 < limits.connections_per_address <= self._by_address[address]:
             most = limits.connections_per_address
-            raise Rejection("server-full", f"{most} connections come from this address already")
+            raise Rejection("server-full", f"this address already has {most} connections")
 
     def identify(self, auth: Any, query: str) -> tuple[Hello, Grant | None]:
         """Who a client is, and by which grant; raises Rejection."""
         fields = parse_qs(query)
-        default = self._config.rooms.default
-        if self._tokens is None:
+        default, tokens = self._settings.current.rooms.default, self._settings.tokens
+        if tokens is None:
             return parse_hello(auth, fields, default), None
         hello, token = parse_hello(auth, fields, ""), parse_token(auth, fields)
-        return self._tokens.admit(hello, token, default, time.time())
+        return tokens.admit(hello, token, default, time.time())
 
     def penalty(self, address: str) -> float:
-        """Seconds that a failed log-in from an address waits for its answer."""
+        """Seconds to wait before a failed log-in from an address is answered."""
         return self._penalties.failed(address, time.monotonic())
 
     def may_stay(self, grant: Grant | None) -> bool:
-        """Whether a client that came in by this grant would come in again."""
-        return self._tokens is None or (grant is not None and self._tokens.still_grants(grant))
+        """Whether a client that connected with this grant could connect again."""
+        tokens = self._settings.tokens
+        return tokens is None or (grant is not None and tokens.still_grants(grant))
 
 
 def address_of(request: web.Request) -> str:
-    """Where a client is. X-Forwarded headers are not believed: anyone can send them."""
+    """Where a client is. X-Forwarded headers are ignored: anyone can send them."""
     return request.remote or ""

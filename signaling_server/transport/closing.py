@@ -1,69 +1,91 @@
-"""How a connection is ended decides whether its client comes back.
+"""The ways to end a connection. The way decides whether the client comes back.
 
-After a Socket.IO DISCONNECT official clients stay away; after a lost TCP connection they return.
+Official clients stay away after a Socket.IO DISCONNECT or a connect error, and reconnect after a
+lost TCP connection or an HTTP error.
+
+| call | when | what the client gets | and then |
+| --- | --- | --- | --- |
+| `abort` | it does not read, breaks the protocol or is late; a crash | a TCP reset | reconnects |
+| `close` | the server stops; a temporary refusal | all that waits, the end of TCP | reconnects |
+| `dismiss` | it is replaced, or its token is revoked | all that waits, DISCONNECT | stays away |
+
+`close` becomes an `abort` if the client does not read; `dismiss` becomes a `close` if the client
+does not go.
+A connect error (ConnectError, handlers.py) refuses a client for good before it is connected; the
+gate closes the connection after it. `Handlers.forget` ends nothing: it removes a connection that
+the library lost without notice.
+Below this: `hang_up`, `abort` and `end` of a ClientSocket act on TCP and on engine.io.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import logging
+from typing import Awaitable, Callable
 
 from signaling_server.background import Background
-from signaling_server.transport.connection import Connection
+from signaling_server.transport.connection import Connection, Connections
+from signaling_server.transport.engine.socket import ClientSocket
+
+log = logging.getLogger(__name__)
 
 FAREWELL = 1.0
-"""Seconds that a client which was told to go has for going by itself."""
+"""Seconds that a client has to go by itself after it was told to."""
 
 
 class Closer:
-    """Ends connections of a Socket.IO server. `by_engine` has those that came in."""
+    """Ends connections. `disconnect` sends a Socket.IO DISCONNECT, given the Socket.IO sid."""
 
-    def __init__(self, sio: Any, by_engine: dict[str, Connection], background: Background) -> None:
-        self._sio = sio
-        self._by_engine = by_engine
+    def __init__(
+        self,
+        connections: Connections,
+        disconnect: Callable[[str], Awaitable[None]],
+        background: Background,
+    ) -> None:
+        self._connections = connections
+        self._disconnect = disconnect
         self._background = background
 
-    def abort(self, socket: Any, reason: str = "connection-lost") -> None:
-        """End a connection at once, in the way that lets its client come back."""
-        connection = self._by_engine.get(socket.sid)
+    def abort(self, socket: ClientSocket, reason: str = "connection-lost") -> None:
+        """End a connection at once. The first reason given counts."""
+        connection = self._connections.by_engine.get(socket.sid)
         if connection is not None:
             connection.closed_for = connection.closed_for or reason
-        socket.queue.drop()
-        websocket = getattr(socket, "websocket", None)
-        if websocket is not None:
-            websocket.abort()
-        if not socket.upgraded:
-            self._background.start(self._close(socket))
+        socket.abort()
+        if socket.transport == "polling":
+            self._background.start(socket.end())
 
-    async def _close(self, socket: Any) -> None:
-        """End a polling connection: engine.io would keep it until it looks again."""
-        await socket.close(wait=False, abort=True)
-        self._sio.eio.sockets.pop(socket.sid, None)
+    def abort_after_crash(self, socket: ClientSocket) -> None:
+        """Call it in an `except`: a fault of the server costs one connection, not the server."""
+        log.exception("a packet could not be handled; its connection is closed")
+        self.abort(socket)
 
-    async def finish(self, socket: Any, after: float = 0.0, within: float = FAREWELL) -> None:
-        """End a connection when all that waits for it is written, or after `within` seconds."""
+    def close(
+        self, socket: ClientSocket, after: float = 0.0, within: float = FAREWELL
+    ) -> asyncio.Task[None]:
+        """Wait `after` seconds, then end a connection when all that waits is written.
+
+        It takes at most `within` seconds more. You need not await the task.
+        """
+        return self._background.start(self._close(socket, after, within))
+
+    async def _close(self, socket: ClientSocket, after: float, within: float) -> None:
         await asyncio.sleep(after)
         try:
-            await asyncio.wait_for(socket.queue.join(), within)
-        except asyncio.TimeoutError:  # it does not read, so what is buffered will never be written
+            await asyncio.wait_for(socket.drain(), within)
+        except asyncio.TimeoutError:  # it does not read: what is buffered cannot be written
             self.abort(socket)
             return
-        websocket = getattr(socket, "websocket", None)
-        if websocket is not None:
-            websocket.hang_up()
-        if not socket.upgraded:
+        socket.hang_up()
+        if socket.transport == "polling":
             self.abort(socket)
-
-    def finish_soon(self, socket: Any, after: float = 0.0) -> None:
-        """The same, in the background."""
-        self._background.start(self.finish(socket, after))
 
     def dismiss(self, connection: Connection, code: str) -> None:
         """Tell a client to go and stay away; end its connection if it does not go."""
 
         async def dismiss() -> None:
-            await self._sio.disconnect(connection.sid)
-            await self.finish(connection.socket, after=FAREWELL)
+            await self._disconnect(connection.sid)
+            await self._close(connection.socket, FAREWELL, FAREWELL)
 
         connection.closed_for = code
         self._background.start(dismiss())

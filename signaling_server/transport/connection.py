@@ -1,4 +1,4 @@
-"""One Socket.IO connection, as the transport knows it."""
+"""The Socket.IO connections: one client each, as the transport knows it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from signaling_server.core.protocol.events import Disconnected, Rejected
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.transport.engine.send_queue import Outbox
+from signaling_server.transport.engine.plain_signal import EVENT
+from signaling_server.transport.engine.socket import ClientSocket
+from signaling_server.transport.outbox import Outbox
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Grant
@@ -36,10 +38,10 @@ class Connection:
         "socket",
     )
 
-    def __init__(self, sid: str, socket: Any, address: str, bucket: TokenBucket) -> None:
+    def __init__(self, sid: str, socket: ClientSocket, address: str, bucket: TokenBucket) -> None:
         self.sid = sid
+        """The Socket.IO sid."""
         self.socket = socket
-        """engine.io's socket."""
         self.address = address
         self.bucket = bucket
         self.hello = Hello("")
@@ -48,63 +50,71 @@ class Connection:
         self.outbox = Outbox(socket)
         self.connected_at = time.monotonic()
         self.closed_for = ""
-        """Why we close it, if it is we who do."""
+        """Why the server closes it; "": the server does not."""
         self.received = 0
-        """Signals that came from it."""
+        """Signals from the client."""
         self.sent = 0
-        """Signals that went to it."""
+        """Signals to the client."""
         self.bad_packets = 0
 
     @property
     def peer_id(self) -> str:
-        """What others call it."""
+        """What others call the client."""
         return self.hello.name or self.sid
-
-    @property
-    def transport(self) -> str:
-        """websocket or polling."""
-        return "websocket" if self.socket.upgraded else "polling"
-
-    @property
-    def said_goodbye(self) -> bool:
-        """Whether the client closed its WebSocket."""
-        websocket = getattr(self.socket, "websocket", None)
-        return websocket is not None and websocket.goodbye
 
     def disconnected(self, reason: str) -> Disconnected:
         """The fact that it has ended."""
-        seconds = time.monotonic() - self.connected_at
         return Disconnected(
-            self.sid,
-            self.peer_id,
-            self.hello.room,
-            self.address,
-            reason,
-            seconds,
-            self.received,
-            self.sent,
+            sid=self.sid,
+            peer_id=self.peer_id,
+            room=self.hello.room,
+            address=self.address,
+            reason=reason,
+            seconds=time.monotonic() - self.connected_at,
+            received=self.received,
+            sent=self.sent,
         )
 
     def rejected(self, code: str, message: str) -> Rejected:
-        """The fact that it was refused something."""
-        # Until it has a name it is known by its address: the log sums what comes from there.
-        name = self.peer_id if self.hello.room else ""
-        return Rejected(self.sid, name, self.hello.room, self.address, code, message)
+        """The fact that the server rejected something of the client."""
+        # Until a client has joined it goes by its address: the log sums what comes from there.
+        peer_id = self.peer_id if self.hello.room else ""
+        return Rejected(self.sid, peer_id, self.hello.room, self.address, code, message)
 
     def emit(self, event: str, payload: dict[str, Any]) -> bool:
-        """Send an event of our own; True if it has to wait."""
+        """Send an event of the server; True if it has to wait."""
         return self.outbox.send(f'2["{event}",{dumps(payload)}]')
 
     def answer(self, ack_id: str, payload: dict[str, Any]) -> None:
-        """Answer an event that asked for it."""
+        """Send the ack that an event asked for."""
         self.outbox.send(f"3{ack_id}[{dumps(payload)}]")
 
     def forward(self, signal: Signal, sender: str, seq: int) -> bool:
-        """Send a signal: its own text, with `from` and `seq` put in last so that ours count.
-
-        True if it has to wait.
+        """Send a signal as it was written, with `from` and `seq` added last: of duplicate keys in
+        JSON the last counts. True if it has to wait.
         """
         self.sent += 1
         number = f',"seq":{seq}' if seq else ""
-        # A peer_id is of characters that JSON need not escape.
-        return self.outbox.send(f'2["signal",{signal.body},"from":"{sender}"{number}}}]')
+        # A peer_id has no character that JSON would escape. The body's closing brace is cut off.
+        return self.outbox.send(f'{EVENT}{signal.body},"from":"{sender}"{number}}}]')
+
+
+class Connections:
+    """All of them, by the id of either library."""
+
+    def __init__(self) -> None:
+        self.by_sid: dict[str, Connection] = {}
+        """By Socket.IO sid."""
+        self.by_engine: dict[str, Connection] = {}
+        """By engine.io sid."""
+
+    def add(self, connection: Connection) -> None:
+        """Add one whose CONNECT is accepted, or is rejected with an `error` before its end."""
+        self.by_sid[connection.sid] = self.by_engine[connection.socket.sid] = connection
+
+    def remove(self, sid: str) -> Connection | None:
+        """Remove one, given its Socket.IO sid; None: it was removed before."""
+        connection = self.by_sid.pop(sid, None)
+        if connection is not None:
+            self.by_engine.pop(connection.socket.sid, None)
+        return connection

@@ -1,4 +1,4 @@
-"""Between the relay and the connections: events go in, and what follows from them is done."""
+"""Between the connections and the relay: events go in, and its commands are carried out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any, Callable
 
-from signaling_server.core.config.schema import LimitsSettings
+from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import (
     Close,
     Event,
@@ -21,23 +21,27 @@ from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.closing import Closer
-from signaling_server.transport.connection import Connection
+from signaling_server.transport.connection import Connection, Connections
 
 
 class Switchboard:
-    """Carries out the relay's commands, in order; passes its facts on; wakes it when it wants.
+    """Carries out the relay's commands, in order; passes its facts on; wakes it at its deadlines.
 
     You must call `cancel` when the loop ends.
     """
 
     def __init__(
-        self, relay: Relay, limits: LimitsSettings, ending: Closer, observe: Callable[[Fact], None]
+        self,
+        settings: Settings,
+        relay: Relay,
+        connections: Connections,
+        closer: Closer,
+        observe: Callable[[Fact], None],
     ) -> None:
-        self.connections: dict[str, Connection] = {}
-        """By Socket.IO sid."""
-        self.limits = limits
+        self._settings = settings
         self._relay = relay
-        self._ending = ending
+        self._connections = connections.by_sid
+        self._closer = closer
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
@@ -48,9 +52,12 @@ class Switchboard:
         }
 
     def signal(self, connection: Connection, text: str) -> list[Output]:
-        """Relay a signal, `text` being its JSON; returns what followed. Raises Rejection."""
+        """Relay a signal, given its JSON text; returns what followed. Raises Rejection.
+
+        The fast path and the slow path meet here.
+        """
         connection.received += 1
-        limits = self.limits
+        limits = self._settings.current.limits
         now = time.monotonic()
         if not connection.bucket.take(now):
             raise self._flood()
@@ -60,17 +67,21 @@ class Switchboard:
         return outputs
 
     def count(self, connection: Connection) -> None:
-        """Count another event of a client. Raises Rejection if there are too many."""
+        """Count any other event of a client. Raises Rejection if there are too many."""
         if not connection.bucket.take(time.monotonic()):
             raise self._flood()
 
     def _flood(self) -> Rejection:
-        most = f"{self.limits.messages_per_second:g} events a second"
+        most = f"{self._settings.current.limits.messages_per_second:g} events a second"
         return Rejection("rate-limited", f"more than {most}")
 
+    def ask(self, event: Event) -> list[Output]:
+        """Hand an event to the relay; you must `perform` what it returns. Raises Rejection."""
+        return self._relay.handle(event, time.monotonic())
+
     def handle(self, event: Event) -> None:
-        """Tell the relay, and do what follows. Raises Rejection."""
-        self.perform(self._relay.handle(event, time.monotonic()))
+        """Hand an event to the relay, and carry out what follows. Raises Rejection."""
+        self.perform(self.ask(event))
 
     def perform(self, outputs: list[Output]) -> None:
         """Carry out commands and pass facts on, in order."""
@@ -80,24 +91,35 @@ class Switchboard:
             self._set_timer()
 
     def _forward(self, command: Forward) -> None:
-        connection = self.connections.get(command.sid)
+        connection = self._connections.get(command.sid)
         if connection and connection.forward(command.signal, command.sender, command.seq):
             self.check_queue(connection)
 
     def _send(self, command: Send) -> None:
-        connection = self.connections.get(command.sid)
+        connection = self._connections.get(command.sid)
         if connection and connection.emit(command.event, command.payload):
             self.check_queue(connection)
 
     def _close(self, command: Close) -> None:
-        connection = self.connections.get(command.sid)
+        connection = self._connections.get(command.sid)
         if connection:
-            self._ending.dismiss(connection, command.code)
+            self._closer.dismiss(connection, command.code)
 
     def check_queue(self, connection: Connection) -> None:
-        """End a connection that lets more wait than may."""
-        if connection.outbox.over(self.limits, self._relay.budget):
-            self._ending.abort(connection.socket, "slow-consumer")
+        """End the connection of a client that does not read what waits for it."""
+        if connection.outbox.over(self._settings.current.limits, self._relay.budget):
+            self._closer.abort(connection.socket, "slow-consumer")
+
+    def reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
+        """Tell a client what it did wrong; returns the answer for an ack."""
+        if connection.emit("error", rejection.payload()):
+            self.check_queue(connection)
+        self.record(connection, rejection)
+        return {"ok": False, "error": {"code": rejection.code, "message": rejection.message}}
+
+    def record(self, connection: Connection, rejection: Rejection) -> None:
+        """Pass on the fact of a rejection."""
+        self._observe(connection.rejected(rejection.code, rejection.noted))
 
     def _set_timer(self) -> None:
         self.cancel()
@@ -111,6 +133,6 @@ class Switchboard:
         self.handle(Ticked())
 
     def cancel(self) -> None:
-        """Wake up no more."""
+        """Cancel the timer of the relay's deadline."""
         if self._timer is not None:
             self._timer.cancel()

@@ -7,6 +7,8 @@ from typing import Any, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
 from signaling_server.core.config.token_file import parse_tokens
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
@@ -60,7 +62,8 @@ def test_nothing_but_the_token_is_accepted(token: str | None) -> None:
 def test_client_is_refused_or_is_where_its_token_allows(
     auth: Any, query: str, has_token: bool
 ) -> None:
-    admission = Admission(Config(), TOKENS, Relay(Config()), lambda: 0)
+    settings = Settings(Loaded(Config(), {}, TOKENS))
+    admission = Admission(settings, Relay(Config()), lambda: 0)
     message = ""
     try:
         hello, _ = admission.identify(auth, f"token={TOKEN}&{query}" if has_token else query)

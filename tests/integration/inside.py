@@ -16,13 +16,13 @@ from signaling_server.core.config.load import load
 
 
 class Inside:
-    """A running App, and what python-socketio and engine.io keep of its clients."""
+    """A running App, and what python-socketio and engine.io keep about its clients."""
 
     def __init__(self, app: App, url: str) -> None:
         self.app = app
         self.url = url
         self.transport = app.transport
-        self.sio: Any = app.transport._sio
+        self.sio: Any = app.transport._engine._sio
 
     def leftovers(self) -> dict[str, int]:
         """How much is kept of clients, by where: nothing when all have gone."""
@@ -34,9 +34,9 @@ class Inside:
             "attachments": self.sio._binary_packet,
             "environments": self.sio.environ,
             "engine.io sockets": self.sio.eio.sockets,
-            "connections": transport._connections,
-            "connections by engine.io sid": transport._by_engine,
-            "greeted": transport._greeted,
+            "connections": transport._connections.by_sid,
+            "connections by engine.io sid": transport._connections.by_engine,
+            "greeted": transport._gate._greeted,
             "addresses": transport._admission._by_address,
             "peers": self.app.relay.peers,
             "rooms": self.app.relay.rooms,

@@ -1,7 +1,7 @@
-"""What python-socketio leaves behind or lets through, and that we do not.
+"""What python-socketio leaves behind or lets through, and this server does not.
 
-Each guard has a twin that takes it away: were the library mended, the twin would fail, and the
-guard could go.
+Each guard has a twin that removes it: if the library is fixed, the twin fails, and the guard can
+go.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def test_connect_handler_that_raises_leaves_nothing_behind(
                     await client.receive()
         await server.empty()
         await still_serves(server)
-    assert "a client could not be entered" in caplog.text
+    assert "a connect handler failed" in caplog.text
 
 
 async def test_without_the_guard_a_connect_handler_that_raises_leaves_its_sid(
@@ -116,7 +116,7 @@ async def test_client_that_goes_while_its_refusal_waits_leaves_nothing_behind(
         await server.empty()
 
 
-async def test_client_that_is_gone_when_its_connect_handler_ends_is_let_go() -> None:
+async def test_client_that_is_gone_when_its_connect_handler_ends_is_removed() -> None:
     """Such as over polling, where nobody hears that it has gone but for the ping timeout."""
     async with running() as server:
         enter = server.sio.handlers["/"]["connect"]
@@ -217,7 +217,7 @@ async def test_goodbye_ends_the_connection_too() -> None:
 # --- the sweeper ----------------------------------------------------------------------------------
 
 
-async def test_sweeper_lets_go_of_who_has_no_socket() -> None:
+async def test_sweep_removes_a_connection_without_a_socket() -> None:
     async with running() as server:
         async with RawClient(server.url, name="ghost") as ghost:
             await ghost.hello()
@@ -230,22 +230,22 @@ async def test_sweeper_lets_go_of_who_has_no_socket() -> None:
         await server.empty()
 
 
-async def test_sweeper_lets_go_of_who_has_no_connection() -> None:
+async def test_sweep_removes_a_peer_without_a_connection() -> None:
     async with running() as server:
         async with RawClient(server.url, name="ghost") as ghost:
             await ghost.hello()
-            connection = server.transport._connections.popitem()[1]
+            connection = server.transport._connections.by_sid.popitem()[1]
             assert server.transport.sweep() == 1
             assert not server.app.relay.peers
-            server.transport._connections[connection.sid] = connection
+            server.transport._connections.by_sid[connection.sid] = connection
         await server.empty()
 
 
 # --- a crash in each handler ----------------------------------------------------------------------
 
 CRASHES = {
-    "a signal, the short way": (events.Signalled, f'42["signal",{OFFER}]'),
-    "a signal, the long way": (events.Signalled, f'421["signal",{OFFER}]'),
+    "a signal, fast path": (events.Signalled, f'42["signal",{OFFER}]'),
+    "a signal, slow path": (events.Signalled, f'421["signal",{OFFER}]'),
     "joining": (events.Joined, "40"),
     "leaving": (events.Left, "41"),
 }
@@ -283,13 +283,13 @@ async def test_crash_of_the_clock_of_the_relay_is_survived(
         await server.empty()
 
 
-async def test_crash_of_who_only_watches_is_logged_and_survived(
+async def test_crash_of_an_observer_is_logged_and_survived(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
     async with running() as server:
         with monkeypatch.context() as broken:
-            for part in (server.transport, server.transport._switchboard):
+            for part in (server.transport._handlers, server.transport._switchboard):
                 broken.setattr(part, "_observe", fail)
             async with RawClient(server.url, name="node") as node:
                 await node.send("40")
@@ -348,7 +348,7 @@ async def test_connection_that_ends_is_free_though_the_timer_of_its_ping_goes_on
         await server.until(lambda: [sock() for sock in ended] == [None])
 
 
-async def test_caller_who_came_in_just_before_a_stop_is_answered() -> None:
+async def test_caller_that_connected_just_before_a_stop_is_answered() -> None:
     pipe = LogPipe(lambda line: None, lambda: None)
     app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
     port = int((await app.start()).rpartition(":")[2])

@@ -1,5 +1,4 @@
-"""The short way of a signal and the ordinary one: whatever clients send, in whatever order, each of
-them hears the same."""
+"""Fast path and slow path: whatever clients send, in any order, each of them hears the same."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ from signaling_server.process import end_all_tasks
 
 CLIENTS = ("a", "b", "c")
 LIMITS = LimitsSettings(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)
-FORMS = ("ordinary", "ordinary", "ordinary", "acked", "pieces", "behind a ping", "wide")
+FORMS = ("plain", "plain", "plain", "acked", "pieces", "behind a ping", "wide")
 HANDSHAKE = (
     "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -52,7 +51,7 @@ bodies = st.fixed_dictionaries(
 
 
 def packets(body: Any) -> st.SearchStrategy[str]:
-    """The ways to write a signal: ordinary, and such as take the ordinary path."""
+    """The ways to write a signal: plain, and those that take the slow path."""
     text = json.dumps(body, separators=(",", ":"))
     spaced = json.dumps(body)
     return st.sampled_from(
@@ -108,7 +107,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[tuple[asyncio.AbstractEventLoop, list[str]]]:
-    """A loop, and the URLs of two servers in it: the short way, the ordinary one."""
+    """A loop, and the URLs of two servers in it: with the fast path, without it."""
     loop = asyncio.new_event_loop()
     pipe = LogPipe(lambda line: None, lambda: None)
     apps = []
@@ -159,12 +158,12 @@ def test_every_client_hears_the_same_on_both_paths(
     world: tuple[asyncio.AbstractEventLoop, list[str]], script: list[tuple[str, str]]
 ) -> None:
     loop, urls = world
-    short, ordinary = (loop.run_until_complete(heard_at(url, script)) for url in urls)
-    assert short == ordinary
+    fast, slow = (loop.run_until_complete(heard_at(url, script)) for url in urls)
+    assert fast == slow
 
 
 def signal_frames(number: int, form: str, mask: bytes) -> bytes:
-    """A numbered signal: as an ordinary one frame, and in the ways that take the ordinary path."""
+    """A numbered signal: plain in one frame, and in the ways that take the slow path."""
     body = json.dumps({"type": "offer", "data": {"n": number, "sdp": "ü" * 40}})
     text = f'4{"27" if form == "acked" else "2"}["signal",{body}]'.encode()
     if form == "pieces":
@@ -222,7 +221,7 @@ def test_signals_arrive_in_order_however_their_frames_come(
     assert heard == list(range(len(forms)))
 
 
-def test_engine_io_that_has_changed_means_the_ordinary_path(
+def test_engine_io_that_has_changed_means_the_slow_path(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr(async_socket.AsyncSocket, "_websocket_handler")
@@ -231,8 +230,8 @@ def test_engine_io_that_has_changed_means_the_ordinary_path(
         pipe = LogPipe(lambda line: None, lambda: None)
         app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
         pipe.close()
-        return app.transport._sio.eio._async["websocket"].keywords["on_signal"]
+        return app.transport._engine._eio._async["websocket"].keywords["options"].relay_signal
 
     with caplog.at_level(logging.ERROR, "signaling_server"):
         assert asyncio.run(start()) is None
-    assert "signals take the ordinary path, a library has changed" in caplog.text
+    assert "fast path disabled: aiohttp or engine.io internals have changed (" in caplog.text

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +7,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.relay import Relay
@@ -24,8 +25,9 @@ class Door:
 
     def __init__(self, tokens: Tokens | None = None, **limits: Any) -> None:
         self.count = 0
-        self.settings = replace(Config(), limits=LimitsSettings(**limits))
-        self.admission = Admission(self.settings, tokens, Relay(self.settings), lambda: self.count)
+        config = Config(limits=LimitsSettings(**limits))
+        self.settings = Settings(Loaded(config, {}, tokens))
+        self.admission = Admission(self.settings, Relay(config), lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
         request: Any = SimpleNamespace(remote=HOME, rel_url=URL(f"/?{query}", encoded=True))
@@ -33,7 +35,7 @@ class Door:
         return refused[0].code if refused else ""
 
 
-def test_who_finds_a_place_is_not_refused() -> None:
+def test_client_is_not_refused_while_there_is_room() -> None:
     assert Door().refuses("room=drone-1&name=node") == ""
 
 
@@ -45,7 +47,7 @@ def test_full_server_refuses_for_now() -> None:
     assert door.refuses() == "server-full"
 
 
-def test_address_has_so_many_places_and_gets_them_back() -> None:
+def test_connections_of_an_address_are_bounded_while_they_last() -> None:
     door = Door(connections_per_address=2)
     for _ in range(2):
         assert door.refuses() == ""
@@ -57,7 +59,7 @@ def test_address_has_so_many_places_and_gets_them_back() -> None:
     assert not door.admission._by_address
 
 
-def test_server_that_stops_refuses_for_now() -> None:
+def test_server_that_stops_refuses_every_client_for_now() -> None:
     door = Door()
     door.admission.closing = True
     assert door.refuses() == "shutting-down"
@@ -68,7 +70,7 @@ def test_permanent_refusals_wait_for_the_connect(query: str) -> None:
     assert Door(tokens=TOKENS).refuses(query) == ""
 
 
-def test_token_of_the_query_is_who_a_client_is() -> None:
+def test_token_in_the_query_identifies_a_client() -> None:
     admission = Door(tokens=TOKENS).admission
     hello, grant = admission.identify(None, f"token={TOKEN}&role=a%26b")
     assert (hello.name, hello.room, hello.role) == ("node", "drone-1", "a&b")
@@ -81,20 +83,20 @@ def test_without_a_token_nobody_is_anybody() -> None:
         Door(tokens=TOKENS).admission.identify({"name": "node"}, "room=drone-1")
 
 
-def test_without_tokens_everybody_is_who_he_says() -> None:
+def test_without_tokens_a_client_is_what_it_says() -> None:
     admission = Door().admission
     hello, grant = admission.identify({"name": "gcom"}, "name=node&room=a")
     assert (hello.name, hello.room, grant) == ("gcom", "a", None)
     assert admission.may_stay(None)
 
 
-def test_new_tokens_hold_at_once() -> None:
+def test_new_tokens_apply_at_once() -> None:
     door = Door()
-    door.admission.reconfigure(door.settings, TOKENS)
+    door.settings.replace(Loaded(Config(), {}, TOKENS))
     assert not door.admission.may_stay(None)
 
 
-def test_second_failure_of_an_address_waits() -> None:
+def test_second_failure_from_an_address_waits() -> None:
     admission = Door().admission
     assert admission.penalty(HOME) == 0
     assert admission.penalty(HOME) > 0

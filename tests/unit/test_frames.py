@@ -1,26 +1,22 @@
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from typing import Any
 
 import pytest
 
 from framing import frame
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.transport.engine import frames
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
-    WriteBatch,
     header,
-    is_signal,
-    unmask,
 )
+from signaling_server.transport.engine.write_batch import WriteBatch
 
 MASK = b"\x11\x22\x33\x44"
-SIGNAL = '42["signal",{"type":"offer","data":{"sdp":"ü"}}]'
+BEGIN = '42["signal",'
+ARGUMENT = '{"type":"offer","data":{"sdp":"ü"}}'
+SIGNAL = f"{BEGIN}{ARGUMENT}]"
 
 
 def text_frame(text: str) -> bytes:
@@ -53,16 +49,21 @@ class Protocol:
 class Scene:
     """A reader that waits for what comes."""
 
-    def __init__(self, total: int = 10**6, short: bool = True) -> None:
+    def __init__(self, total: int = 10**6, fast: bool = True) -> None:
         self.budget = Budget(total)
-        self.turn = WriteBatch()
+        self.batch = WriteBatch()
         self.relayed: list[str] = []
         self.takes = True
         self.aborted = False
         protocol = Protocol()
         self.parser: Parser = protocol._payload_parser
+        self.renewed: Any = None
         self.reader = FrameReader(
-            self.budget, self.turn, self._abort, self._relay if short else None
+            self.budget,
+            self.batch,
+            self._abort,
+            self._relay if fast else None,
+            lambda parser: self.renewed or parser,
         )
         self.reader.watch(protocol)
         assert protocol._payload_parser is self.reader
@@ -82,7 +83,7 @@ def test_whole_signals_are_relayed_where_they_are_read(size: int) -> None:
     scene = Scene()
     text = '42["signal",' + "x" * max(0, size - 13) + "]"
     assert scene.reader.feed_data(text_frame(SIGNAL) + text_frame(text)) == (False, b"")
-    assert scene.relayed == [SIGNAL, text]
+    assert scene.relayed == [ARGUMENT, text[len(BEGIN) : -1]]
     assert scene.parser.fed == []
     assert scene.budget.used == 0
 
@@ -107,17 +108,17 @@ def test_whole_signals_are_relayed_where_they_are_read(size: int) -> None:
         text_frame('42["signal",' + "x" * 200 + "]")[:-1],
     ],
 )
-def test_all_else_and_what_follows_it_is_for_aiohttp(other: bytes) -> None:
+def test_any_other_frame_and_those_behind_it_are_for_aiohttp(other: bytes) -> None:
     scene = Scene()
     scene.reader.feed_data(text_frame(SIGNAL) + other + text_frame(SIGNAL))
-    assert scene.relayed == [SIGNAL]
+    assert scene.relayed == [ARGUMENT]
     assert scene.parser.fed == [other + text_frame(SIGNAL)]
     assert scene.budget.used == WIDEST * len(other + text_frame(SIGNAL))
     scene.reader.feed_data(text_frame(SIGNAL))
-    assert scene.relayed == [SIGNAL], "nothing overtakes what aiohttp has"
+    assert scene.relayed == [ARGUMENT], "nothing overtakes what aiohttp has"
 
 
-def test_signal_that_is_not_wanted_is_for_aiohttp() -> None:
+def test_signal_that_is_not_relayed_is_for_aiohttp() -> None:
     scene = Scene()
     scene.takes = False
     scene.reader.feed_data(text_frame(SIGNAL))
@@ -134,17 +135,17 @@ def test_nothing_overtakes_a_message_that_is_being_handled() -> None:
     scene.reader.taken(SIGNAL)
     scene.reader.idle = True
     scene.reader.feed_data(text_frame(SIGNAL))
-    assert scene.relayed == [SIGNAL]
+    assert scene.relayed == [ARGUMENT]
 
 
-def test_without_a_short_way_all_is_for_aiohttp() -> None:
-    scene = Scene(short=False)
+def test_without_the_fast_path_every_frame_is_for_aiohttp() -> None:
+    scene = Scene(fast=False)
     scene.reader.feed_data(text_frame(SIGNAL))
     assert scene.parser.fed == [text_frame(SIGNAL)]
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
-@pytest.mark.parametrize("kind", [str, bytes])
+@pytest.mark.parametrize("kind", [str, bytes, bytearray])
 def test_bytes_count_until_they_are_taken(size: int, kind: type) -> None:
     scene = Scene()
     payload = "x" * size
@@ -153,7 +154,7 @@ def test_bytes_count_until_they_are_taken(size: int, kind: type) -> None:
     scene.reader.feed_data(came[:half])
     scene.reader.feed_data(came[half:] + b"\x81")
     assert scene.budget.used == WIDEST * (len(came) + 1)
-    scene.reader.taken(payload if kind is str else payload.encode())
+    scene.reader.taken(payload if kind is str else kind(payload.encode()))
     assert scene.budget.used == WIDEST, "the beginning of the next"
 
 
@@ -177,7 +178,7 @@ def test_more_was_taken_than_is_known_to_have_come() -> None:
     )
 
 
-def test_who_has_more_than_his_share_while_memory_is_short_is_cut_off() -> None:
+def test_client_with_more_than_its_share_is_aborted_while_memory_is_short() -> None:
     scene = Scene(total=100)
     scene.budget.share = 50
     assert scene.reader.feed_data(b"\x01" * 12) == (False, b"")
@@ -204,30 +205,6 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
     assert protocol._payload_parser is None
 
 
-def test_what_is_written_while_reading_goes_out_when_that_is_done() -> None:
-    turn = WriteBatch()
-    done: list[str] = []
-    with turn:
-        turn.flush_later(lambda: done.append("first"))
-        turn.flush_later(lambda: done.append("second"))
-        assert done == []
-    assert done == ["first", "second"]
-
-
-def test_what_is_written_at_another_time_goes_out_at_the_end_of_the_turn() -> None:
-    turn = WriteBatch()
-    done: list[str] = []
-
-    async def play() -> None:
-        turn.flush_later(lambda: done.append("first"))
-        turn.flush_later(lambda: done.append("second"))
-        assert done == []
-        await asyncio.sleep(0)
-        assert done == ["first", "second"]
-
-    asyncio.run(play())
-
-
 @pytest.mark.parametrize(
     ("length", "head"),
     [
@@ -242,14 +219,17 @@ def test_header_tells_the_length(length: int, head: bytes) -> None:
     assert header(length) == head
 
 
-def test_only_what_asks_for_no_ack_and_has_no_namespace_is_an_ordinary_signal() -> None:
-    assert is_signal(f'42["signal",{json.dumps({"type": "offer"})}]')
-    for text in ('421["signal",{}]', '42/,["signal",{}]', '42["signal",{}] ', '42["signals"]'):
-        assert not is_signal(text)
-
-
-def test_mask_function_that_is_not_found_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert frames._find_unmask() is unmask
-    monkeypatch.setitem(sys.modules, "aiohttp._websocket.helpers", None)
-    monkeypatch.setitem(sys.modules, "aiohttp.http_websocket", None)
-    assert frames._find_unmask() is None
+def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
+    scene = Scene()
+    whole = text_frame("421[]")
+    scene.reader.feed_data(whole[:3])
+    renewed = scene.renewed = Parser()
+    scene.reader.feed_data(whole[3:])
+    scene.reader.idle = False
+    scene.reader.taken("421[]")
+    scene.reader.feed_data(whole)
+    assert (scene.parser.fed, renewed.fed) == ([whole[:3], whole[3:], whole], [])
+    scene.reader.taken("421[]")
+    scene.reader.idle = True
+    scene.reader.feed_data(text_frame(SIGNAL) + whole)
+    assert (scene.relayed, renewed.fed) == ([ARGUMENT], [whole])

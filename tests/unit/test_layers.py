@@ -11,6 +11,7 @@ import pytest
 import signaling_server
 
 PACKAGE = Path(signaling_server.__file__).parent
+SEAM = "signaling_server.transport.engine."
 IO = {"asyncio", "socket", "aiohttp", "socketio", "engineio", "logging", "time"}
 
 
@@ -48,12 +49,16 @@ def test_core_is_pure(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", modules(PACKAGE))
-def test_only_transport_knows_socketio(module: str) -> None:
+def test_only_the_seam_and_the_probe_know_socketio(module: str) -> None:
     libraries = {name.split(".")[0] for name in imported(PACKAGE / module)}
-    assert module.startswith(("transport/", "cli/probe")) or not libraries & {
-        "socketio",
-        "engineio",
-    }
+    allowed = module.startswith("transport/engine/") or module == "cli/probe.py"
+    assert allowed or not libraries & {"socketio", "engineio"}
+
+
+@pytest.mark.parametrize("module", modules(PACKAGE / "transport/engine"))
+def test_the_seam_knows_nothing_of_the_rest_of_the_transport(module: str) -> None:
+    ours = {name for name in imported(PACKAGE / module) if "signaling_server.transport" in name}
+    assert not [name for name in ours if not f"{name}.".startswith(SEAM)]
 
 
 # --- inside core ----------------------------------------------------------------------------------

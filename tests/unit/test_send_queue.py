@@ -7,40 +7,24 @@ import pytest
 from engineio import packet
 
 from signaling_server.background import Background
-from signaling_server.core.config.schema import LimitsSettings
-from signaling_server.core.protocol.limits import Budget
-from signaling_server.transport.engine import send_queue as outbox_module
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
+from signaling_server.transport.engine import send_queue
 from signaling_server.transport.engine.send_queue import (
     BATCH,
     BATCH_BYTES,
-    OVERHEAD,
-    Outbox,
     SendQueue,
 )
 
 
-class WebSocket:
-    """What an Outbox uses of a WebSocket."""
+class Socket:
+    """A queue, and what engine.io does to it."""
 
     def __init__(self) -> None:
-        self.writable = True
-        self.frames: list[str] = []
-
-    def write(self, text: str) -> bool:
-        if self.writable:
-            self.frames.append(text)
-        return self.writable
-
-
-class Socket:
-    """What an Outbox uses of an engine.io socket: a polling one, until it is upgraded."""
-
-    def __init__(self, total: int = 1000) -> None:
-        self.budget = Budget(total)
+        self.budget = Budget(1000)
         self.queue = SendQueue(self.budget)
-        self.closed = False
-        self.upgraded = False
-        self.websocket = WebSocket()
+
+    def send(self, text: str) -> None:
+        self.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
 
     async def poll(self) -> list[str]:
         """What one GET takes along, as engine.io takes it."""
@@ -52,34 +36,18 @@ class Socket:
                 return texts
 
 
-def act(scene: Callable[[Socket], Awaitable[None]], total: int = 1000) -> None:
+def act(scene: Callable[[Socket], Awaitable[None]]) -> None:
     async def play() -> None:
-        await scene(Socket(total))
+        await scene(Socket())
 
     asyncio.run(play())
 
 
-def test_nothing_overtakes_the_answer_to_connect() -> None:
-    async def scene(socket: Socket) -> None:
-        outbox = Outbox(socket)
-        outbox.send("welcome")
-        socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "CONNECT answer"))
-        outbox.send("peer_joined")
-        outbox.uncork()
-        outbox.uncork()
-        outbox.send("signal")
-        assert await socket.poll() == ["CONNECT answer", "welcome", "peer_joined", "signal"]
-
-    act(scene)
-
-
 def test_a_poll_takes_no_more_than_a_batch() -> None:
     async def scene(socket: Socket) -> None:
-        outbox = Outbox(socket)
-        outbox.uncork()
         texts = [str(number) for number in range(BATCH + 2)]
         for text in texts:
-            outbox.send(text)
+            socket.send(text)
         assert await socket.poll() == texts[:BATCH]
         assert await socket.poll() == texts[BATCH:]
 
@@ -88,11 +56,9 @@ def test_a_poll_takes_no_more_than_a_batch() -> None:
 
 def test_a_batch_of_large_packets_is_short() -> None:
     async def scene(socket: Socket) -> None:
-        outbox = Outbox(socket)
-        outbox.uncork()
         texts = [str(number) * (BATCH_BYTES // 2) for number in range(4)]
         for text in texts:
-            outbox.send(text)
+            socket.send(text)
         assert await socket.poll() == texts[:2]
         assert await socket.poll() == texts[2:]
 
@@ -107,15 +73,12 @@ def test_one_wide_character_makes_a_text_count_four_times_as_much() -> None:
     act(scene)
 
 
-def test_aborted_connection_lets_go_of_what_waits_at_once_and_takes_no_more() -> None:
+def test_aborted_connection_frees_what_waits_at_once() -> None:
     async def scene(socket: Socket) -> None:
-        outbox = Outbox(socket)
-        outbox.uncork()
-        outbox.send("waits")
+        socket.send("waits")
         socket.queue.drop()
-        outbox.send("late")
-        assert socket.queue.empty()
-        assert socket.budget.used == 0
+        assert socket.queue.dropped
+        assert (socket.queue.qsize(), socket.queue.bytes, socket.budget.used) == (0, 0, 0)
         socket.queue.put_nowait(None)
         assert await socket.queue.get() is None, "engine.io still ends its writer with this"
         socket.queue.abandon()
@@ -124,7 +87,16 @@ def test_aborted_connection_lets_go_of_what_waits_at_once_and_takes_no_more() ->
     act(scene)
 
 
-def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
+def test_packets_that_engine_io_queues_after_the_end_count_no_more() -> None:
+    async def scene(socket: Socket) -> None:
+        socket.queue.abandon()
+        socket.send("late")
+        assert socket.budget.used == 0
+
+    act(scene)
+
+
+def test_batch_being_written_counts_no_more_when_the_connection_has_ended() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         await socket.queue.get()
@@ -134,7 +106,7 @@ def test_what_was_taken_counts_no_more_when_the_connection_has_ended() -> None:
     act(scene)
 
 
-def test_all_that_waits_is_written_before_a_join_ends() -> None:
+def test_join_ends_when_everything_is_written() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         joining = Background().start(socket.queue.join())
@@ -146,42 +118,15 @@ def test_all_that_waits_is_written_before_a_join_ends() -> None:
     act(scene)
 
 
-def test_what_nobody_fetches_after_the_end_is_not_waited_for(
+def test_packets_that_nobody_fetches_after_the_end_are_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbox_module, "LAST_WORDS", 0.01)
+    monkeypatch.setattr(send_queue, "LAST_WORDS", 0.01)
 
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         socket.queue.abandon()
         await asyncio.wait_for(socket.queue.join(), 10)
-
-    act(scene)
-
-
-def test_writable_websocket_is_written_to_at_once() -> None:
-    async def scene(socket: Socket) -> None:
-        outbox = Outbox(socket)
-        outbox.uncork()
-        socket.upgraded = True
-        outbox.send("one")
-        socket.websocket.writable = False
-        outbox.send("two")
-        assert socket.websocket.frames == ["one"]
-        assert await socket.poll() == ["two"]
-
-    act(scene)
-
-
-def test_closed_connection_collects_nothing() -> None:
-    async def scene(socket: Socket) -> None:
-        outbox = Outbox(socket)
-        outbox.send("corked")
-        socket.closed = True
-        outbox.uncork()
-        outbox.send("late")
-        assert socket.queue.empty()
-        assert socket.budget.used == 0
 
     act(scene)
 
@@ -201,7 +146,7 @@ def test_queue_is_idle_only_while_its_writer_waits() -> None:
     act(scene)
 
 
-def test_bytes_that_wait_come_out_of_the_common_budget() -> None:
+def test_bytes_that_wait_count_to_the_shared_budget() -> None:
     async def scene(socket: Socket) -> None:
         for item in (
             packet.Packet(packet.MESSAGE, "abc"),
@@ -219,7 +164,7 @@ def test_bytes_that_wait_come_out_of_the_common_budget() -> None:
     act(scene)
 
 
-def test_bytes_of_an_abandoned_queue_are_given_back_once() -> None:
+def test_bytes_of_an_abandoned_queue_are_released_once() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         socket.queue.abandon()
@@ -229,37 +174,3 @@ def test_bytes_of_an_abandoned_queue_are_given_back_once() -> None:
         assert socket.budget.used == 0
 
     act(scene)
-
-
-@pytest.mark.parametrize("corked", [True, False])
-@pytest.mark.parametrize(
-    ("texts", "over"),
-    [([], False), (["x"] * 3, False), (["x"] * 4, True), (["x" * 10], False), (["x" * 11], True)],
-)
-def test_client_that_does_not_read_is_over_its_bounds(
-    texts: list[str], over: bool, corked: bool
-) -> None:
-    async def scene(socket: Socket) -> None:
-        most = OVERHEAD * len(texts) + 10
-        limits = LimitsSettings(send_queue_messages=3, send_queue_bytes=most)
-        outbox = Outbox(socket)
-        if not corked:
-            outbox.uncork()
-        for text in texts:
-            outbox.send(text)
-        assert outbox.over(limits, socket.budget) is over
-
-    act(scene)
-
-
-def test_when_memory_is_short_who_has_more_than_his_share_is_over() -> None:
-    async def scene(socket: Socket) -> None:
-        outbox, limits = Outbox(socket), LimitsSettings()
-        outbox.uncork()
-        assert not outbox.over(limits, Budget(-1))
-        outbox.send("four")
-        assert outbox.over(limits, socket.budget)
-        socket.budget.share = socket.queue.bytes
-        assert not outbox.over(limits, socket.budget)
-
-    act(scene, total=3)

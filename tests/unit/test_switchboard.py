@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings
 from signaling_server.core.protocol.events import (
     Fact,
@@ -20,6 +22,7 @@ from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport.connection import Connections
 from signaling_server.transport.switchboard import Switchboard
 
 OFFER = '{"type":"offer","data":{}}'
@@ -45,6 +48,9 @@ class Connection:
         self.heard.append(f"{signal.type} of {sender}")
         return self.waits
 
+    def rejected(self, code: str, message: str) -> tuple[str, str]:
+        return code, message
+
     def over(self, limits: LimitsSettings, budget: Any) -> bool:
         return self.too_much
 
@@ -55,8 +61,12 @@ class Board:
     def __init__(self, config: Config) -> None:
         self.facts: list[Fact] = []
         self.ended: list[tuple[Any, str]] = []
-        ending: Any = self
-        self.switchboard = Switchboard(Relay(config), config.limits, ending, self._observe)
+        closer: Any = self
+        settings = Settings(Loaded(config, {}))
+        self.connections = Connections()
+        self.switchboard = Switchboard(
+            settings, Relay(config), self.connections, closer, self._observe
+        )
         self._told: asyncio.Event | None = None
 
     def _observe(self, fact: Fact) -> None:
@@ -79,7 +89,7 @@ class Board:
 
     def join(self, sid: str, name: str = "") -> Any:
         connection: Any = Connection(sid)
-        self.switchboard.connections[sid] = connection
+        self.connections.by_sid[sid] = connection
         self.switchboard.handle(Joined(sid, Hello("default", name or None)))
         return connection
 
@@ -89,7 +99,7 @@ def board() -> Board:
     return Board(Config())
 
 
-def test_signal_is_forwarded_and_its_facts_are_told(board: Board) -> None:
+def test_signal_is_forwarded_and_its_facts_are_observed(board: Board) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
     outputs = board.switchboard.signal(node, OFFER)
     assert gcom.heard == ["welcome", "peer_joined", "offer of node"]
@@ -122,9 +132,9 @@ def test_other_events_count_like_signals(board: Board) -> None:
         board.switchboard.signal(node, OFFER)
 
 
-def test_who_is_gone_hears_nothing_and_hurts_nobody(board: Board) -> None:
+def test_client_that_is_gone_hears_nothing_and_harms_nobody(board: Board) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
-    del board.switchboard.connections["2"]
+    del board.connections.by_sid["2"]
     board.switchboard.signal(node, OFFER)
     board.switchboard.handle(Joined("3", Hello("default", "gcom")))  # replaces who is gone
     assert gcom.heard == ["welcome", "peer_joined"]
@@ -146,7 +156,7 @@ def test_replaced_connection_is_dismissed(board: Board) -> None:
         (True, True, [("socket of 2", "slow-consumer")] * 2),
     ],
 )
-def test_who_lets_too_much_wait_is_a_slow_consumer(
+def test_client_that_does_not_read_is_a_slow_consumer(
     board: Board, waits: bool, too_much: bool, ended: list[tuple[str, str]]
 ) -> None:
     node, gcom = board.join("1", "node"), board.join("2", "gcom")
@@ -156,7 +166,23 @@ def test_who_lets_too_much_wait_is_a_slow_consumer(
     assert board.ended == ended
 
 
-def test_relay_is_woken_when_it_wants() -> None:
+@pytest.mark.parametrize(
+    ("waits", "too_much", "ended"),
+    [(False, True, []), (True, False, []), (True, True, [("socket of 1", "slow-consumer")])],
+)
+def test_rejection_is_told_recorded_and_counts_to_what_waits(
+    board: Board, waits: bool, too_much: bool, ended: list[tuple[str, str]]
+) -> None:
+    node = board.join("1", "node")
+    node.waits, node.too_much = waits, too_much
+    answer = board.switchboard.reject(node, Rejection("invalid-data", "no"))
+    assert answer == {"ok": False, "error": {"code": "invalid-data", "message": "no"}}
+    assert node.heard == ["welcome", "error"]
+    assert board.facts[1:] == [("invalid-data", "no")]
+    assert board.ended == ended
+
+
+def test_relay_is_woken_at_its_deadline() -> None:
     async def scene() -> None:
         board = Board(Config(hold=HoldSettings(max_age=0.01)))
         node = board.join("1")
@@ -167,7 +193,7 @@ def test_relay_is_woken_when_it_wants() -> None:
     asyncio.run(asyncio.wait_for(scene(), 10))
 
 
-def test_timer_that_nobody_needs_any_more_is_cancelled() -> None:
+def test_timer_that_is_no_longer_needed_is_cancelled() -> None:
     async def scene() -> None:
         board = Board(Config())
         board.switchboard.signal(board.join("1"), OFFER)

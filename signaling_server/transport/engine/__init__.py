@@ -1,1 +1,5 @@
-"""The seam: all that names engineio or socketio, or a private part of a library."""
+"""The seam: everything that names engineio or socketio, or a private part of a library.
+
+internals.py lists those private parts. The rest of transport/ sees two things of this folder:
+SocketIOServer, the configured library, and ClientSocket, one client's connection.
+"""

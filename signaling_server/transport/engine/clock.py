@@ -1,7 +1,7 @@
 """engine.io's pings, on a clock that does not jump.
 
-engine.io times them by the wall clock. A drone without an RTC wakes up in 1970 and jumps by years
-when NTP arrives: every connection with a PING under way would look dead at that moment.
+python-engineio (all of 4.x) times them by the wall clock. A drone without an RTC wakes up in 1970
+and jumps by years when NTP arrives: every connection with an unanswered PING would look dead.
 """
 
 from __future__ import annotations

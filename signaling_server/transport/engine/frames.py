@@ -1,181 +1,167 @@
-"""WebSocket frames (RFC 6455, section 5.2): those of ordinary signals are read and made here.
+"""WebSocket frames (RFC 6455, section 5.2): those of plain signals are read and made here.
 
-aiohttp reads all others, such as come in pieces, and whatever comes behind them.
+Goal: a plain signal in one whole frame is relayed without aiohttp's queue, engine.io's tasks and
+a second look at its bytes. Everything else must behave as if this file did not exist.
+
+Plan: a FrameReader takes the place of aiohttp's parser in its protocol. It relays the plain
+signals at the beginning of what came, and hands aiohttp the rest, from the first byte that it
+does not understand (a control frame, a fragment, a compressed or unmasked frame, an incomplete
+one, any other message).
+It may do so only while aiohttp is at the beginning of a frame and holds nothing that could be
+overtaken: `idle` (engine.io waits for a message) and `_unread == 0` (aiohttp has no byte left).
+
+Memory: aiohttp collects a message up to its frame limit, for each connection. Times all
+connections that is more than there is, so what aiohttp holds counts to the shared budget until
+engine.io takes the message. The text of a message may take WIDEST times its bytes.
+
+Worst case: `_unread` is an estimate. `taken` gives back the smallest header that the message can
+have had, so extra headers (fragments, a longer length field than needed) stay counted. The client
+then keeps to the slow path, and at most the bytes of its last read are counted too much.
 """
 
 from __future__ import annotations
 
-import asyncio
 import struct
-from contextlib import suppress
-from importlib import import_module
 from typing import Any, Callable
 
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.internals import find_unmask
+from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.write_batch import WriteBatch
 
+unmask = find_unmask()
+"""aiohttp's compiled function: `unmask(mask, payload)` changes the bytearray in place."""
 
-def _find_unmask() -> Any:
-    """aiohttp's compiled function that takes the mask off; None: it has moved once more."""
-    for module, name in (
-        ("aiohttp._websocket.helpers", "websocket_mask"),
-        ("aiohttp.http_websocket", "_websocket_mask"),  # before aiohttp 3.11
-    ):
-        with suppress(ImportError, AttributeError):
-            return getattr(import_module(module), name)
-    return None
-
-
-unmask = _find_unmask()
-SIGNAL = '42["signal",'
-"""How an ordinary signal begins: Engine.IO MESSAGE, Socket.IO EVENT, the event's name."""
-TEXT = 0x81
-"""The first byte of a frame that is a whole text message, not compressed."""
+# The layout of a frame: FIN, RSV and opcode; MASK and length; a longer length; the mask; payload.
+WHOLE_TEXT = 0x81
+"""First byte: FIN, and the opcode of text. Not compressed (RSV1 is clear), not fragmented."""
+MASK_BIT = 0x80
+"""In the second byte: every frame of a client is masked."""
+LENGTH_16, LENGTH_64 = 126, 127
+"""Lengths that mean: the length is in the next 2 bytes, in the next 8."""
+LONGEST_7, LONGEST_16 = 125, 65535
+"""The longest payloads of the two shorter forms."""
+MASK_SIZE = 4
+HEADER_7, HEADER_16, HEADER_64 = 2 + MASK_SIZE, 4 + MASK_SIZE, 10 + MASK_SIZE
+"""Bytes before a masked payload in each form."""
 WIDEST = 4
-"""Bytes that one byte from the network may take as text, if a wide character is among them."""
+"""Bytes of memory for one byte of text, if a single wide character is among them."""
 
-
-class WriteBatch:
-    """What is relayed while one piece from the network is read is written when that is done.
-
-    It is often more than one signal: a system call for each would cost more than all the rest.
-    Use it as a context manager around the reading.
-    """
-
-    def __init__(self) -> None:
-        self._flushes: list[Callable[[], None]] = []
-        self._reading = False
-
-    def flush_later(self, flush: Callable[[], None]) -> None:
-        """Call `flush` when the turn ends."""
-        if not self._flushes and not self._reading:
-            asyncio.get_running_loop().call_soon(self.end)
-        self._flushes.append(flush)
-
-    def __enter__(self) -> None:
-        self._reading = True
-
-    def __exit__(self, *error: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Write all that was held back."""
-        self._reading = False
-        flushes, self._flushes = self._flushes, []
-        for flush in flushes:
-            flush()
+RelaySignal = Callable[[str], bool]
+"""Relays a plain signal, given the JSON text of its argument; False: take the slow path."""
 
 
 class FrameReader:
-    """Stands between aiohttp's protocol and its parser of frames.
-
-    A signal whose frame came whole is relayed right here, if nothing that came before it is still
-    on its way. All else goes to aiohttp, and counts to the common memory until it was taken:
-    aiohttp collects the frames of a message up to its limit, which times all connections is more
-    memory than there is.
-    """
+    """Stands between aiohttp's protocol and its parser of frames."""
 
     def __init__(
         self,
         budget: Budget,
-        turn: WriteBatch,
+        batch: WriteBatch,
         abort: Callable[[], None],
-        relay: Callable[[str], bool] | None,
+        relay_signal: RelaySignal | None,
+        renew: Callable[[Any], Any],
     ) -> None:
-        self._turn = turn
+        """`renew(parser)`: the parser to use from now on, asked for between two frames."""
+        self._batch = batch
         self._budget = budget
         self._abort = abort
-        self._relay = relay
+        self._relay_signal = relay_signal
+        self._renew = renew
         self._parser: Any = None
         self._unread = 0
-        """Bytes that aiohttp has and nobody has taken."""
+        """Bytes that aiohttp holds and engine.io has not taken."""
         self._last = 0
-        """Bytes that came last."""
+        """Bytes of them that came with the last read."""
         self.idle = False
-        """Whether engine.io is through with all that was taken."""
+        """Whether engine.io has handled every message that it took."""
 
     def watch(self, protocol: Any) -> None:
-        """Stand in the way from now on."""
+        """Take the place of the parser in aiohttp's protocol."""
         self._parser = getattr(protocol, "_payload_parser", None)
-        if self._parser is not None:  # else the client is gone already
+        if self._parser is not None:  # None: the client is gone already
             protocol._payload_parser = self
 
     def feed_data(self, data: bytes) -> Any:
-        """Bytes have come from the network."""
-        if self.idle and not self._unread and self._relay is not None:
-            with self._turn:
-                read = self._relay_signals(data, self._relay)
-            if read == len(data):
-                return False, b""
-            data = data[read:]
+        """Called by aiohttp with what came from the network."""
+        if self.idle and not self._unread:
+            if self._relay_signal is not None:
+                with self._batch:
+                    read = self._relay_signals(data, self._relay_signal)
+                if read == len(data):
+                    return False, b""
+                data = data[read:]
+            self._parser = self._renew(self._parser)
         self._last = len(data)
         self._unread += self._last
         self._budget.charge(WIDEST * self._last)
         if self._budget.exceeded_by(WIDEST * self._unread):
             self._abort()
-            return True, b""  # the parser has ended
+            return True, b""  # aiohttp: the parser has ended
         return self._parser.feed_data(data)
 
-    def _relay_signals(self, data: bytes, relay: Callable[[str], bool]) -> int:
-        """Relay the signals at the beginning of `data`; returns where they end."""
+    def _relay_signals(self, data: bytes, relay_signal: RelaySignal) -> int:
+        """Relay the plain signals at the beginning of `data`; returns where they end.
+
+        The hot loop: one function on purpose, `break` means "the rest is for aiohttp".
+        """
         at, end = 0, len(data)
-        while end - at > 14 and data[at] == TEXT:
-            size = data[at + 1] - 0x80  # less the bit that says there is a mask
-            start = at + 6
-            if size == 126:
+        while end - at > HEADER_64 and data[at] == WHOLE_TEXT:
+            size = data[at + 1] - MASK_BIT
+            start = at + HEADER_7
+            if size == LENGTH_16:
                 size = data[at + 2] << 8 | data[at + 3]
-                start = at + 8
-            elif not 0 <= size < 126:
+                start = at + HEADER_16
+            elif not 0 <= size <= LONGEST_7:  # not masked, or LENGTH_64
                 break
             stop = start + size
             if stop > end:
                 break
             payload = bytearray(data[start:stop])
-            unmask(data[start - 4 : start], payload)
+            unmask(data[start - MASK_SIZE : start], payload)
             try:
-                text = payload.decode()
+                argument = argument_of(payload.decode())
             except UnicodeDecodeError:
                 break
-            if not (is_signal(text) and relay(text)):
+            if argument is None or not relay_signal(argument):
                 break
             at = stop
         return at
 
     def feed_eof(self) -> None:
-        """Nothing more will come."""
+        """Called by aiohttp: nothing more will come."""
         self._parser.feed_eof()
 
-    def taken(self, data: str | bytes) -> None:
-        """A message was taken from aiohttp. What is left of the last bytes may begin another.
-
-        6, 8 or 14 bytes of header and mask came before it.
-        """
-        size = len(data) if isinstance(data, bytes) or data.isascii() else len(encoded(data))
-        left = self._unread - size - (6 if size < 126 else 8 if size < 65536 else 14)
-        left = 0 if left <= 0 else left if left < self._last else self._last
+    def taken(self, data: str | bytes | bytearray) -> None:
+        """engine.io took a message. The rest of the last read may be the beginning of another."""
+        size = len(encoded(data)) if isinstance(data, str) and not data.isascii() else len(data)
+        left = min(max(0, self._unread - size - _header_size(size)), self._last)
         self._budget.release(WIDEST * (self._unread - left))
         self._unread = left
 
     def close(self) -> None:
         """The connection has ended."""
-        self._relay = None
+        self._relay_signal = None
         self._budget.release(WIDEST * self._unread)
         self._unread = 0
 
 
-def is_signal(text: str) -> bool:
-    """Whether a message is an ordinary signal: no ack asked for, no namespace."""
-    return text.startswith(SIGNAL) and text.endswith("]")
+def _header_size(length: int) -> int:
+    """Bytes before the payload of a masked frame, in the shortest form."""
+    if length <= LONGEST_7:
+        return HEADER_7
+    return HEADER_16 if length <= LONGEST_16 else HEADER_64
 
 
 def encoded(text: str) -> bytes:
-    """UTF-8, also of what is half a character."""
+    """UTF-8; a lone surrogate, which JSON can spell, is encoded like a character."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def header(length: int) -> bytes:
     """The header of an unmasked text frame."""
-    if length < 126:
-        return struct.pack("!BB", TEXT, length)
-    if length < 65536:
-        return struct.pack("!BBH", TEXT, 126, length)
-    return struct.pack("!BBQ", TEXT, 127, length)
+    if length <= LONGEST_7:
+        return struct.pack("!BB", WHOLE_TEXT, length)
+    if length <= LONGEST_16:
+        return struct.pack("!BBH", WHOLE_TEXT, LENGTH_16, length)
+    return struct.pack("!BBQ", WHOLE_TEXT, LENGTH_64, length)

@@ -1,7 +1,9 @@
-"""Socket.IO packets as they arrive: only what we speak gets in, and a signal keeps its own text.
+"""Packets as they arrive: the libraries see only what a client of this server sends.
 
-Socket.IO protocol v5: `2["event",argument]`, `21["event",argument]` with an ack id; 5 and 6 carry
-binary attachments, which python-socketio would collect without a bound.
+Engine.IO v4: one digit, then its data; 4 is MESSAGE and carries a Socket.IO packet.
+Socket.IO v5: `2["event",argument]`, `21["event",argument]` with an ack id; 5 and 6 announce binary
+attachments, which python-socketio (all of 5.x) would collect without a bound.
+An event keeps the text of its arguments: a signal is relayed as it was written.
 """
 
 from __future__ import annotations
@@ -14,13 +16,22 @@ from socketio import packet
 
 from signaling_server.errors import Rejection, SignalingError
 
+ENGINE_PACKET = re.compile(r"4\d|[1-6](?:probe)?\Z")
+"""How an Engine.IO packet of a client begins: MESSAGE with a Socket.IO packet, or another kind.
+
+python-engineio 4.x parses any other data as JSON, and does not survive deep nesting.
+"""
+MAX_PACKETS = 4096
+"""Engine.IO packets in one POST. A client sends everything it has to say in one body: at 16, the
+library's default, a burst of candidates would end its connection. The body is bounded in bytes.
+"""
 MAX_ACK_DIGITS = 16
 """2^53, the highest number that a JavaScript client counts to, has 16 digits."""
 
 RESERVED = frozenset({"connect", "connect_error", "disconnect"})
-"""Events that only a library may fire: python-socketio would call our handlers for them."""
+"""Events that only the library may fire: python-socketio 5.x calls our handlers for them."""
 _KINDS = tuple("012")
-"""CONNECT, DISCONNECT, EVENT; we ask for no ACK."""
+"""CONNECT, DISCONNECT, EVENT. The server never asks for an ACK."""
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')
 _BINARY_EVENT = re.compile(rf"5\d*-(?:/,)?(\d{{1,{MAX_ACK_DIGITS}}})\[")
 _COMMA = re.compile(r"[ \t\n\r]*(,?)")
@@ -28,15 +39,15 @@ _scan_once = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 class BadPacket(SignalingError):
-    """Not a packet that a client of ours sends."""
+    """Not a packet that a Socket.IO client sends to this server."""
 
 
 class Arguments(str):
-    """The JSON text of an event's arguments: what stands between the event's name and the `]`."""
+    """The JSON text of an event's arguments, from after the event's name to before the `]`."""
 
 
 def ack_id_of_binary(text: str) -> str:
-    """The ack id of a binary event, which is refused undecoded; empty: no answer is wanted."""
+    """The ack id of a binary event, which is refused undecoded; "" if it asks for no ack."""
     found = _BINARY_EVENT.match(text)
     return found[1] if found else ""
 

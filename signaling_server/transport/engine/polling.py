@@ -1,71 +1,65 @@
-"""The HTTP bodies of clients that poll, as engine.io should read them."""
+"""HTTP requests as engine.io should see them: the bodies of polling clients, and the query."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any
 
 from aiohttp import web
-from engineio import payload
 from engineio.async_drivers import aiohttp as driver
 
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.packets import ENGINE_PACKET, MAX_PACKETS
 
-# A client sends all that it has to say in one body: at 16 packets, the default, a burst of
-# candidates ends its connection. The bytes of a body are bounded by `max_http_buffer_size`.
-payload.Payload.max_decode_packets = MAX_PACKETS = 4096
-
-ENGINE_PACKET = re.compile(r"4\d|[1-6](?:probe)?\Z")
-"""How an Engine.IO v4 packet of a client begins; 4 is MESSAGE, and a digit begins each of ours.
-
-engine.io would parse all else as JSON, and not survive a deep one.
-"""
 _SEPARATOR = "\x1e"
 _ATTACHMENT = "b"
-"""Begins a packet of base64: the attachment of an event that is refused."""
+"""Begins a packet of base64: the attachment of a binary event, which is refused anyway."""
 
 
 class Body:
-    """A request's body as engine.io reads it: with one call."""
+    """The body of a request that is read already, for engine.io's one call of `read`."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
 
     async def read(self, length: int) -> bytes:
-        """All of it."""
+        """The whole body."""
         return self._content
 
 
 async def read_body(request: web.Request, most: int, budget: Budget, seconds: float) -> bytes:
-    """The packets of a POST. Raises ValueError for what is no packet, too large or too late."""
+    """The packets of a POST, without attachments.
+
+    Raises ValueError if the body is larger than `most` bytes or than the memory allows, has not
+    come after `seconds`, or has something else than packets in it.
+    """
     length = request.content_length or 0
     budget.charge(length)
     try:
         if length > most or budget.exceeded_by(length):
             raise ValueError("there is no room for the body")
-        # Whole: aiohttp's read() gives what the network has so far.
+        # python-engineio 4.x calls read() once, and aiohttp's gives what the network has so far.
         body = await asyncio.wait_for(request.content.readexactly(length), seconds)
     except (asyncio.IncompleteReadError, asyncio.TimeoutError, OSError, web.RequestPayloadError):
-        raise ValueError("the body is not complete") from None
+        raise ValueError("the body is incomplete") from None
     finally:
         budget.release(length)
     packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
     if len(packets) > MAX_PACKETS or not all(map(ENGINE_PACKET.match, packets)):
-        raise ValueError("the body has what is no packet")
+        raise ValueError("the body has something in it that is no packet")
     return _SEPARATOR.join(packets).encode()
 
 
-def translate_request(request: web.Request) -> dict[str, Any]:
-    """The environ that engine.io works with."""
+def translate_request(request: web.Request, body: bytes = b"") -> dict[str, Any]:
+    """The environ that engine.io works with, given the body of a POST."""
     environ: dict[str, Any] = driver.translate_request(request)
-    environ["wsgi.input"] = Body(request.get("body", b""))
+    environ["wsgi.input"] = Body(body)
     environ["QUERY_STRING"] = query_of(request)
     return environ
 
 
 def upgrades(request: web.Request) -> bool:
-    """Whether a GET asks for a WebSocket, and is no poll (as engine.io decides it)."""
+    """Whether a GET asks for a WebSocket and is not a poll, decided like python-engineio 4.x."""
     protocol, options = (
         ",".join(request.headers.getall(name, [])).lower() for name in ("Upgrade", "Connection")
     )
@@ -73,6 +67,6 @@ def upgrades(request: web.Request) -> bool:
 
 
 def query_of(request: web.Request) -> str:
-    """The query as it was sent: aiohttp's is decoded, and a second decoding finds other fields."""
+    """The query as it was sent: aiohttp decodes it, and a second decoding finds other fields."""
     query: str = request.rel_url.raw_query_string
     return query

@@ -1,4 +1,18 @@
-"""What is on its way out to one connection: in order, and bounded."""
+"""engine.io's queue of packets to write, bounded in bytes.
+
+Goal: a client that does not read must cost a known amount of memory, and the server must know how
+much that is at any moment. engine.io's own queue (asyncio.Queue) knows neither.
+
+Plan: each packet counts `packet_cost` to the shared budget from the moment it is queued until it
+is written. engine.io never says that it has written, but python-engineio 4.15 takes packets in
+batches, the first with `await get()` and the rest with `get_nowait()`, writes the batch, and then
+calls `get` again. So what was taken stays counted until the next `get`.
+A packet that exceeds a bound is queued all the same, because refusing it would lose it silently;
+the caller then asks Outbox.over whether the client has to go.
+
+Worst case for one client: the bounds (limits.send_queue_*), one packet, and one batch that is
+being written. A client that never polls keeps its queue until the ping timeout.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +20,20 @@ import asyncio
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from engineio import packet
-
-from signaling_server.core.config.schema import LimitsSettings
-from signaling_server.core.protocol.limits import Budget, memory_of
+from signaling_server.core.protocol.limits import Budget, packet_cost
 
 BATCH = 16
-"""Packets in one answer to a poll: the Python client drops its connection on more."""
+"""Packets in one answer to a poll. Clients with python-engineio refuse more (its
+`Payload.max_decode_packets`, in all of 4.x) and drop their connection.
+"""
 BATCH_BYTES = 262144
-"""Bytes in a batch after which no more packet is taken."""
+"""Bytes in a batch after which no further packet joins it."""
 LAST_WORDS = 1.0
-"""Seconds that a client which polls has to fetch what was said to it last."""
-OVERHEAD = 256
-"""Bytes that a packet costs beside its text."""
+"""Seconds that a polling client has to fetch what is left when its connection has ended."""
 
 
 class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
-    """engine.io's queue of packets to write, which counts the bytes it holds.
-
-    engine.io takes a batch with one `get` and as many `get_nowait` as there are packets. What it
-    took counts to the budget until it asks for more: it has written it then.
-    """
+    """Packets that wait for one client; None tells engine.io's writer to end."""
 
     high_water: ClassVar[int] = 0
     """Most packets that ever waited in one queue."""
@@ -34,9 +41,9 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
     def __init__(self, budget: Budget) -> None:
         super().__init__()
         self.bytes = 0
+        """What waits; without the batch that is being written."""
         self.dropped = False
-        self.poll: Any = None
-        """The GET that is being answered with what was taken."""
+        """Whether the connection is aborted: the queue must take nothing more."""
         self._budget = budget
         self._batch = 0
         self._in_batch = 0
@@ -45,11 +52,11 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits, and whoever writes has written everything and waits for more."""
+        """Whether nothing waits, and the writer has written everything and waits for more."""
         return self._waited_for and self.empty()
 
     async def get(self) -> Any:
-        """The first packet of a batch."""
+        """The first packet of a batch: the batch before it is written."""
         self._budget.release(self._in_batch)
         self._batch = self._in_batch = 0
         self._waited_for = True
@@ -59,7 +66,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
             self._waited_for = False
 
     def get_nowait(self) -> Any:
-        """The next one; raises QueueEmpty if there is none, or no room for it in the batch."""
+        """The next packet of a batch; raises QueueEmpty if none waits or the batch is full."""
         if self._batch == BATCH or self._in_batch >= BATCH_BYTES:
             raise asyncio.QueueEmpty
         item = super().get_nowait()
@@ -67,17 +74,19 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         return item
 
     async def join(self) -> None:
-        """Wait until all is written; when the connection has ended, for a while only.
+        """Wait until everything is written; when the connection has ended, LAST_WORDS at most.
 
-        What nobody fetches any more would keep a task of engine.io for ever.
+        python-engineio 4.15 joins the queue in `close`: without a limit, packets that nobody
+        fetches would keep its task until the server stops.
         """
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(super().join(), LAST_WORDS if self._ended else None)
 
     def drop(self) -> None:
-        """The connection is aborted: let go of what waits now, and take no more.
+        """The connection is aborted: free what waits at once, and take nothing more.
 
-        Its end comes a turn of the loop later, and in one turn the memory of all can be used up.
+        engine.io ends the connection one turn of the loop later, and one turn is long enough to
+        use up the memory of all.
         """
         self.dropped = True
         self._queue.clear()  # type: ignore[attr-defined]
@@ -85,7 +94,7 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self.bytes = 0
 
     def abandon(self) -> None:
-        """The connection has ended: what engine.io still says to it counts no more."""
+        """The connection has ended: packets that engine.io still queues count no more."""
         self.drop()
         self._ended = True
         self._budget.release(self._in_batch)
@@ -107,50 +116,6 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
 
 
 def _size(item: Any) -> int:
+    """Socket.IO packets count; engine.io's own (OPEN, PING, None) are few and short."""
     data = getattr(item, "data", None)
-    return cost(data) if isinstance(data, str) else 0
-
-
-def cost(text: str) -> int:
-    """Bytes that a packet with this text counts."""
-    return OVERHEAD + memory_of(text)
-
-
-class Outbox:
-    """Texts (Socket.IO packets) for one connection.
-
-    It is corked until the CONNECT answer is on its way: nothing may overtake that.
-    """
-
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
-        self._corked: list[str] | None = []
-
-    def send(self, text: str) -> bool:
-        """Write a packet, or queue it; True if it has to wait."""
-        socket = self._socket
-        if self._corked is not None:
-            self._corked.append(text)
-            return True
-        if socket.upgraded and socket.websocket and socket.websocket.write(text):
-            return False
-        if not (socket.closed or socket.queue.dropped):
-            socket.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
-        return True
-
-    def uncork(self) -> None:
-        """The CONNECT answer is queued: let everything else follow."""
-        corked, self._corked = self._corked or [], None
-        for text in corked:
-            self.send(text)
-
-    def over(self, limits: LimitsSettings, budget: Budget) -> bool:
-        """Whether more waits than may, because the client does not read."""
-        messages, size = int(self._socket.queue.qsize()), int(self._socket.queue.bytes)
-        if self._corked:
-            messages, size = len(self._corked), sum(map(cost, self._corked))
-        return messages > 0 and (
-            messages > limits.send_queue_messages
-            or size > limits.send_queue_bytes
-            or budget.exceeded_by(size)
-        )
+    return packet_cost(data) if isinstance(data, str) else 0

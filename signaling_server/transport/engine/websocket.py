@@ -1,79 +1,82 @@
-"""The WebSocket under a connection: engine.io's wrapper, with our guard in front of its parser,
-and the short way for ordinary signals.
+"""The WebSocket of one client, as engine.io wants it, and the fast path of plain signals.
 
-An ordinary signal (`42["signal",{...}]`: no ack asked for, no namespace) is relayed right where it
-is read, and written right where it is relayed. engine.io would take a task and a queue for each
-step. Everything else, and everything while something waits in the queue, goes the long way.
+A plain signal (plain_signal.py) is relayed where it is read (frames.py) and written where it is
+relayed (`write`). engine.io would take a task and a queue for each of these steps. Everything
+else, and everything while something waits in the queue, takes the slow path through engine.io and
+python-socketio. Both paths meet in Switchboard.signal.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from aiohttp import WSMsgType, web
-from engineio import async_socket
 
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.transport.engine.frames import (
-    FrameReader,
-    WriteBatch,
-    encoded,
-    header,
-    is_signal,
-    unmask,
-)
-from signaling_server.transport.engine.polling import ENGINE_PACKET
-from signaling_server.transport.engine.send_queue import SendQueue
+from signaling_server.transport.engine.engine_socket import EngineSocket
+from signaling_server.transport.engine.frames import FrameReader, encoded, header
+from signaling_server.transport.engine.internals import renewed_parser
+from signaling_server.transport.engine.packets import ENGINE_PACKET
+from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.socket import ClientSocket
+from signaling_server.transport.engine.write_batch import WriteBatch
 
 ROOM_TO_WRITE = 32768
-"""Unwritten bytes above which frames go through the queue, which waits for a slow client."""
+"""Unwritten bytes above which packets go through the queue, which waits for a slow client."""
+
+
+class WebSocketOptions(NamedTuple):
+    """What all WebSockets of a server share."""
+
+    compression: bool
+    relay_signal: Callable[[str, str], bool] | None
+    """Relays a plain signal, given engine.io's sid and the JSON text of its argument; False: take
+    the slow path. None: every message takes it.
+    """
+    on_bad_frame: Callable[[ClientSocket], None]
+    budget: Budget
+    batch: WriteBatch
 
 
 class WebSocket:
     """One WebSocket, as engine.io wants it: made with (handler, server), called with an environ.
 
-    It is known to its engine.io socket as `websocket`. `on_signal(engine_sid, text)` takes an
-    ordinary signal, or says False; None: every frame goes the long way.
+    Its EngineSocket knows it as `websocket` while it is open.
     """
 
-    def __init__(
-        self,
-        handler: Callable[[Any], Any],
-        server: Any,
-        compression: bool,
-        on_signal: Callable[[str, str], bool] | None,
-        on_bad_frame: Callable[[str], None],
-        budget: Budget,
-        turn: WriteBatch,
-    ) -> None:
+    def __init__(self, handler: Callable[[Any], Any], server: Any, options: WebSocketOptions):
         self._handler = handler
-        self._engine_socket = handler.__self__  # type: ignore[attr-defined]
+        self._engine_socket: EngineSocket = handler.__self__  # type: ignore[attr-defined]
         self._engine_socket.websocket = self
         self._server = server
-        self._compression = compression
-        self._direct = on_signal is not None and not compression
-        self._relay = on_signal and functools.partial(on_signal, self._engine_socket.sid)
-        self._on_bad_frame = on_bad_frame
-        self._socket: web.WebSocketResponse
+        self._options = options
+        relay_signal = options.relay_signal
+        self._relay_signal = relay_signal and functools.partial(
+            relay_signal, self._engine_socket.sid
+        )
+        self._writes_itself = relay_signal is not None and not options.compression
+        self._frame_limit: int = server.max_http_buffer_size
+        self._response: web.WebSocketResponse
         self._tcp: Any = None
-        self._turn = turn
-        self._reader = FrameReader(budget, turn, self.abort, self._relay)
+        self._reader = FrameReader(
+            options.budget, options.batch, self.abort, self._relay_signal, self._parser_for_limit
+        )
         self._frames: list[bytes] = []
+        """Frames that wait for the end of the write batch."""
         self._size = 0
+        """Bytes of them."""
         self.goodbye = False
-        """The client has closed it, and not because it heard nothing from us any more."""
+        """Whether the client closed it, although it heard the server's PINGs."""
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
-        self._socket = response = web.WebSocketResponse(
-            max_msg_size=self._server.max_http_buffer_size,
-            compress=self._compression,
-            autoping=False,
+        self._response = response = web.WebSocketResponse(
+            max_msg_size=self._frame_limit, compress=self._options.compression, autoping=False
         )
         try:
-            await self._socket.prepare(request)
+            await response.prepare(request)
         except (ConnectionError, ValueError):  # the client is gone already, or its key is no text
             await self._engine_socket.close(wait=False, abort=True)
             return web.Response(status=400)
@@ -82,68 +85,86 @@ class WebSocket:
         try:
             await self._handler(self)
         finally:
-            self._let_go()
+            self._release()
         return response
 
-    def _let_go(self) -> None:
-        """The connection has ended: leave nothing that only the garbage collector could free."""
+    def _release(self) -> None:
+        """The connection has ended: leave no cycle that only the garbage collector could free."""
         self._reader.close()
         self._engine_socket.websocket = None
-        error = self._socket.exception()
+        error = self._response.exception()
         if error is not None:
             error.__traceback__ = error.__context__ = None
-        del self._reader  # nobody waits any more
+        del self._reader
+
+    def _parser_for_limit(self, parser: Any) -> Any:
+        """aiohttp's parser of frames with the frame limit that a reload may have changed."""
+        limit = self._server.max_http_buffer_size
+        if limit == self._frame_limit or self._options.compression:
+            return parser
+        self._frame_limit = limit
+        return renewed_parser(self._response, parser, limit)
 
     async def wait(self) -> str | None:
-        """The next frame for engine.io; None when there will be none.
+        """The next message for engine.io; None when there will be none.
 
-        Raises OSError instead while a polling client changes over: engine.io expects it there.
+        Raises OSError instead while a polling client upgrades: python-engineio 4.x expects it.
         """
         while True:
             self._reader.idle = True
-            message = await self._socket.receive()
+            message = await self._response.receive()
             self._reader.idle = False
             kind, data = message.type, message.data
-            if isinstance(data, (str, bytes)):
+            if isinstance(data, (str, bytes, bytearray)):
                 self._reader.taken(data)
             if kind is WSMsgType.TEXT:
-                if self._relay is not None and is_signal(data) and self._relay(data):
+                if self._relayed(data):
                     continue
                 if ENGINE_PACKET.match(data):
                     return str(data)
-                self._on_bad_frame(self._engine_socket.sid)
+                self._options.on_bad_frame(self._engine_socket)
             elif kind is WSMsgType.PING:
-                await self._socket.pong(data)
+                await self._response.pong(data)
             elif kind not in (WSMsgType.PONG, WSMsgType.BINARY):
-                self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
-                if self._engine_socket.upgraded:
-                    return None
-                raise OSError("the WebSocket has ended")
-            # The event of a binary attachment was refused already.
+                self._ended(kind)
+                return None
+            # BINARY is the attachment of an event that was refused already.
+
+    def _relayed(self, message: str) -> bool:
+        """Relay a plain signal that came in a way that FrameReader leaves to aiohttp."""
+        if self._relay_signal is None:
+            return False
+        argument = argument_of(message)
+        return argument is not None and self._relay_signal(argument)
+
+    def _ended(self, kind: WSMsgType) -> None:
+        self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
+        if not self._engine_socket.upgraded:
+            raise OSError("the WebSocket has ended")
 
     def _starved(self) -> bool:
-        """Whether our PING has been on its way for long: then a Close frame is no goodbye.
+        """Whether a PING has been unanswered for long: then a Close frame is no goodbye.
 
-        A client that hears no PING over a dead link closes its WebSocket, and when the link is back
-        TCP brings us that Close frame after all.
+        A client that hears no PING over a dead link closes its WebSocket, and when the link is
+        back, TCP delivers that Close frame after all.
         """
         sent = self._engine_socket.last_ping  # None while no PING is unanswered
         return bool(sent and time.monotonic() - sent > self._server.ping_timeout / 2)
 
     def write(self, packet: str) -> bool:
-        """Write a Socket.IO packet when this turn of the loop ends, with all others of this turn.
+        """Write a Socket.IO packet when the write batch ends, with all others of the batch.
 
         False: engine.io has something to write before, or has to wait for a slow client.
         """
         if not (
-            self._direct
+            self._writes_itself
             and self._engine_socket.queue.idle
             and len(packet) + self._size + self._tcp.get_write_buffer_size() < ROOM_TO_WRITE
         ):
             return False
         payload = b"4" + encoded(packet)
         if not self._frames:
-            self._turn.flush_later(self._flush)
+            self._options.batch.flush_later(self._flush)
         self._frames += header(len(payload)), payload
         self._size += len(payload)
         return True
@@ -154,12 +175,12 @@ class WebSocket:
             self._tcp.write(b"".join(frames))
 
     async def send(self, message: str) -> None:
-        """Write a frame; waits while the client does not read."""
-        await self._socket.send_str(message)
+        """Called by engine.io's writer with one packet; waits while the client does not read."""
+        await self._response.send_str(message)
 
     async def close(self) -> None:
-        """Close the WebSocket."""
-        await self._socket.close()
+        """Called by engine.io: close the WebSocket with a Close frame."""
+        await self._response.close()
 
     def hang_up(self) -> None:
         """Write what is buffered and close the TCP connection: the client comes back."""
@@ -168,26 +189,6 @@ class WebSocket:
             self._tcp.close()
 
     def abort(self) -> None:
-        """End the TCP connection at once."""
+        """End the TCP connection at once: the client comes back."""
         if self._tcp is not None:
             self._tcp.abort()
-
-
-def missing_internals(eio: Any) -> list[str]:
-    """What the short way needs inside of engine.io and aiohttp, and does not find."""
-    try:
-        socket = async_socket.AsyncSocket(eio, "probe")
-        handler = socket._websocket_handler
-    except (AttributeError, TypeError) as error:
-        return [str(error)]
-    needs = {
-        "a factory of WebSockets": callable(eio._async.get("websocket")),
-        "a handler that knows its socket": getattr(handler, "__self__", None) is socket,
-        "a queue of our making": isinstance(getattr(socket, "queue", None), SendQueue),
-        "upgraded": getattr(socket, "upgraded", None) is False,
-        "closed": getattr(socket, "closed", None) is False,
-        "last_ping": hasattr(socket, "last_ping"),
-        "aiohttp's mask of frames": unmask is not None,
-        "aiohttp's parser of frames": hasattr(web.RequestHandler, "_payload_parser"),
-    }
-    return [what for what, found in needs.items() if not found]

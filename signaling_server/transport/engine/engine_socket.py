@@ -1,0 +1,91 @@
+"""engine.io's socket, as a ClientSocket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from engineio import async_socket, packet
+
+from signaling_server.transport.engine.send_queue import SendQueue
+from signaling_server.transport.engine.socket import Waiting
+
+if TYPE_CHECKING:
+    from signaling_server.transport.engine.websocket import WebSocket
+
+
+class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
+    """See ClientSocket. engine.io makes an AsyncSocket, and `adopt` turns it into one of these."""
+
+    sid: str
+    queue: SendQueue
+    upgraded: bool
+    """Whether packets go through the WebSocket: engine.io 4.x opens it before that, to try it."""
+    closing: bool
+    closed: bool
+    websocket: WebSocket | None = None
+    """Set while a WebSocket is open."""
+    answering: web.Request | None = None
+
+    @classmethod
+    def adopt(cls, socket: Any) -> EngineSocket:
+        """Turn a socket of engine.io into one of these, in place.
+
+        python-engineio 4.x names the class of its sockets in the middle of a long method.
+        """
+        socket.__class__ = cls
+        adopted: EngineSocket = socket
+        return adopted
+
+    @property
+    def transport(self) -> str:
+        """`websocket` or `polling`."""
+        return "websocket" if self.upgraded else "polling"
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the client closed its WebSocket."""
+        return self.websocket is not None and self.websocket.goodbye
+
+    @property
+    def waiting(self) -> Waiting:
+        """What is queued; without what is being written."""
+        return Waiting(self.queue.qsize(), self.queue.bytes)
+
+    def write(self, text: str) -> bool:
+        """Write a Socket.IO packet, or queue it; True if it has to wait."""
+        if self.upgraded and self.websocket is not None and self.websocket.write(text):
+            return False
+        if not (self.closed or self.queue.dropped):
+            self.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
+        return True
+
+    async def drain(self) -> None:
+        """Wait until everything that is queued is written."""
+        await self.queue.join()
+
+    def hang_up(self) -> None:
+        """Write what is buffered and close the TCP connection of a WebSocket."""
+        if self.websocket is not None:
+            self.websocket.hang_up()
+
+    def abort(self) -> None:
+        """Free what waits, and end the TCP connection of a WebSocket at once."""
+        self.queue.drop()
+        if self.websocket is not None:
+            self.websocket.abort()
+
+    async def end(self) -> None:
+        """End a polling connection: engine.io would keep it until the client polls again."""
+        await self.close(wait=False, abort=True)
+        self.server.sockets.pop(self.sid, None)
+
+    def abandon(self) -> None:
+        """engine.io has ended it: free its packets, and the request that waits for them."""
+        self.queue.abandon()
+        poll = self.answering
+        if poll is not None and poll.transport and poll.transport.get_write_buffer_size():
+            poll.transport.abort()  # the client does not read its answer
+        if not self.upgraded:
+            # Answers a GET that waits: engine.io would let it wait for the ping timeout.
+            self.queue.put_nowait(None)

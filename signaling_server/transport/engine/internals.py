@@ -1,0 +1,223 @@
+"""Every private name of a library that this program touches or replaces, in one table.
+
+No other folder may touch one (ruff SLF001), with two exceptions that have a row here as well:
+appliance/tls.py and cli/probe.py. `install` is called when the server is made, never at import.
+"""
+
+from __future__ import annotations
+
+from asyncio.sslproto import SSLProtocol
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Callable, NamedTuple
+
+import aiohttp
+from aiohttp import web
+from engineio import async_socket, payload
+
+from signaling_server.transport.engine.clock import use_monotonic_clock
+from signaling_server.transport.engine.packets import MAX_PACKETS
+from signaling_server.transport.engine.send_queue import SendQueue
+
+TLS_RECORD = 2**14
+"""Bytes of the longest TLS record (RFC 8446, section 5.1)."""
+
+
+def find_unmask() -> Any:
+    """aiohttp's compiled function that takes the mask off a frame; None: it has moved again."""
+    for module, name in (
+        ("aiohttp._websocket.helpers", "websocket_mask"),  # since aiohttp 3.11
+        ("aiohttp.http_websocket", "_websocket_mask"),
+    ):
+        with suppress(ImportError, AttributeError):
+            return getattr(import_module(module), name)
+    return None
+
+
+class Internal(NamedTuple):
+    """One private name. `found` sees one of engine.io's sockets, made for the check."""
+
+    name: str
+    library: str
+    purpose: str
+    without: str
+    found: Callable[[Any], bool] = lambda socket: True
+
+
+SLOW = "signals take the slow path"
+FAILS = "the server does not start, or no client can connect"
+
+INTERNALS = (
+    Internal(
+        "websocket_mask",
+        "aiohttp: _websocket.helpers since 3.11, http_websocket._websocket_mask before",
+        "frames.py unmasks plain signals with the compiled function",
+        SLOW,
+        lambda socket: find_unmask() is not None,
+    ),
+    Internal(
+        "RequestHandler._payload_parser",
+        "aiohttp 3.8 to 3.14",
+        "FrameReader takes the place of aiohttp's parser of frames",
+        f"{SLOW}, and what aiohttp holds of a message does not count to limits.memory_bytes",
+        lambda socket: hasattr(web.RequestHandler, "_payload_parser"),
+    ),
+    Internal(
+        "WebSocketResponse._reader; WebSocketReader(queue, max_msg_size, ...)",
+        "aiohttp 3.8 to 3.14; the argument decode_text since 3.14",
+        "a new limits.message_bytes reaches WebSockets that are open (renewed_parser)",
+        "they keep the frame limit that they were opened with",
+    ),
+    Internal(
+        "AsyncServer._async",
+        "python-engineio 4.x",
+        "engine.io makes the WebSocket of websocket.py, and reads the environ of polling.py",
+        SLOW,
+        lambda socket: callable(socket.server._async.get("websocket")),
+    ),
+    Internal(
+        "AsyncSocket._websocket_handler",
+        "python-engineio 4.x",
+        "a bound method: a WebSocket finds its engine.io socket as __self__",
+        SLOW,
+        lambda socket: getattr(socket._websocket_handler, "__self__", None) is socket,
+    ),
+    Internal(
+        "AsyncServer.create_queue",
+        "python-engineio 4.x",
+        "sockets get a SendQueue, which counts bytes",
+        SLOW,
+        lambda socket: isinstance(getattr(socket, "queue", None), SendQueue),
+    ),
+    Internal(
+        "AsyncSocket.upgraded, .closed, .closing",
+        "python-engineio 4.x",
+        "whether the client has a WebSocket, and whether it is still there",
+        SLOW,
+        lambda socket: not (socket.upgraded or socket.closed or socket.closing),
+    ),
+    Internal(
+        "AsyncSocket.last_ping",
+        "python-engineio 4.x",
+        "a Close frame after a long silence is no goodbye (websocket.py)",
+        SLOW,
+        lambda socket: hasattr(socket, "last_ping"),
+    ),
+    Internal(
+        "AsyncSocket.__class__",
+        "python-engineio 4.x",
+        "engine.io's socket becomes an EngineSocket when it opens (engine_socket.py)",
+        FAILS,
+    ),
+    Internal(
+        "AsyncServer.sockets, .handlers",
+        "python-engineio 4.x",
+        "the connections by id; the gate's callbacks in front of python-socketio's",
+        FAILS,
+    ),
+    Internal(
+        "AsyncServer.max_http_buffer_size, .cors_credentials",
+        "python-engineio 4.x",
+        "a reload changes them in the running server",
+        "a reload of limits.message_bytes or auth.tokens_file takes a restart",
+    ),
+    Internal(
+        "async_socket.time, base_socket.time",
+        "python-engineio 4.x",
+        "pings are timed by the monotonic clock (clock.py)",
+        "a jump of the wall clock ends every connection with an unanswered PING",
+    ),
+    Internal(
+        "Payload.max_decode_packets",
+        "python-engineio 4.x: 16",
+        "a client may send a burst of candidates in one POST",
+        "more than 16 packets in a POST end the connection",
+    ),
+    Internal(
+        "AsyncServer.packet_class; Packet.decode",
+        "python-socketio 5.x",
+        "GuardedPacket refuses what no client sends (packets.py)",
+        "attachments are collected without a bound",
+    ),
+    Internal(
+        "AsyncServer.manager.eio_sid_from_sid, .basic_disconnect",
+        "python-socketio 5.x",
+        "which connection a CONNECT came over; the end of one that the library lost",
+        FAILS,
+    ),
+    Internal(
+        "asyncio.Queue._queue, ._put, ._get",
+        "CPython 3.8 to 3.13; the last two are made for subclasses",
+        "SendQueue counts bytes (send_queue.py)",
+        FAILS,
+    ),
+    Internal(
+        "json.JSONDecoder.scan_once",
+        "CPython 3.8 to 3.13",
+        "packets.py finds where an event's name ends",
+        FAILS,
+    ),
+    Internal(
+        "asyncio.sslproto.SSLProtocol.max_size",
+        "CPython 3.11 and newer: 256 KiB; older ones ignore it",
+        "asyncio allocates this buffer for each TLS connection, from its handshake on",
+        "1000 callers take 900 MB",
+    ),
+    Internal(
+        "ssl._ssl._test_decode_cert",
+        "CPython 3.8 to 3.13",
+        "the standard library's one decoder of certificates (appliance/tls.py)",
+        "a server with TLS does not start",
+    ),
+    Internal(
+        "aiohttp.ClientWSTimeout",
+        "aiohttp since 3.11; python-engineio's client needs it since 4.15",
+        "the probe, a client, also runs with older ones such as Debian 12's (cli/probe.py)",
+        "`hawkeye-signaling probe` fails there",
+    ),
+)
+
+
+def missing_internals(eio: Any) -> list[str]:
+    """The names of the rows that are looked for and not found, given engine.io's server."""
+    try:
+        socket = async_socket.AsyncSocket(eio, "check")
+    except (AttributeError, TypeError) as error:
+        return [str(error)]
+    return [row.name for row in INTERNALS if not _finds(row, socket)]
+
+
+def _finds(row: Internal, socket: Any) -> bool:
+    try:
+        return row.found(socket)
+    except AttributeError:
+        return False
+
+
+def install() -> None:
+    """Replace what the table says, for the whole process; again and again does no harm."""
+    use_monotonic_clock()
+    payload.Payload.max_decode_packets = MAX_PACKETS
+    SSLProtocol.max_size = TLS_RECORD
+
+
+def install_for_clients() -> None:
+    """The same for a process that is a client."""
+    # Before aiohttp 3.11 ws_connect takes the seconds themselves.
+    vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
+
+
+def renewed_parser(response: web.WebSocketResponse, parser: Any, frame_limit: int) -> Any:
+    """A parser like aiohttp's `parser`, for messages of less than `frame_limit` bytes.
+
+    aiohttp's compiled parser keeps its limit for life, so a new one takes its place. That works
+    only between two frames and without compression, which has a state of its own. The parser
+    itself comes back if aiohttp has changed.
+    """
+    queue = getattr(response, "_reader", None)
+    if queue is None:
+        return parser
+    for options in ({"compress": False, "decode_text": True}, {"compress": False}):
+        with suppress(TypeError):
+            return type(parser)(queue, frame_limit, **options)
+    return parser

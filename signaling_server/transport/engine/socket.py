@@ -1,0 +1,54 @@
+"""What the rest of transport/ sees of one client's connection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from aiohttp import web
+
+
+class Waiting(NamedTuple):
+    """What waits for a client that has not read it yet."""
+
+    packets: int
+    bytes: int
+
+
+class ClientSocket(Protocol):
+    """One Engine.IO connection, over WebSocket or polling."""
+
+    sid: str
+    """engine.io's id of the connection; the Socket.IO sid is another one."""
+    closing: bool
+    """Whether its end has begun: the client said goodbye, or the server closes it."""
+    closed: bool
+    """Whether its end is complete."""
+    answering: web.Request | None
+    """The poll that is being answered."""
+
+    @property
+    def transport(self) -> str:
+        """`websocket` or `polling`."""
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the client closed its WebSocket."""
+
+    @property
+    def waiting(self) -> Waiting:
+        """What is queued for the client."""
+
+    def write(self, packet: str) -> bool:
+        """Write a Socket.IO packet, or queue it; True if it has to wait."""
+
+    async def drain(self) -> None:
+        """Wait until everything that is queued is written."""
+
+    def hang_up(self) -> None:
+        """Write what is buffered and close the TCP connection of a WebSocket."""
+
+    def abort(self) -> None:
+        """Free what waits, and end the TCP connection of a WebSocket at once."""
+
+    async def end(self) -> None:
+        """End a polling connection, which has no TCP connection of its own."""

@@ -1,0 +1,132 @@
+"""Engine.IO connections and their packets, before a Socket.IO event is made of them.
+
+Two deadlines run from `limits.connect_deadline`, because a caller can stop at two places: the
+listener's door closes TCP connections that have sent no complete HTTP request, and this gate closes
+Engine.IO connections that have sent no CONNECT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Callable
+
+from aiohttp import web
+
+from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.errors import Rejection
+from signaling_server.transport.admission import Admission, address_of
+from signaling_server.transport.closing import FAREWELL, Closer
+from signaling_server.transport.connection import Connection, Connections
+from signaling_server.transport.engine.packets import BadPacket, ack_id_of_binary
+from signaling_server.transport.engine.socket import ClientSocket
+from signaling_server.transport.engine.socketio_server import SocketIOServer
+from signaling_server.transport.handlers import Handlers
+from signaling_server.transport.switchboard import Switchboard
+
+CONNECT = "0"
+"""Begins the packet with which a Socket.IO client introduces itself."""
+
+
+class Gate:
+    """Lets each packet pass at its time: CONNECT first and once, then the others."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: SocketIOServer,
+        connections: Connections,
+        admission: Admission,
+        handlers: Handlers,
+        switchboard: Switchboard,
+        closer: Closer,
+        observe: Callable[[Fact], None],
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._connections = connections
+        self._admission = admission
+        self._handlers = handlers
+        self._switchboard = switchboard
+        self._closer = closer
+        self._observe = observe
+        self._greeted: set[str] = set()
+        """The engine.io sids whose CONNECT has come."""
+
+    def opened(self, socket: ClientSocket, request: web.Request) -> None:
+        """There is a new connection: its CONNECT has to come before the deadline."""
+        address = address_of(request)
+        self._admission.opened(address)
+        deadline = self._settings.current.limits.connect_deadline
+        loop = asyncio.get_running_loop()
+        loop.call_later(deadline, self._check_connected, socket.sid, address, deadline)
+
+    def ended(self, engine_sid: str, request: web.Request) -> None:
+        """It has ended."""
+        self._admission.ended(address_of(request))
+        self._greeted.discard(engine_sid)
+
+    def _check_connected(self, engine_sid: str, address: str, deadline: float) -> None:
+        socket = self._engine.sockets.get(engine_sid)
+        if socket is not None and engine_sid not in self._greeted:
+            message = f"no CONNECT in {deadline:g} s"
+            self._observe(Rejected("", "", "", address, "invalid-format", message))
+            self._closer.abort(socket)
+
+    async def message(self, socket: ClientSocket, packet: str) -> None:
+        """Take a Socket.IO packet. Nothing that it does ends in a traceback of the library."""
+        if socket.closing:
+            return  # what follows a goodbye
+        connection = self._connections.by_engine.get(socket.sid)
+        try:
+            self._check_order(socket.sid, connection, packet)
+            await self._engine.dispatch(socket.sid, packet)
+            self._after(socket, connection)
+        except BadPacket:
+            self.bad_packet(socket)
+        except Rejection as rejection:
+            if connection is not None:
+                self._reject(connection, rejection, packet)
+        except Exception:
+            self._closer.abort_after_crash(socket)
+
+    def _check_order(self, engine_sid: str, connection: Connection | None, packet: str) -> None:
+        """Raises BadPacket for a second CONNECT, for anything before the first is accepted, and for
+        an empty packet.
+        """
+        greets, greeted = packet.startswith(CONNECT), engine_sid in self._greeted
+        if greets == greeted or not (greets or connection):
+            raise BadPacket("a CONNECT comes first, and once")
+        if not packet:
+            raise BadPacket("an empty packet")  # python-socketio 5.x would not decode it, but act
+        self._greeted.add(engine_sid)
+
+    def _after(self, socket: ClientSocket, before: Connection | None) -> None:
+        """After a packet: uncork a client that it admitted, close one that it did not."""
+        connection = self._connections.by_engine.get(socket.sid)
+        if connection is None:
+            if not socket.closed:
+                self._closer.close(socket, after=FAREWELL)
+        elif before is None:
+            connection.outbox.uncork()
+            if socket.closed:  # it ended while its CONNECT was handled
+                self._handlers.forget(connection)
+                self._closer.abort(socket)
+        else:
+            self._switchboard.check_queue(connection)  # acks of python-socketio wait there too
+
+    def _reject(self, connection: Connection, rejection: Rejection, packet: str) -> None:
+        answer = self._switchboard.reject(connection, rejection)
+        ack_id = ack_id_of_binary(packet)
+        if ack_id:
+            connection.answer(ack_id, answer)
+
+    def bad_packet(self, socket: ClientSocket) -> None:
+        """Count a malformed packet; close the connection after too many, or before CONNECT."""
+        connection = self._connections.by_engine.get(socket.sid)
+        if connection is not None:
+            connection.bad_packets += 1
+            self._switchboard.record(connection, Rejection("invalid-format", "malformed packet"))
+            if connection.bad_packets <= self._settings.current.limits.bad_packets:
+                return
+        self._closer.abort(socket)

@@ -1,0 +1,182 @@
+"""What a Socket.IO client does: connect, disconnect, and the three events that it may send."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, Callable, Mapping
+
+from aiohttp import web
+
+from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.events import Fact, Joined, Left, Output, Send, SignalAccepted
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.messages import parse_argument
+from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
+from signaling_server.core.protocol.turn_credentials import ice_servers
+from signaling_server.errors import Rejection
+from signaling_server.transport.admission import PERMANENT, Admission, address_of
+from signaling_server.transport.closing import Closer
+from signaling_server.transport.connection import Connection, Connections
+from signaling_server.transport.engine.polling import query_of
+from signaling_server.transport.engine.socket import ClientSocket
+from signaling_server.transport.engine.socketio_server import ConnectError, SocketIOServer
+from signaling_server.transport.switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+REPORT_BYTES = 4096
+"""The longest `report`."""
+LIBRARY_LOST = "transport error"
+"""python-socketio's reason for a connection that broke."""
+_REASONS = {
+    "transport close": "connection-lost",
+    LIBRARY_LOST: "connection-lost",
+    "ping timeout": "ping-timeout",
+}
+"""python-socketio's reasons in the words of the protocol."""
+
+
+class Handlers:
+    """The handlers of Socket.IO events. `report` is called with (room, peer_id, report)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: SocketIOServer,
+        connections: Connections,
+        admission: Admission,
+        switchboard: Switchboard,
+        closer: Closer,
+        observe: Callable[[Fact], None],
+        report: Callable[[str, str, ConnectionReport], None],
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._connections = connections
+        self._admission = admission
+        self._switchboard = switchboard
+        self._closer = closer
+        self._observe = observe
+        self._report = report
+        self.events: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
+            "signal": self.signal,
+            "ice_servers": self.ice_servers,
+            "report": self.report,
+        }
+
+    async def connect(
+        self, sid: str, socket: ClientSocket, request: web.Request, auth: Any
+    ) -> ConnectError | None:
+        """Let a client join; returns the connect error that refuses it."""
+        connection = Connection(sid, socket, address_of(request), self._bucket())
+        try:
+            outputs = self._join(connection, request, auth)
+        except Rejection as rejection:
+            self._switchboard.record(connection, rejection)
+            if rejection.code in PERMANENT:
+                await self._punish(connection, rejection)
+                return ConnectError(rejection.code, rejection.payload())
+            # After a connect error a client never comes back, after a lost connection it does.
+            outputs = [Send(sid, "error", rejection.payload())]
+            self._closer.close(socket)
+        except Exception:
+            # After any other exception python-socketio 5.x would keep the sid forever.
+            log.exception("a connect handler failed")
+            return ConnectError("internal error")
+        self._connections.add(connection)
+        # `welcome` is made here and waits in the corked outbox: python-socketio answers CONNECT
+        # only after this handler has returned, and nothing may come before that answer.
+        self._switchboard.perform(outputs)
+        return None
+
+    def _bucket(self) -> TokenBucket:
+        limits = self._settings.current.limits
+        return TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
+
+    def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
+        """Ask the two judges of CONNECT (admission.py); raises Rejection."""
+        connection.hello, connection.grant = self._admission.identify(auth, query_of(request))
+        servers, _ = self._ice_servers(connection)
+        transport = connection.socket.transport
+        return self._switchboard.ask(
+            Joined(connection.sid, connection.hello, connection.address, transport, servers)
+        )
+
+    async def _punish(self, connection: Connection, rejection: Rejection) -> None:
+        """Make a client wait for its refusal if its address has guessed before."""
+        if rejection.code == "unauthorized":
+            penalty = self._admission.penalty(connection.address)
+            # python-socketio 5.x never removes a client that ends before its connect handler does.
+            await asyncio.sleep(min(penalty, self._settings.current.socketio.ping_timeout / 2))
+
+    def disconnect(self, sid: str, reason: str) -> None:
+        """Let the peer leave, for python-socketio's `reason`."""
+        connection = self._connections.remove(sid)
+        if connection is None:
+            return
+        goodbye = reason == "client disconnect" or connection.socket.said_goodbye
+        reason = connection.closed_for or ("goodbye" if goodbye else _REASONS.get(reason, reason))
+        try:
+            self._switchboard.handle(Left(sid, reason, goodbye))
+            self._observe(connection.disconnected(reason))
+        except Exception:
+            # With an exception, python-socketio 5.x would keep the sid; the sweep finds the peer.
+            log.exception("a disconnect handler failed")
+
+    def forget(self, connection: Connection) -> None:
+        """Remove a connection whose end engine.io did not report."""
+        self.disconnect(connection.sid, LIBRARY_LOST)
+        self._engine.remove_client(connection.sid)
+
+    def relay_signal(self, engine_sid: str, argument: str) -> bool:
+        """Relay a plain signal, on the fast path; False: the client has not joined yet."""
+        connection = self._connections.by_engine.get(engine_sid)
+        if connection is None:
+            return False
+        try:
+            self._switchboard.signal(connection, argument)
+        except Rejection as rejection:
+            self._switchboard.reject(connection, rejection)
+        except Exception:
+            self._closer.abort_after_crash(connection.socket)
+        return True
+
+    def signal(self, sid: str, text: str) -> dict[str, Any]:
+        """Relay a signal, on the slow path; returns the answer for an ack."""
+        connection = self._connections.by_sid[sid]
+        try:
+            outputs = self._switchboard.signal(connection, text)
+        except Rejection as rejection:
+            return self._switchboard.reject(connection, rejection)
+        for output in outputs:
+            if isinstance(output, SignalAccepted):
+                return {"ok": True, "delivered": output.delivered, "held": output.held > 0}
+        message = "a newer connection has taken over"
+        return {"ok": False, "error": {"code": "replaced", "message": message}}
+
+    def ice_servers(self, sid: str, text: str) -> dict[str, Any]:
+        """Answer with fresh ICE servers."""
+        connection = self._connections.by_sid[sid]
+        try:
+            self._switchboard.count(connection)
+        except Rejection as rejection:
+            return self._switchboard.reject(connection, rejection)
+        servers, ttl = self._ice_servers(connection)
+        return {"ice_servers": servers, "ttl": ttl}
+
+    def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
+        settings = self._settings
+        return ice_servers(settings.current, settings.turn_secret, connection.peer_id, time.time())
+
+    def report(self, sid: str, text: str) -> dict[str, Any]:
+        """Take what a client says of its RTCPeerConnection."""
+        connection = self._connections.by_sid[sid]
+        try:
+            self._switchboard.count(connection)
+            report = parse_report(parse_argument(text, REPORT_BYTES))
+        except Rejection as rejection:
+            return self._switchboard.reject(connection, rejection)
+        self._report(connection.hello.room, connection.peer_id, report)
+        return {"ok": True}

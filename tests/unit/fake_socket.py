@@ -1,0 +1,46 @@
+"""A client's connection without a network: what the parts of the transport do to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Callable
+
+from aiohttp import web
+
+from signaling_server.transport.engine.socket import ClientSocket, Waiting
+
+
+class FakeSocket:
+    """A ClientSocket. `done` tells what was done to it, `written` what the client heard."""
+
+    def __init__(self, sid: str = "engine-sid", transport: str = "websocket") -> None:
+        self.sid = sid
+        self.transport = transport
+        self.closing = self.closed = self.said_goodbye = False
+        self.answering: web.Request | None = None
+        self.waiting = Waiting(0, 0)
+        self.reads: asyncio.Event | None = None
+        """If it is there: set when the client reads."""
+        self.done: list[str] = []
+        self.written: list[str] = []
+
+    def write(self, packet: str) -> bool:
+        self.written.append(packet)
+        return self.waiting.packets > 0
+
+    async def drain(self) -> None:
+        if self.reads is not None:
+            await self.reads.wait()
+        self.done.append("drain")
+
+    def hang_up(self) -> None:
+        self.done.append("hang up")
+
+    def abort(self) -> None:
+        self.done.append("abort")
+
+    async def end(self) -> None:
+        self.done.append("end")
+
+
+_make: Callable[..., ClientSocket] = FakeSocket

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, Awaitable, Callable
+
+import pytest
+from engineio import async_socket
+
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
+from signaling_server.transport.engine.engine_socket import EngineSocket
+from signaling_server.transport.engine.send_queue import SendQueue
+
+
+class Server:
+    """What engine.io's socket uses of its server."""
+
+    def __init__(self) -> None:
+        self.budget = Budget(10**6)
+        self.sockets: dict[str, Any] = {}
+        self.reason = SimpleNamespace(SERVER_DISCONNECT="server disconnect")
+        self.ended: list[str] = []
+
+    def create_queue(self) -> SendQueue:
+        return SendQueue(self.budget)
+
+    async def _trigger_event(self, event: str, sid: str, reason: str, run_async: bool) -> None:
+        self.ended.append(f"{event} {sid} {reason}")
+
+    def open(self, upgraded: bool = False) -> EngineSocket:
+        socket = async_socket.AsyncSocket(self, "sid")
+        self.sockets["sid"] = socket
+        socket.upgraded = upgraded
+        return EngineSocket.adopt(socket)
+
+
+class WebSocket:
+    """What a socket uses of its WebSocket."""
+
+    def __init__(self) -> None:
+        self.goodbye = False
+        self.writable = True
+        self.done: list[str] = []
+
+    def write(self, text: str) -> bool:
+        if self.writable:
+            self.done.append(text)
+        return self.writable
+
+    def hang_up(self) -> None:
+        self.done.append("hang up")
+
+    def abort(self) -> None:
+        self.done.append("abort")
+
+
+class Tcp:
+    """The TCP connection of a poll, with `unread` bytes of its answer."""
+
+    def __init__(self, unread: int) -> None:
+        self.unread = unread
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def act(scene: Callable[[Server], Awaitable[None]]) -> None:
+    async def play() -> None:
+        await scene(Server())
+
+    asyncio.run(play())
+
+
+def open_websocket(server: Server, upgraded: bool = True) -> tuple[EngineSocket, WebSocket]:
+    socket, websocket = server.open(upgraded), WebSocket()
+    socket.websocket = websocket  # type: ignore[assignment]
+    return socket, websocket
+
+
+def test_socket_of_engine_io_is_adopted_in_place() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        assert server.sockets["sid"] is socket
+        assert socket.transport == "polling"
+        socket.upgraded = True
+        assert socket.transport == "websocket"
+
+    act(scene)
+
+
+def test_packets_wait_in_the_queue_of_a_polling_client() -> None:
+    async def scene(server: Server) -> None:
+        socket, websocket = open_websocket(server, upgraded=False)
+        assert socket.write('2["welcome"]'), "the WebSocket is not in use before the upgrade"
+        assert websocket.done == []
+        assert socket.waiting == (1, OVERHEAD + len('2["welcome"]'))
+        assert socket.queue.get_nowait().encode() == '42["welcome"]'
+        assert server.open(upgraded=True).write("2[]"), "there is no WebSocket any longer"
+
+    act(scene)
+
+
+def test_packets_are_written_to_a_websocket_that_takes_them() -> None:
+    async def scene(server: Server) -> None:
+        socket, websocket = open_websocket(server)
+        assert not socket.write("one")
+        websocket.writable = False
+        assert socket.write("two")
+        assert websocket.done == ["one"]
+        assert socket.queue.get_nowait().data == "two"
+
+    act(scene)
+
+
+def test_connection_that_has_ended_collects_nothing() -> None:
+    async def scene(server: Server) -> None:
+        closed, dropped = server.open(), server.open()
+        closed.closed = True
+        dropped.abort()
+        for socket in (closed, dropped):
+            assert socket.write("late")
+            assert socket.queue.empty()
+
+    act(scene)
+
+
+def test_goodbye_is_that_of_the_websocket() -> None:
+    async def scene(server: Server) -> None:
+        assert not server.open().said_goodbye
+        socket, websocket = open_websocket(server)
+        assert not socket.said_goodbye
+        websocket.goodbye = True
+        assert socket.said_goodbye
+
+    act(scene)
+
+
+def test_abort_frees_what_waits_and_ends_the_websocket() -> None:
+    async def scene(server: Server) -> None:
+        socket, websocket = open_websocket(server)
+        websocket.writable = False
+        socket.write("waits")
+        socket.abort()
+        assert (websocket.done, server.budget.used) == (["abort"], 0)
+        server.open().abort()
+
+    act(scene)
+
+
+def test_hang_up_is_for_a_websocket() -> None:
+    async def scene(server: Server) -> None:
+        socket, websocket = open_websocket(server)
+        socket.hang_up()
+        assert websocket.done == ["hang up"]
+        server.open().hang_up()
+
+    act(scene)
+
+
+def test_drain_waits_until_everything_is_written() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        socket.write("waits")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(socket.drain(), 0.01)
+        await socket.queue.get()
+        socket.queue.task_done()
+        await asyncio.wait_for(socket.drain(), 10)
+
+    act(scene)
+
+
+def test_polling_connection_that_is_ended_is_no_longer_known() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        await socket.end()
+        assert socket.closed
+        assert server.ended == ["disconnect sid server disconnect"]
+        assert not server.sockets
+        await socket.end()
+        assert len(server.ended) == 1
+
+    act(scene)
+
+
+def test_poll_that_waits_is_answered_at_the_end() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        poll = asyncio.get_running_loop().create_task(socket.queue.get())
+        await asyncio.sleep(0)
+        socket.abandon()
+        assert await asyncio.wait_for(poll, 10) is None
+        websocket, _ = open_websocket(server)
+        websocket.abandon()
+        assert websocket.queue.empty(), "engine.io ends the writer of a WebSocket itself"
+
+    act(scene)
+
+
+@pytest.mark.parametrize(("unread", "aborted"), [(0, False), (1, True)])
+def test_answer_to_a_poll_that_is_not_read_is_given_up_at_the_end(
+    unread: int, aborted: bool
+) -> None:
+    async def scene(server: Server) -> None:
+        socket, tcp = server.open(), Tcp(unread)
+        answering: Any = SimpleNamespace(transport=tcp)
+        socket.answering = answering
+        socket.abandon()
+        assert tcp.aborted is aborted
+        gone: Any = SimpleNamespace(transport=None)
+        socket.answering = gone
+        socket.abandon()
+
+    act(scene)

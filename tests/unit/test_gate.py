@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import Any, Awaitable, Callable
+
+import pytest
+
+from signaling_server.core.config.schema import Config, LimitsSettings
+from signaling_server.core.protocol.events import Joined
+from signaling_server.errors import Rejection
+from signaling_server.transport import gate as gate_module
+from signaling_server.transport.engine.packets import BadPacket
+from signaling_server.transport.engine.socket import Waiting
+from signaling_server.transport.gate import Gate
+from unit.fake_engine import Transport, crash
+from unit.fake_socket import FakeSocket
+
+REQUEST: Any = SimpleNamespace(remote="192.0.2.1")
+
+
+class Scene(Transport):
+    """A Gate in front of handlers that accept every client."""
+
+    def __init__(self, **limits: Any) -> None:
+        super().__init__(Config(limits=LimitsSettings(**limits)))
+        self.accepts = True
+        self.gate = Gate(
+            self.settings,
+            self.engine,
+            self.connections,
+            self.admission,
+            self.handlers,
+            self.switchboard,
+            self.closer,
+            self.facts.append,
+        )
+        self.engine.dispatch = self._dispatch
+
+    async def _dispatch(self, engine_sid: str, packet: str) -> None:
+        self.engine.done.append(packet)
+        if packet.startswith("0") and self.accepts:
+            connection = self.connect("sid", self.engine.sockets[engine_sid], "node")
+            self.switchboard.handle(Joined("sid", connection.hello))
+
+    async def joined(self) -> FakeSocket:
+        socket = self.open()
+        await self.gate.message(socket, "0")
+        return socket
+
+    def rejects_with(self, error: Exception) -> None:
+        async def dispatch(engine_sid: str, packet: str) -> None:
+            raise error
+
+        self.engine.dispatch = dispatch
+
+
+def act(scene: Callable[[Scene], Awaitable[None]], **limits: Any) -> None:
+    async def play() -> None:
+        await asyncio.wait_for(scene(Scene(**limits)), 10)
+
+    asyncio.run(play())
+
+
+def heard(socket: FakeSocket) -> list[str]:
+    return [packet.split('"')[1] for packet in socket.written]
+
+
+def test_client_that_is_admitted_hears_its_welcome() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        assert (heard(socket), socket.done) == (["welcome"], [])
+
+    act(scene)
+
+
+@pytest.mark.parametrize("early", ['2["signal",{}]', "1", "3[]"])
+def test_packet_before_connect_ends_the_connection(early: str) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        await scene.gate.message(socket, early)
+        assert (scene.engine.done, socket.done) == ([], ["abort"])
+        await scene.gate.message(socket, "0")
+        assert scene.engine.done == ["0"], "it did not count as a CONNECT"
+
+    act(scene)
+
+
+def test_packet_while_connect_is_handled_ends_the_connection() -> None:
+    async def scene(scene: Scene) -> None:
+        scene.accepts = False
+        socket = await scene.joined()
+        await scene.gate.message(socket, '2["signal",{}]')
+        assert (scene.engine.done, socket.done) == (["0"], ["abort"])
+
+    act(scene)
+
+
+@pytest.mark.parametrize("packet", ["0", ""])
+def test_second_connect_and_an_empty_packet_are_bad_packets(packet: str) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        await scene.gate.message(socket, packet)
+        assert scene.rejections() == ["invalid-format"]
+        assert (scene.engine.done, socket.done) == (["0"], [])
+
+    act(scene)
+
+
+def test_what_follows_a_goodbye_is_ignored() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        socket.closing = True
+        await scene.gate.message(socket, '2["signal",{}]')
+        assert (scene.engine.done, socket.done, scene.rejections()) == (["0"], [], [])
+
+    act(scene)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_client_that_is_not_admitted_is_closed(
+    monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    monkeypatch.setattr(gate_module, "FAREWELL", 0.0)
+
+    async def scene(scene: Scene) -> None:
+        scene.accepts = False
+        socket = scene.open()
+        socket.closed = closed
+        await scene.gate.message(socket, "0")
+        await asyncio.gather(*scene.background._tasks)
+        assert socket.done == ([] if closed else ["drain", "hang up"])
+
+    act(scene)
+
+
+def test_client_that_ends_while_its_connect_is_handled_leaves_nothing() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        socket.closed = True
+        await scene.gate.message(socket, "0")
+        assert not scene.connections.by_sid
+        assert not scene.relay.peers
+        assert scene.engine.done == ["0", "remove client sid"]
+        assert socket.done == ["abort"]
+
+    act(scene)
+
+
+def test_client_that_does_not_fetch_its_acks_is_closed() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        socket.waiting = Waiting(10**6, 0)
+        await scene.gate.message(socket, '217["ice_servers"]')
+        assert socket.done == ["abort"]
+
+    act(scene)
+
+
+@pytest.mark.parametrize(("packet", "acks"), [('51-["signal",{}]', 0), ('51-7["signal",{}]', 1)])
+def test_rejection_is_told_and_answers_an_ack(packet: str, acks: int) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        scene.rejects_with(Rejection("binary-not-allowed", "text only"))
+        await scene.gate.message(socket, packet)
+        assert heard(socket)[:2] == ["welcome", "error"]
+        assert [text[:3] for text in socket.written[2:]] == ["37["] * acks
+        assert scene.rejections() == ["binary-not-allowed"]
+
+    act(scene)
+
+
+def test_rejection_of_a_client_that_is_not_there_is_told_to_nobody() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        scene.rejects_with(Rejection("invalid-data", "text"))
+        await scene.gate.message(socket, "0")
+        assert (socket.written, scene.facts) == ([], [])
+
+    act(scene)
+
+
+def test_crash_costs_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        scene.engine.dispatch = crash
+        await scene.gate.message(socket, "0")
+        assert socket.done == ["abort"]
+
+    with caplog.at_level(logging.ERROR):
+        act(scene)
+    assert "injected" in caplog.text
+
+
+def test_too_many_bad_packets_end_the_connection() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        scene.rejects_with(BadPacket("malformed"))
+        for done in ([], [], ["abort"]):
+            await scene.gate.message(socket, "9")
+            assert socket.done == done
+        assert scene.rejections() == ["invalid-format"] * 3
+
+    act(scene, bad_packets=2)
+
+
+def test_bad_frame_before_connect_ends_the_connection() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        scene.gate.bad_packet(socket)
+        assert (socket.done, scene.facts) == (["abort"], [])
+
+    act(scene)
+
+
+def test_connections_of_an_address_are_counted() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        scene.gate.opened(socket, REQUEST)
+        assert scene.admission._by_address == {"192.0.2.1": 1}
+        scene.gate.ended(socket.sid, REQUEST)
+        assert not scene.admission._by_address
+        assert not scene.gate._greeted
+
+    act(scene)
+
+
+def test_connect_has_to_come_before_the_deadline() -> None:
+    async def scene(scene: Scene) -> None:
+        good, gone, late = scene.open("good"), scene.open("gone"), scene.open("late")
+        for socket in (good, gone, late):
+            scene.gate.opened(socket, REQUEST)
+        await scene.gate.message(good, "0")
+        del scene.engine.sockets["gone"]
+        aborted = asyncio.Event()
+        late.abort = aborted.set  # type: ignore[method-assign]
+        await aborted.wait()
+        assert (good.done, gone.done) == ([], [])
+        assert scene.rejections() == ["invalid-format"]
+
+    act(scene, connect_deadline=0.01)

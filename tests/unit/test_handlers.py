@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import Any, Awaitable, Callable
+
+import pytest
+from yarl import URL
+
+from signaling_server.core.config.schema import Config, LimitsSettings, RoomsSettings
+from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.events import Disconnected, Joined, Left, Rejected
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.transport.engine.socket import Waiting
+from unit.fake_engine import Transport, crash
+from unit.fake_socket import FakeSocket
+
+OFFER = '{"type":"offer","data":{}}'
+TOKEN, TOKEN_ID = new_token(bytes(37))
+TOKENS = Tokens([Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("default",))], released=0.0)
+
+
+def act(
+    scene: Callable[[Transport], Awaitable[None]], config: Config | None = None, tokens: Any = None
+) -> None:
+    async def play() -> None:
+        await asyncio.wait_for(scene(Transport(config, tokens)), 10)
+
+    asyncio.run(play())
+
+
+def request(query: str = "") -> Any:
+    return SimpleNamespace(remote="127.0.0.1", rel_url=URL(f"/?{query}", encoded=True))
+
+
+async def join(scene: Transport, sid: str, name: str, auth: Any = None) -> FakeSocket:
+    """A client that has connected and hears what it is told."""
+    socket = scene.open(f"engine-{sid}")
+    assert await scene.handlers.connect(sid, socket, request(f"name={name}"), auth) is None
+    scene.connections.by_sid[sid].outbox.uncork()
+    return socket
+
+
+def heard(socket: FakeSocket) -> list[str]:
+    return [packet.split('"')[1] for packet in socket.written]
+
+
+def ends(scene: Transport) -> list[str]:
+    return [fact.reason for fact in scene.facts if isinstance(fact, Disconnected)]
+
+
+# --- connect and disconnect -----------------------------------------------------------------------
+
+
+def test_client_that_connects_joins_and_hears_nothing_before_the_answer() -> None:
+    async def scene(scene: Transport) -> None:
+        socket = scene.open()
+        assert await scene.handlers.connect("1", socket, request("name=node"), None) is None
+        assert [peer.peer_id for peer in scene.relay.peers.values()] == ["node"]
+        assert socket.written == []
+        scene.connections.by_sid["1"].outbox.uncork()
+        assert heard(socket) == ["welcome"]
+
+    act(scene)
+
+
+def test_refusal_for_good_is_a_connect_error() -> None:
+    async def scene(scene: Transport) -> None:
+        error = await scene.handlers.connect("1", scene.open(), request("name=%0a"), None)
+        assert error is not None
+        assert error.message == "invalid-name"
+        assert error.data is not None
+        assert not scene.connections.by_sid
+        assert scene.rejections() == ["invalid-name"]
+
+    act(scene)
+
+
+def test_failed_log_in_waits_for_its_answer_if_its_address_has_failed_before() -> None:
+    async def scene(scene: Transport) -> None:
+        waits: list[str] = []
+        scene.admission.penalty = lambda address: waits.append(address) or 0.0  # type: ignore
+        error = await scene.handlers.connect("1", scene.open(), request(), {"token": "x"})
+        assert error is not None
+        assert error.message == "unauthorized"
+        assert waits == ["127.0.0.1"]
+
+    act(scene, tokens=TOKENS)
+
+
+def test_rejection_that_may_pass_is_an_error_and_a_lost_connection() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        late = await join(scene, "2", "gcom")
+        assert heard(late) == ["error"]
+        assert scene.rejections() == ["room-full"]
+        await asyncio.gather(*scene.background._tasks)
+        assert late.done == ["drain", "hang up"]
+
+    act(scene, Config(rooms=RoomsSettings(max_peers=1)))
+
+
+def test_connect_handler_that_fails_refuses_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Transport) -> None:
+        scene.relay._handlers[Joined] = crash
+        error = await scene.handlers.connect("1", scene.open(), request(), None)
+        assert error == ("internal error", None)
+
+    with caplog.at_level(logging.ERROR):
+        act(scene)
+    assert "a connect handler failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "said_goodbye", "closed_for", "told"),
+    [
+        ("client disconnect", False, "", "goodbye"),
+        ("transport close", True, "", "goodbye"),
+        ("transport close", False, "", "connection-lost"),
+        ("transport error", False, "", "connection-lost"),
+        ("ping timeout", False, "", "ping-timeout"),
+        ("something new", False, "", "something new"),
+        ("client disconnect", False, "replaced", "replaced"),
+    ],
+)
+def test_end_has_a_reason_in_the_words_of_the_protocol(
+    reason: str, said_goodbye: bool, closed_for: str, told: str
+) -> None:
+    async def scene(scene: Transport) -> None:
+        socket = await join(scene, "1", "node")
+        socket.said_goodbye = said_goodbye
+        scene.connections.by_sid["1"].closed_for = closed_for
+        scene.handlers.disconnect("1", reason)
+        scene.handlers.disconnect("1", reason)
+        assert ends(scene) == [told]
+        assert not scene.relay.peers
+
+    act(scene)
+
+
+def test_goodbye_ends_a_peer_with_a_session_and_a_break_does_not() -> None:
+    async def scene(scene: Transport) -> None:
+        for sid, reason in (("1", "transport close"), ("2", "client disconnect")):
+            await join(scene, sid, f"peer-{sid}", {"session": "key" * 8})
+            scene.handlers.disconnect(sid, reason)
+        rooms = scene.relay.rooms.values()
+        assert [peer for room in rooms for peer in room.peers] == ["peer-1"]
+
+    act(scene)
+
+
+def test_disconnect_handler_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        scene.relay._handlers[Left] = crash
+        scene.handlers.disconnect("1", "transport close")
+        assert not scene.connections.by_sid
+
+    with caplog.at_level(logging.ERROR):
+        act(scene)
+    assert "a disconnect handler failed" in caplog.text
+
+
+def test_forgotten_connection_is_gone_from_the_library_too() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        scene.handlers.forget(scene.connections.by_sid["1"])
+        assert ends(scene) == ["connection-lost"]
+        assert scene.engine.done == ["remove client 1"]
+
+    act(scene)
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+
+def test_signal_is_relayed_on_both_paths() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        gcom = await join(scene, "2", "gcom")
+        assert scene.handlers.relay_signal("engine-1", OFFER)
+        assert scene.handlers.signal("1", OFFER) == {"ok": True, "delivered": 1, "held": False}
+        assert heard(gcom)[2:] == ["signal", "signal"]
+        assert scene.connections.by_sid["1"].received == 2
+        assert scene.connections.by_sid["2"].sent == 2
+
+    act(scene)
+
+
+def test_held_signal_is_answered_as_held() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        assert scene.handlers.signal("1", OFFER) == {"ok": True, "delivered": 0, "held": True}
+
+    act(scene)
+
+
+def test_fast_path_leaves_a_client_that_has_not_joined_to_the_slow_one() -> None:
+    async def scene(scene: Transport) -> None:
+        assert not scene.handlers.relay_signal("engine-1", OFFER)
+
+    act(scene)
+
+
+def test_bad_signal_is_rejected_on_both_paths() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        assert scene.handlers.relay_signal("engine-1", "[]")
+        answer = scene.handlers.signal("1", "[]")
+        assert (answer["ok"], answer["error"]["code"]) == (False, "invalid-format")
+        assert heard(node) == ["welcome", "error", "error"]
+        assert scene.rejections() == ["invalid-format"] * 2
+
+    act(scene)
+
+
+def test_client_that_does_not_fetch_its_errors_is_closed() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        node.waiting = Waiting(10**6, 0)
+        scene.handlers.relay_signal("engine-1", "[]")
+        assert node.done == ["abort"]
+        assert scene.connections.by_sid["1"].closed_for == "slow-consumer"
+
+    act(scene)
+
+
+def test_crash_on_the_fast_path_costs_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        scene.switchboard.signal = crash  # type: ignore[method-assign]
+        assert scene.handlers.relay_signal("engine-1", OFFER)
+        assert node.done == ["abort"]
+
+    with caplog.at_level(logging.ERROR):
+        act(scene)
+    assert "injected" in caplog.text
+
+
+def test_connection_that_was_replaced_is_told_so() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        await join(scene, "2", "node")
+        answer = scene.handlers.signal("1", OFFER)
+        assert (answer["ok"], answer["error"]["code"]) == (False, "replaced")
+        await scene.background.cancel()
+
+    act(scene)
+
+
+# --- the other events -----------------------------------------------------------------------------
+
+
+def test_other_events_are_answered() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        assert scene.handlers.events["ice_servers"]("1", "") == {"ice_servers": [], "ttl": None}
+        assert scene.handlers.events["report"]("1", '{"state":"connected"}') == {"ok": True}
+        ((room, peer_id, report),) = scene.reports
+        assert (room, peer_id, report.state) == ("default", "node", "connected")
+
+    act(scene)
+
+
+@pytest.mark.parametrize("event", ["signal", "ice_servers", "report"])
+def test_flood_of_any_event_is_rejected(event: str) -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        scene.connections.by_sid["1"].bucket = TokenBucket(0, 0, 0.0)
+        answer = scene.handlers.events[event]("1", "{}")
+        assert answer["error"]["code"] == "rate-limited"
+        assert [fact.peer_id for fact in scene.facts if isinstance(fact, Rejected)] == ["node"]
+
+    act(scene)
+
+
+def test_rate_is_that_of_the_settings_at_connect() -> None:
+    async def scene(scene: Transport) -> None:
+        await join(scene, "1", "node")
+        assert scene.handlers.signal("1", OFFER)["ok"]
+        assert scene.handlers.signal("1", OFFER)["error"]["code"] == "rate-limited"
+
+    act(scene, Config(limits=LimitsSettings(messages_per_second=0.001, burst=1)))

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
+
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.packets import MAX_PACKETS
+from signaling_server.transport.engine.polling import (
+    query_of,
+    read_body,
+    translate_request,
+    upgrades,
+)
+from unit.test_endpoint import Request
+
+SEPARATOR = "\x1e"
+
+
+def read(body: bytes, most: int = 10**6, budget: Budget | None = None, cut: int = 0) -> bytes:
+    async def play() -> bytes:
+        request: Any = Request("POST", "", body)
+        request.content_length += cut
+        return await read_body(request, most, budget or Budget(10**6), 10)
+
+    return asyncio.run(play())
+
+
+def test_packets_of_a_body_are_read_without_attachments() -> None:
+    body = SEPARATOR.join(["40", '42["signal",{}]', "bAAAA", "3"]).encode()
+    assert read(body) == SEPARATOR.join(["40", '42["signal",{}]', "3"]).encode()
+
+
+@pytest.mark.parametrize("body", [b"x", b"4[", b"40\x1ex", b"40\x1e", b"\xff"])
+def test_body_with_anything_else_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"no packet|decode"):
+        read(body)
+
+
+def test_body_has_a_bounded_number_of_packets() -> None:
+    most = SEPARATOR.join(["3"] * MAX_PACKETS).encode()
+    assert read(most) == most
+    with pytest.raises(ValueError, match="no packet"):
+        read(most + b"\x1e3")
+
+
+def test_body_is_bounded_in_bytes() -> None:
+    assert read(b"40", most=2) == b"40"
+    with pytest.raises(ValueError, match="no room"):
+        read(b"401", most=2)
+
+
+def test_body_that_is_cut_off_is_refused() -> None:
+    with pytest.raises(ValueError, match="incomplete"):
+        read(b"40", cut=1)
+
+
+def test_body_counts_to_the_memory_while_it_is_read() -> None:
+    budget = Budget(total=100, share=10)
+    budget.charge(90)
+    assert read(b"4" + b"0" * 9, budget=budget) == b"4" + b"0" * 9
+    with pytest.raises(ValueError, match="no room"):
+        read(b"4" + b"0" * 10, budget=budget)
+    assert budget.used == 90
+
+
+def test_engine_io_gets_the_body_and_the_query_as_they_were_sent() -> None:
+    request = make_mocked_request("POST", "/socket.io/?name=a%2526b")
+    environ = translate_request(request, b"40")
+    assert environ["QUERY_STRING"] == query_of(request) == "name=a%2526b"
+    assert asyncio.run(environ["wsgi.input"].read(2)) == b"40"
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "connection", "does"),
+    [
+        ("websocket", "Upgrade", True),
+        ("WebSocket", "keep-alive, upgrade", True),
+        ("websocket", "keep-alive", False),
+        ("h2c", "Upgrade", False),
+        ("", "", False),
+    ],
+)
+def test_upgrade_needs_both_headers(upgrade: str, connection: str, does: bool) -> None:
+    headers = CIMultiDict({"Upgrade": upgrade, "Connection": connection})
+    assert upgrades(make_mocked_request("GET", "/", headers=headers)) is does

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Awaitable, Callable
+
+import pytest
+
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config, LimitsSettings
+from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.events import Disconnected, Fact, Joined, Rejected, Ticked
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.relay import Relay
+from signaling_server.transport import closing, server
+from signaling_server.transport.connection import Connection
+from signaling_server.transport.server import Transport
+from unit.fake_socket import FakeSocket
+
+TOKEN, TOKEN_ID = new_token(bytes(37))
+GRANT = Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("drone-1",))
+
+
+class Scene:
+    """A Transport with clients that have come through no library."""
+
+    def __init__(self) -> None:
+        self.settings = Settings(Loaded(Config(), {}))
+        self.relay = Relay(Config())
+        self.facts: list[Fact] = []
+        self.transport = Transport(
+            self.settings, self.relay, self.facts.append, lambda *report: None
+        )
+        self.sockets: Any = self.transport._engine.sockets
+        self.connections = self.transport._connections
+
+    def connect(self, sid: str, grant: Grant | None = None) -> FakeSocket:
+        socket = self.sockets[f"engine-{sid}"] = FakeSocket(f"engine-{sid}")
+        connection = Connection(sid, socket, "127.0.0.1", TokenBucket(1, 1, 0.0))
+        connection.hello, connection.grant = Hello("default", f"peer-{sid}"), grant
+        self.connections.add(connection)
+        connection.outbox.uncork()
+        self.transport._switchboard.handle(Joined(sid, connection.hello))
+        return socket
+
+    def peers(self) -> list[str]:
+        return [peer.peer_id for peer in self.relay.peers.values()]
+
+
+def act(scene: Callable[[Scene], Awaitable[None]]) -> None:
+    async def play() -> None:
+        await asyncio.wait_for(scene(Scene()), 10)
+
+    asyncio.run(play())
+
+
+def test_revoked_token_ends_its_clients_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "FAREWELL", 0.01)
+    other = GRANT._replace(id="other")
+
+    async def scene(scene: Scene) -> None:
+        stays, goes = scene.connect("1", GRANT), scene.connect("2", other)
+        tokens = Tokens([GRANT], released=0.0)
+        scene.settings.replace(Loaded(Config(), {}, tokens))
+        await asyncio.gather(*scene.transport._background._tasks)
+        assert stays.done == []
+        assert goes.done == ["drain", "hang up"]
+        assert "the token has been revoked" in goes.written[-1]
+        (rejected,) = (fact for fact in scene.facts if isinstance(fact, Rejected))
+        assert (rejected.peer_id, rejected.code) == ("peer-2", "unauthorized")
+        assert scene.connections.by_sid["2"].closed_for == "unauthorized"
+
+    act(scene)
+
+
+def test_relay_hears_of_new_settings() -> None:
+    async def scene(scene: Scene) -> None:
+        limits = LimitsSettings(memory_bytes=12345678)
+        scene.settings.replace(Loaded(Config(limits=limits), {}))
+        assert scene.relay.budget.total == 12345678
+
+    act(scene)
+
+
+def test_sweep_removes_connections_without_a_socket(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Scene) -> None:
+        for sid in ("1", "2", "3"):
+            scene.connect(sid)
+        assert scene.transport.sweep() == 0
+        del scene.sockets["engine-1"]
+        scene.sockets["engine-2"] = FakeSocket("engine-2")
+        assert scene.transport.sweep() == 2
+        assert scene.peers() == ["peer-3"]
+        ended = [fact for fact in scene.facts if isinstance(fact, Disconnected)]
+        assert [fact.reason for fact in ended] == ["connection-lost"] * 2
+        assert "peer-1: socket is gone without a disconnect; removed" in caplog.text
+
+    act(scene)
+
+
+def test_sweep_removes_peers_without_a_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Scene) -> None:
+        scene.connect("1")
+        scene.connections.remove("1")
+        assert scene.transport.sweep() == 1
+        assert scene.peers() == []
+        assert "1: connection is gone without a disconnect; removed" in caplog.text
+
+    act(scene)
+
+
+def test_sweep_wakes_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.0)
+
+    async def scene(scene: Scene) -> None:
+        ticked = asyncio.Event()
+
+        def tick(event: Ticked, now: float) -> list[Any]:
+            ticked.set()
+            return []
+
+        handlers: Any = scene.relay._handlers
+        handlers[Ticked] = tick
+        sweeping = asyncio.get_running_loop().create_task(scene.transport.keep_sweeping())
+        await ticked.wait()
+        sweeping.cancel()
+
+    act(scene)
+
+
+def test_stop_ends_all_connections_and_refuses_new_ones() -> None:
+    async def scene(scene: Scene) -> None:
+        reads, stalls = scene.connect("1"), scene.connect("2")
+        stalls.reads = asyncio.Event()
+        closing = asyncio.get_running_loop().create_task(scene.transport.close(0.01))
+        await asyncio.sleep(0)
+        request: Any = type("Request", (), {"remote": ""})
+        refused = scene.transport._admission.refusal(request)
+        assert refused is not None
+        assert refused[0].code == "shutting-down"
+        await closing
+        assert (reads.done, stalls.done) == (["drain", "hang up"], ["abort"])
+
+    act(scene)
+
+
+def test_queue_high_water_is_that_of_all_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.SendQueue, "high_water", 7)
+
+    async def scene(scene: Scene) -> None:
+        assert scene.transport.queue_high_water == 7
+
+    act(scene)

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, Awaitable, Callable
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config, LimitsSettings, SocketIOSettings
+from signaling_server.core.protocol.auth import Tokens
+from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine import socketio_server
+from signaling_server.transport.engine.engine_socket import EngineSocket
+from signaling_server.transport.engine.socketio_server import (
+    ConnectError,
+    SocketIOServer,
+    largest_frame,
+)
+
+TOKENS = Tokens([], released=0.0)
+REQUEST = SimpleNamespace(remote="192.0.2.1")
+
+
+class Callbacks:
+    """A gate and handlers that note what they hear."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.error: ConnectError | None = None
+        self.events = {"signal": self.signal}
+
+    def opened(self, socket: Any, request: Any) -> None:
+        self.heard.append(("opened", socket.sid, type(socket), request))
+
+    def ended(self, engine_sid: str, request: Any) -> None:
+        self.heard.append(("ended", engine_sid, request))
+
+    async def message(self, socket: Any, packet: str) -> None:
+        self.heard.append(("message", socket.sid, packet))
+
+    def bad_packet(self, socket: Any) -> None:
+        self.heard.append(("bad packet", socket.sid))
+
+    async def connect(self, sid: str, socket: Any, request: Any, auth: Any) -> ConnectError | None:
+        self.heard.append(("connect", socket.sid, request, auth))
+        return self.error
+
+    def disconnect(self, sid: str, reason: str) -> None:
+        self.heard.append(("disconnect", reason))
+
+    def signal(self, sid: str, text: str) -> dict[str, Any]:
+        return {"ok": True}
+
+    def relay_signal(self, engine_sid: str, argument: str) -> bool:
+        return True
+
+
+class Scene:
+    """A server of the library, and one connection of it."""
+
+    def __init__(self, config: Config | None = None, tokens: Tokens | None = None) -> None:
+        self.settings = Settings(Loaded(config or Config(), {}, tokens))
+        self.server = SocketIOServer(self.settings, Budget(10**6))
+        self.callbacks = Callbacks()
+        self.eio: Any = self.server._eio
+        self.server.attach(self.callbacks, self.callbacks)
+
+    async def open(self) -> EngineSocket:
+        sample = socketio_server.EngineSocket(self.eio, "engine-sid")
+        sample.__class__ = sample.__class__.__base__
+        self.eio.sockets["engine-sid"] = sample
+        await self.eio.handlers["connect"]("engine-sid", {"aiohttp.request": REQUEST})
+        socket: Any = self.server.sockets["engine-sid"]
+        return socket  # type: ignore[no-any-return]
+
+
+def act(scene: Callable[[Scene], Awaitable[None]], **made: Any) -> None:
+    async def play() -> None:
+        await asyncio.wait_for(scene(Scene(**made)), 10)
+
+    asyncio.run(play())
+
+
+def heard(scene: Scene) -> list[str]:
+    return [what for what, *_ in scene.callbacks.heard]
+
+
+def test_connection_is_told_from_its_beginning_to_its_end() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        assert scene.callbacks.heard == [("opened", "engine-sid", EngineSocket, REQUEST)]
+        await scene.eio.handlers["message"]("engine-sid", "0")
+        assert scene.callbacks.heard[1] == ("message", "engine-sid", "0")
+        await scene.eio.handlers["disconnect"]("engine-sid", "transport close")
+        assert scene.callbacks.heard[2] == ("ended", "engine-sid", REQUEST)
+        assert socket.queue.dropped
+        assert not scene.server._sio.environ
+
+    act(scene)
+
+
+def test_connection_that_is_gone_already_is_told_too() -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.open()
+        scene.server.remove_socket("engine-sid")
+        scene.server.remove_socket("engine-sid")
+        await scene.eio.handlers["message"]("engine-sid", "0")
+        await scene.eio.handlers["disconnect"]("engine-sid", "transport close")
+        assert heard(scene) == ["opened", "ended"]
+
+    act(scene)
+
+
+def test_client_connects_and_disconnects() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        await scene.server.dispatch("engine-sid", '0{"name":"node"}')
+        assert scene.callbacks.heard[1] == ("connect", "engine-sid", REQUEST, {"name": "node"})
+        packets = [socket.queue.get_nowait().encode() for _ in range(socket.queue.qsize())]
+        assert packets[0].startswith('40{"sid":')
+        await scene.server.dispatch("engine-sid", '27["signal",{}]')
+        assert socket.queue.get_nowait().encode() == '437[{"ok":true}]'
+        sid = scene.server._sio.manager.sid_from_eio_sid("engine-sid", "/")
+        await scene.server.disconnect(sid)
+        assert socket.queue.get_nowait().encode() == "41"
+        assert scene.callbacks.heard[2] == ("disconnect", "server disconnect")
+        await scene.server.disconnect("of nobody")
+
+    act(scene)
+
+
+@pytest.mark.parametrize(
+    ("error", "packet"),
+    [
+        (ConnectError("no token", {"a": 1}), '44{"message":"no token","data":{"a":1}}'),
+        (ConnectError("internal error"), '44{"message":"internal error"}'),
+    ],
+)
+def test_connect_error_refuses_the_client(error: ConnectError, packet: str) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        scene.callbacks.error = error
+        await scene.server.dispatch("engine-sid", "0")
+        assert socket.queue.get_nowait().encode() == packet
+        assert not scene.server._sio.manager.rooms
+
+    act(scene)
+
+
+def test_request_of_the_path_is_for_the_library() -> None:
+    async def scene(scene: Scene) -> None:
+        request = make_mocked_request("OPTIONS", "/socket.io/?EIO=4&transport=polling")
+        assert (await scene.server.handle_request(request)).status == 200
+        answer = await scene.server.handle_request(make_mocked_request("GET", "/socket.io/"))
+        assert answer.status == 400
+
+    act(scene)
+
+
+def test_client_that_the_library_lost_can_be_removed() -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.open()
+        await scene.server.dispatch("engine-sid", "0")
+        manager = scene.server._sio.manager
+        scene.server.remove_client(manager.sid_from_eio_sid("engine-sid", "/"))
+        assert not manager.rooms
+
+    act(scene)
+
+
+def test_server_is_configured_from_the_settings() -> None:
+    options = SocketIOSettings(
+        ping_interval=3,
+        ping_timeout=4,
+        transports=("websocket",),
+        cors_allowed_origins=("http://a",),
+    )
+
+    async def scene(scene: Scene) -> None:
+        assert scene.server.patience == 7
+        assert scene.eio.transports == ["websocket"]
+        assert scene.eio.cors_allowed_origins == ["http://a"]
+        await scene.server.shutdown()
+
+    act(scene, config=Config(socketio=options))
+
+
+@pytest.mark.parametrize(("message_bytes", "largest"), [(1, 10**6), (10**6, 4 * 10**6)])
+def test_largest_frame_is_well_above_the_limit_on_a_signal(
+    message_bytes: int, largest: int
+) -> None:
+    assert largest_frame(LimitsSettings(message_bytes=message_bytes)) == largest
+
+
+def test_frame_limit_follows_the_settings() -> None:
+    async def scene(scene: Scene) -> None:
+        assert scene.server.frame_limit == scene.eio.max_http_buffer_size == 4 * 262144
+        limits = LimitsSettings(message_bytes=10**6)
+        scene.settings.replace(Loaded(Config(limits=limits), {}))
+        assert scene.server.frame_limit == scene.eio.max_http_buffer_size == 4 * 10**6
+
+    act(scene)
+
+
+@pytest.mark.parametrize(
+    ("origins", "tokens", "allowed"),
+    [
+        ("*", None, True),
+        ("*", TOKENS, False),
+        (("https://gcom.example",), TOKENS, True),
+    ],
+)
+def test_credentials_of_foreign_pages_follow_the_settings(
+    origins: Any, tokens: Tokens | None, allowed: bool
+) -> None:
+    config = Config(socketio=SocketIOSettings(cors_allowed_origins=origins))
+
+    async def scene(scene: Scene) -> None:
+        assert scene.eio.cors_credentials
+        scene.settings.replace(Loaded(config, {}, tokens))
+        assert scene.eio.cors_credentials is allowed
+        assert Scene(config, tokens).eio.cors_credentials is allowed
+
+    act(scene, config=config)
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_fast_path_can_be_switched_off(fast_path: bool) -> None:
+    async def scene(scene: Scene) -> None:
+        options = scene.eio._async["websocket"].keywords["options"]
+        assert (options.relay_signal is not None) is fast_path
+        assert options.on_bad_frame == scene.callbacks.bad_packet
+
+    act(scene, config=Config(socketio=SocketIOSettings(fast_path=fast_path)))
+
+
+def test_library_that_has_changed_disables_the_fast_path(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(socketio_server, "missing_internals", lambda eio: ["something"])
+
+    async def scene(scene: Scene) -> None:
+        assert scene.eio._async["websocket"].keywords["options"].relay_signal is None
+
+    act(scene)
+    assert "fast path disabled" in caplog.text
+    assert "(something)" in caplog.text
