@@ -21,6 +21,8 @@ PACKAGE = ROOT / "signaling_server"
 OTHERS = (
     *("errors.py", "logs/fact_log.py", "appliance/descriptors.py", "appliance/door.py"),
     *("appliance/listener.py", "appliance/startup.py", "appliance/tls.py", "appliance/watchdog.py"),
+    *("appliance/config_files.py", "appliance/systemd.py", "cli/connection_errors.py"),
+    *("cli/remote.py", "self_report.py", "web/site.py"),
     *("web/access.py", "web/bad_requests.py", "transport/admission.py", "transport/switchboard.py"),
     *("transport/engine/clock.py", "transport/engine/send_queue.py"),
     *("transport/engine/frames.py", "transport/engine/packets.py"),

@@ -373,4 +373,4 @@ async def test_halves_of_messages_count_to_the_memory(tmp_path: Path) -> None:
 
 def test_more_connections_than_descriptors_is_told_at_the_start(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(connections=2_000_000)) as server:
-        server.wait_for_line(r"limits.connections is 2000000, for which \d+ open files are needed")
+        server.wait_for_line(r"limits.connections is 2000000, which requires \d+ open files")
