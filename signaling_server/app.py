@@ -197,3 +197,4 @@ class App:
         await self._site.stop(HTTP_CLOSE_SECONDS)
         await self._background.cancel()
         self._instruments.cancel()
+        self.notifier.close()

@@ -64,6 +64,7 @@ def test_without_systemd_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> Non
     notifier = Notifier()
     assert not notifier.active
     notifier.ready()
+    notifier.close()
     notifier.status("well")
     notifier.drop_listener()
     with listening() as listener:
@@ -155,6 +156,13 @@ def test_lost_systemd_is_no_error(manager: FakeSystemd) -> None:
     with listening() as listener:
         notifier.store_listener(listener)
     notifier.drop_listener()
+
+
+def test_notifier_that_is_closed_says_no_more(manager: FakeSystemd) -> None:
+    notifier = Notifier()
+    notifier.close()
+    notifier.ready()
+    assert manager.silent()
 
 
 def test_unreachable_notify_socket_is_no_error(
