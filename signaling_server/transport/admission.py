@@ -78,7 +78,7 @@ class Admission:
             raise Rejection("server-full", f"the server has {limits.connections} connections")
         if 0 < limits.connections_per_address <= self._by_address[address]:
             most = limits.connections_per_address
-            raise Rejection("server-full", f"this address already has {most} connections")
+            raise Rejection("server-full", f"at most {most} connections from one address")
 
     def identify(self, auth: Any, query: str) -> tuple[Hello, Grant | None]:
         """Who a client is, and by which grant; raises Rejection."""
