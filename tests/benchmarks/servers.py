@@ -117,8 +117,8 @@ def _ours(
     settings["listen"] = {"host": "127.0.0.1"}
     settings["socketio"] = {"fast_path": fast_path}
     secure = {**settings, "tls": {"certificate": str(CERTIFICATE), "private_key": str(KEY)}}
-    commands = [_serve(_written(one), python, without) for one in (settings, secure)]
-    return Server(*commands, folder=checkout, rows=rows)
+    command, secure_command = (_serve(_written(one), python, without) for one in (settings, secure))
+    return Server(command, secure_command, folder=checkout, rows=rows)
 
 
 def _serve(config: Path, python: str, without: tuple[str, ...]) -> list[str]:
@@ -149,8 +149,9 @@ def _written(settings: dict[str, object]) -> Path:
 
 def _environment(checkout: Path) -> dict[str, str]:
     # Byte code goes to a folder of ours: a checkout that cannot be written would compile each time.
-    cache = str(BUILD / "byte-code")
-    return {**os.environ, "PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": cache}
+    given = {"PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": str(BUILD / "byte-code")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, **given}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ rooms: dict[str, str] = {}
 
 
 @sio.event
-async def connect(sid: str, environ: dict[str, Any]) -> None:
+async def connect(sid: str, environ: dict[str, Any], auth: object = None) -> None:
     """Put a client into the room that its URL names."""
     rooms[sid] = parse_qs(environ["QUERY_STRING"]).get("room", ["default"])[0]
     await sio.enter_room(sid, rooms[sid])
