@@ -12,6 +12,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -21,10 +22,9 @@ if __name__ == "__main__":
 from benchmarks.build import BUILD, ROOT, build, debian_12
 from benchmarks.measure import InvalidMeasurementError, measure
 from benchmarks.report import chart, table
-from benchmarks.rows import QUICK, Row, Run, Scale, rows
+from benchmarks.results import Results
+from benchmarks.rows import QUICK, Row, Scale, rows
 from benchmarks.servers import NODE, DoesNotStartError, Server, running, servers
-
-Values = dict[str, dict[str, list[float]]]
 
 
 def main() -> int:
@@ -36,22 +36,22 @@ def main() -> int:
     os.sched_setaffinity(0, {1})  # and so does the generator
     build()
     columns = _columns(options)
-    failures: list[str] = []
-    values = _measured(wanted, columns, 1 if options.quick else options.repeats, failures)
-    used = [name for name in columns if any(name in values[row.name] for row in wanted)]
-    print(table(wanted, used, values))
-    print(*failures, sep="\n")
-    results = {"rows": values, "failures": failures, "quick": options.quick}
-    (BUILD / "results.json").write_text(json.dumps(results, indent=1))
+    results = _measured(wanted, columns, 1 if options.quick else options.repeats)
+    used = [name for name in columns if any(name in row for row in results.rows.values())]
+    print(table(wanted, used, results.rows))
+    print(*results.remarks(), sep="\n")
+    (BUILD / "results.json").write_text(json.dumps(asdict(results), indent=1))
     if options.plot:
-        (ROOT / "docs/images/cost.svg").write_text(chart(wanted, used, values))
-    return bool(failures)
+        (ROOT / "docs/images/cost.svg").write_text(chart(wanted, used, results.rows))
+    return bool(results.failures)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", default="", help="names, as in ack,session; default: all")
-    parser.add_argument("--base", type=Path, action="append", default=[], metavar="DIR")
+    parser.add_argument(
+        "--base", type=Path, action="append", default=[], metavar="DIR", help="another checkout"
+    )
     parser.add_argument("--columns", default="", help="only columns whose name has one of a,b")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
@@ -90,40 +90,27 @@ def _columns(options: argparse.Namespace) -> dict[str, Server]:
     return found
 
 
-def _measured(
-    wanted: Sequence[Row], columns: Mapping[str, Server], repeats: int, failures: list[str]
-) -> Values:
+def _measured(wanted: Sequence[Row], columns: Mapping[str, Server], repeats: int) -> Results:
     """Run by run, round by round, the servers in turns: what is compared is measured together."""
-    values: Values = {row.name: {} for row in wanted}
+    results = Results()
     for run in dict.fromkeys(row.run for row in wanted):
         sharing = [row for row in wanted if row.run == run]
         print(f"... {', '.join(row.name for row in sharing)}", file=sys.stderr)
         for _ in range(repeats * run.samples):
             for name, server in columns.items():
                 doing = [row for row in sharing if server.does(row.name)]
-                _add(values, name, doing, server, run, failures)
-    return values
+                if doing:
+                    _add(results, doing, name, server)
+    return results
 
 
-def _add(
-    values: Values,
-    name: str,
-    doing: Sequence[Row],
-    server: Server,
-    run: Run,
-    failures: list[str],
-) -> None:
-    """One measurement's figures into the rows that share it."""
-    lists = [values[row.name].setdefault(name, []) for row in doing]
-    if not doing:
-        return
+def _add(results: Results, doing: Sequence[Row], name: str, server: Server) -> None:
+    """One measurement, for the rows that share it."""
+    results.expect(doing, name)
     try:
-        phases = measure(server, run)
+        results.add(doing, name, measure(server, doing[0].run))
     except (InvalidMeasurementError, DoesNotStartError, subprocess.TimeoutExpired) as error:
-        failures.append(f"failed: {doing[0].name}, {name}: {error}")
-        return
-    for row, figures in zip(doing, lists):
-        figures.append(row.figure(phases))
+        results.failures.append(f"failed: {doing[0].name}, {name}: {error}")
 
 
 if __name__ == "__main__":

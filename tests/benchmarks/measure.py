@@ -40,7 +40,7 @@ def measure(server: Server, run: Run) -> Sequence[Phase]:
     if done.returncode or len(phases) != len(run.phases):
         raise InvalidMeasurementError(f"the generator failed: {done.stderr[-500:]}")
     for phase in phases:
-        _check(phase, done.stderr)
+        check(phase, done.stderr)
     return phases
 
 
@@ -60,7 +60,11 @@ def _options(server: Server, run: Run) -> list[str]:
     return [*options, "-b", str(run.batch)]
 
 
-def _check(phase: Phase, said: str) -> None:
+def check(phase: Phase, said: str) -> None:
+    """Whether the phase's figures are true; `said`: the generator's standard error.
+
+    Raises InvalidMeasurementError.
+    """
     swaps = str(phase["phase"]).startswith("swap")  # how many get in is the figure itself
     wrong = [name for name in ("lost", "acks_missing", "errors") if phase[name] > 0]
     if phase["refused"] and not swaps:

@@ -97,7 +97,8 @@ def _crowds(scale: Scale) -> list[Row]:
         Row("memory", "an idle client, KiB", many, _client_kib, 28, 18, absolute=True),
         Row("memory-idle", "2 clients, KiB", many, lambda phases: phases[1]["rss_kib"]),
         Row("memory-many", f"{clients}, KiB", many, lambda phases: phases[3]["rss_kib"]),
-        Row("connect", "connecting, us a client", many, lambda phases: phases[2]["cpu_us"], 1.6, 1),
+        Row("connect", f"connecting, us a client of {scale.crowd:,}", crowd, _first, 1.6, 1),
+        Row("connect-many", f"connecting, us a client of {scale.clients:,}", many, _newcomer),
         Row("storm", f"storm of {clients}, s", many, lambda phases: phases[2]["seconds"], 0.5, 0.5),
         Row("crowd", f"{come}, CPU against the first", crowd, _dearer, 1.3, 1.0, absolute=True),
         Row("crowd-in", f"{come}, got in", crowd, lambda phases: phases[2]["ready"]),
@@ -152,5 +153,13 @@ def _client_kib(phases: Sequence[Phase]) -> float:
     return (phases[3]["rss_kib"] - phases[1]["rss_kib"]) / phases[2]["clients"]
 
 
+def _first(phases: Sequence[Phase]) -> float:
+    return phases[0]["cpu_us"]
+
+
+def _newcomer(phases: Sequence[Phase]) -> float:
+    return phases[2]["cpu_us"]
+
+
 def _dearer(phases: Sequence[Phase]) -> float:
-    return phases[2]["cpu_us"] / phases[0]["cpu_us"]
+    return _newcomer(phases) / _first(phases)

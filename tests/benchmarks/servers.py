@@ -39,8 +39,8 @@ TO_START = 20
 """Seconds at most."""
 
 SOCKETS = frozenset(["plain", "ping", "throughput", "pairs", "alone", "pace-plain", "tls"])
-CLIENTS = frozenset(["memory", "memory-idle", "memory-many", "connect", "storm", "start"])
-CROWDS = frozenset(["crowd", "crowd-in", "crowd-time"])
+CLIENTS = frozenset(["memory", "memory-idle", "memory-many", "connect-many", "storm", "start"])
+CROWDS = frozenset(["connect", "crowd", "crowd-in", "crowd-time"])
 RECOVERY = frozenset(["recommended", "session", "session-ack"])
 VARIANTS = frozenset(["recommended", "plain", "ack", "start", "memory-idle", "memory-many"])
 
