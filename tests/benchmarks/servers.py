@@ -73,7 +73,7 @@ def servers(bases: Mapping[str, Path], debian: Path | None) -> dict[str, Server]
     found = {NODE: _node(), OURS: _ours(ROOT)}
     found.update({name: _ours(checkout) for name, checkout in bases.items()})
     if debian:
-        found["Debian 12's stack"] = _ours(ROOT, str(debian), without=("orjson",))
+        found["ours, Debian 12's stack"] = _ours(ROOT, str(debian), without=("orjson",))
     found[f"{NODE}, recovery"] = _node("--recovery", rows=RECOVERY)
     found["ours, asyncio + json"] = _ours(ROOT, without=("orjson", "uvloop"), rows=VARIANTS)
     found["ours, ordinary path"] = _ours(ROOT, fast_path=False, rows=VARIANTS)
