@@ -48,7 +48,7 @@ lint: $(VENV)/dev.stamp
 	shellcheck $$(git ls-files '*.sh') .ci/needs .ci/pythons .ci/run .ci/stages .ci/venv
 
 bench: $(VENV)/dev.stamp
-	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python tests/benchmarks/bench.py $(if $(ROWS),--rows $(ROWS)) $(if $(BASE),--base $(BASE))
 
 soak: $(VENV)/dev.stamp tests/js/node_modules
 	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz

@@ -1,11 +1,12 @@
-"""Writes payloads.txt: signals of real sizes, one a line, 8 negotiations of an offer (4.2 KB), an
-answer (2.6 KB) and 20 candidates (about 215 B); the mean is 504 B."""
+"""Writes signals of real sizes into the file named, one a line: 8 negotiations of an offer
+(4.2 KB), an answer (2.6 KB) and 20 candidates (about 215 B); the mean is 504 B."""
 
 from __future__ import annotations
 
 import json
 import random
 import string
+import sys
 
 chance = random.Random(7)
 OFFER_BYTES, ANSWER_BYTES = 3950, 2450
@@ -57,7 +58,7 @@ def candidate() -> dict[str, object]:
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 
 
-with open("payloads.txt", "w") as file:
+with open(sys.argv[1], "w") as file:
     for _ in range(8):
         signals: list[tuple[str, object]] = [
             ("offer", sdp("offer", OFFER_BYTES)),

@@ -1,15 +1,21 @@
-"""The floor: a WebSocket relay on aiohttp and nothing else. usage: raw_relay.py PORT"""
+"""The floor: a WebSocket relay on aiohttp and nothing else.
 
+usage: raw_relay.py PORT [CERTIFICATE KEY]
+"""
+
+from __future__ import annotations
+
+import ssl
 import sys
 from collections import defaultdict
 
 import uvloop
 from aiohttp import WSMsgType, web
 
-rooms = defaultdict(set)
+rooms: defaultdict[str, set[web.WebSocketResponse]] = defaultdict(set)
 
 
-async def relay(request):
+async def relay(request: web.Request) -> web.WebSocketResponse:
     """Pass each text on to all others in the room; no Socket.IO, no checks, no `from`."""
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
@@ -24,7 +30,19 @@ async def relay(request):
     return socket
 
 
+port, *pem = sys.argv[1:]
+secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if pem else None
+if secure:
+    secure.load_cert_chain(*pem)
 uvloop.install()
 app = web.Application()
 app.router.add_get("/", relay)
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), backlog=4096, print=None, access_log=None)
+web.run_app(
+    app,
+    host="127.0.0.1",
+    port=int(port),
+    ssl_context=secure,
+    backlog=4096,
+    print=None,
+    access_log=None,
+)

@@ -1,0 +1,85 @@
+"""What the benchmark is made of: programs of Debian, the generator, npm's peers, a certificate."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build" / "bench"
+GENERATOR, PAYLOADS = BUILD / "generator", BUILD / "payloads.txt"
+CERTIFICATE, KEY = BUILD / "certificate.pem", BUILD / "key.pem"
+PROGRAMS = {
+    "gcc": "gcc libc6-dev",
+    "node": "nodejs",
+    "npm": "npm",
+    "openssl": "openssl",
+    "taskset": "util-linux",
+}
+"""Each with the Debian packages that bring it."""
+DEBIAN_12 = ("aiohttp==3.8.4", "uvloop==0.17.0")
+"""As Debian 12 has them."""
+
+
+def build() -> None:
+    """Make everything, in build/bench. Exits with apt's line where Debian packages are missing."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    _need(*(packages for name, packages in PROGRAMS.items() if not shutil.which(name)))
+    if subprocess.run(
+        ["gcc", "-E", "-"], input=b"#include <openssl/ssl.h>", capture_output=True
+    ).returncode:
+        _need("libssl-dev")
+    sources = sorted(map(str, HERE.glob("generator/*.c")))
+    _run("gcc", "-O2", "-o", str(GENERATOR), *sources, "-lssl", "-lcrypto")
+    _run(sys.executable, str(HERE / "payloads.py"), str(PAYLOADS))
+    _certificate()
+    for file in (HERE / "peers").glob("*.js*"):
+        shutil.copy(file, BUILD)
+    _run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=BUILD)
+
+
+def debian_12() -> Path | None:
+    """A Python 3.11 with Debian 12's aiohttp and uvloop; None: there is no Python 3.11."""
+    python = shutil.which("python3.11")
+    folder = BUILD / "debian-12"
+    if not python:
+        return None
+    if not (folder / "done").exists():
+        _run(python, "-m", "venv", "--clear", str(folder))
+        _run(str(folder / "bin/pip"), "install", "-qq", "--editable", str(ROOT), *DEBIAN_12)
+        (folder / "done").touch()
+    return folder / "bin" / "python"
+
+
+def _need(*packages: str) -> None:
+    if packages:
+        line = " ".join(packages)
+        raise SystemExit(f"make bench needs: apt install --no-install-recommends {line}")
+
+
+def _certificate() -> None:
+    kind = [
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "3650",
+    ]
+    files = ["-out", str(CERTIFICATE), "-keyout", str(KEY)]
+    if not CERTIFICATE.exists():
+        _run("openssl", "req", *kind, "-subj", "/CN=127.0.0.1", *files)
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    """Quiet, unless it fails: then what it said, and exit."""
+    done = subprocess.run(
+        command, cwd=cwd, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}\nfailed: {' '.join(command)}")

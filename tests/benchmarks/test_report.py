@@ -1,0 +1,77 @@
+"""The table says what was measured, against what, and whether it is enough."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.measure import InvalidMeasurementError, check
+from benchmarks.report import chart, table
+from benchmarks.results import Results
+from benchmarks.rows import QUICK, Phase, Row, Run, Scale, rows
+from benchmarks.servers import NODE, OURS
+
+ACK = Row("ack", "ack", Run(), lambda phases: phases[0]["cpu_us"], 0.55, 0.45)
+KIB = ACK._replace(name="memory", least=28, goal=18, absolute=True)
+FINE = {"lost": 0, "acks_missing": 0, "errors": 0, "refused": 0, "ready": 2, "clients": 2}
+
+
+def line(row: Row, node: list[float], ours: list[float]) -> list[str]:
+    """The cells of a row behind its title: Node, ours, the targets, the verdict."""
+    text = table([row], [NODE, OURS], {row.name: {NODE: node, OURS: ours}})
+    return [cell.strip() for cell in text.splitlines()[-1].split("|")[2:-1]]
+
+
+def test_row_shows_medians_least_and_most_and_the_factor_of_nodes_figure() -> None:
+    cells = line(ACK, [30, 20, 40], [15, 12, 18])
+    assert cells == ["30 (20 - 40)", "15 (12 - 18) x 0.50", "x 0.55 / 0.45", "at least"]
+
+
+@pytest.mark.parametrize(("us", "verdict"), [(4, "goal"), (5, "at least"), (6, "missed")])
+def test_factor_of_nodes_figure_is_judged(us: float, verdict: str) -> None:
+    assert line(ACK, [10], [us])[-1] == verdict
+
+
+@pytest.mark.parametrize(("kib", "verdict"), [(18, "goal"), (28, "at least"), (29, "missed")])
+def test_absolute_target_is_judged_without_node(kib: float, verdict: str) -> None:
+    assert line(KIB, [1], [kib])[-2:] == ["28 / 18", verdict]
+
+
+@pytest.mark.parametrize("row", [ACK, KIB])
+def test_failed_measurements_are_no_figures(row: Row) -> None:
+    assert line(row, [10], [])[1::2] == ["failed", "not measured"]
+
+
+def test_row_that_a_column_does_not_do_is_empty() -> None:
+    text = table([ACK], [NODE, "raw"], {"ack": {NODE: [10.0]}})
+    assert text.splitlines()[-1].startswith("| ack | 10 |  |")
+
+
+def test_rows_have_names_of_their_own_and_share_runs_at_every_scale() -> None:
+    for scale in (QUICK, Scale()):
+        names = [row.name for row in rows(scale)]
+        assert len(names) == len(set(names))
+        assert len({row.run for row in rows(scale)}) < len(names)
+
+
+@pytest.mark.parametrize("wrong", ["lost", "acks_missing", "errors", "refused"])
+def test_run_that_loses_anything_is_invalid(wrong: str) -> None:
+    phase: Phase = {"phase": "join:2", **FINE, wrong: 1}  # type: ignore[dict-item]
+    with pytest.raises(InvalidMeasurementError, match=f"{wrong} 1"):
+        check(phase, "")
+
+
+def test_swap_that_not_all_get_into_is_a_figure() -> None:
+    phase: Phase = {"phase": "swap:2", **FINE, "ready": 1, "refused": 1}  # type: ignore[dict-item]
+    check(phase, "")
+
+
+def test_noise_of_others_is_remarked() -> None:
+    results = Results(foreign_percent=[1, 20, 30])
+    assert results.remarks() == ["others took 20 % of core 0: measure again on a quiet machine"]
+    assert Results(foreign_percent=[1, 2, 30]).remarks() == []
+
+
+def test_chart_has_a_bar_for_each_column_of_a_charted_row() -> None:
+    drawn = chart([ACK, KIB], [NODE, OURS], {"ack": {NODE: [30], OURS: [15]}, "memory": {}})
+    assert drawn.count("<rect") == 3
+    assert 'fill="#0a6"' in drawn
