@@ -63,7 +63,7 @@ class Inside:
 async def running(config: Mapping[str, Any] | None = None) -> AsyncIterator[Inside]:
     """A server on a free port of the loopback address."""
     text = yaml.safe_dump({"listen": {"host": "127.0.0.1", "port": 0}, **(config or {})})
-    logs: Any = SimpleNamespace(set_level=lambda level: None, dropped=0)
+    logs: Any = SimpleNamespace(set_level=lambda level: None, redirect=lambda writer: None)
     app = App(load([("test", text)], {}), logs)
     url = await app.start()
     try:
