@@ -1,8 +1,8 @@
 """IP addresses and networks as peers, proxies and configuration files write them.
 
-An IPv4 address may come mapped into IPv6 (`::ffff:10.0.0.1`, RFC 4291 2.5.5.2): here it is the IPv4
-address. A zone (`fe80::1%eth0`, RFC 4007) is set apart, because the ipaddress of Python 3.8 does not
-know zones; and `010.0.0.1`, which early ones take for 10.0.0.1, is no address.
+An IPv4 address may come mapped into IPv6 (`::ffff:10.0.0.1`, RFC 4291 2.5.5.2): here it is the
+IPv4 address. A zone (`fe80::1%eth0`, RFC 4007) is set apart, because the ipaddress of Python 3.8
+does not know zones; and `010.0.0.1`, which early ones take for 10.0.0.1, is no address.
 """
 
 from __future__ import annotations
