@@ -75,7 +75,9 @@ def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
 
 def _entries(found: dict[str, list[str]], what: str) -> list[str]:
     """A list header: repeated ones are one list (RFC 9110 5.3)."""
-    return [entry.strip(" \t") for entry in ",".join(found.get(f"x-forwarded-{what}", [])).split(",")]
+    return [
+        entry.strip(" \t") for entry in ",".join(found.get(f"x-forwarded-{what}", [])).split(",")
+    ]
 
 
 def _walk(peer: str, entries: list[str], trusted: Sequence[Network]) -> str:
