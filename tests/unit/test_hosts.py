@@ -124,8 +124,7 @@ def test_browser_is_known_by_what_a_page_cannot_hide(headers: dict[str, str]) ->
     assert of_browser(headers)
     for path in ("/status", "/api/status", "/metrics", "/socket.io/"):
         reason = host_refusal(path, headers, ["evil.example:8080"], NAMES)
-        assert "'evil.example:8080' is no name of this server" in reason
-        assert "listen.names" in reason
+        assert reason == "'evil.example:8080' is no name of this server"
 
 
 @pytest.mark.parametrize(

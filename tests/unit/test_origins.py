@@ -111,7 +111,7 @@ def test_pages_of_local_networks_pass_by_default(origin: str) -> None:
 def test_foreign_pages_are_refused_by_default_unless_tokens_are_wanted(origin: str) -> None:
     reason = refusal(origin)
     assert repr(origin) in reason
-    assert "add it to socketio.cors_allowed_origins" in reason
+    assert "is not allowed: it is neither this server's own nor of a local network" in reason
     assert "\n" not in reason
     assert refusal(origin, tokens=True) == ""
     assert refusal(origin, "*") == ""

@@ -116,6 +116,7 @@ def host_refusal(
 ) -> str:
     """Why a server without tokens refuses a browser's request; "" if it does not.
 
+    What to do: refusals.REASONS.
     `hosts`: the `Host` header ("" if there is none) and, from a trusted proxy, `X-Forwarded-Host`.
     Programs and scrapers are not refused, nor is anybody at `/` and `/healthz`.
     """
@@ -124,10 +125,7 @@ def host_refusal(
     for text in hosts:
         host = parse_host(text)
         if host is None or not (own_host(host.name, names) or local_host(host.name)):
-            return (
-                f"{shown(text)} is no name of this server: reach it by its address, or add the name"
-                " to listen.names"
-            )
+            return f"{shown(text)} is no name of this server"
     return ""
 
 

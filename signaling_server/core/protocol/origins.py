@@ -31,7 +31,6 @@ NULL_MEANS = (
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _WEB = {"ws": "http", "wss": "https"}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
-_WHERE = "to let it in, add it to socketio.cors_allowed_origins"
 _EXAMPLE = "an origin is such as https://gcom.example or http://192.168.1.10:3000"
 
 
@@ -85,7 +84,7 @@ def origin_refusal(
     host: str,
     names: AbstractSet[str],
 ) -> str:
-    """Why a request with this Origin is refused; "" if it is not.
+    """Why a request with this Origin is refused; "" if it is not. What to do: refusals.REASONS.
 
     `policy` is `socketio.cors_allowed_origins`: `auto`, `*`, or a list of origins; `tokens` tells
     whether the server wants them; `scheme`, `host` and `names` as of own_origin.
@@ -128,7 +127,7 @@ def _hint(origin: Origin, host: str) -> str:
 
 
 def _refused(text: str, why: str) -> str:
-    return f"the origin {shown(text)} is refused: {why}; {_WHERE}"
+    return f"the origin {shown(text)} is not allowed: {why}"
 
 
 def origin_complaint(text: str) -> str:
