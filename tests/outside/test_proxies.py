@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import http.server
 import json
@@ -11,7 +12,7 @@ import ssl
 import threading
 import time
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import aiohttp
 import pytest
@@ -149,7 +150,7 @@ def get(proxy: Proxy, scheme: str, path: str, headers: dict[str, str]) -> http.c
     return connection.getresponse()
 
 
-def status(proxy: Proxy, path: str = "/healthz") -> int:
+def status(proxy: Proxy, path: str) -> int:
     with get(proxy, "http", path, {}) as answer:
         return answer.status
 
@@ -166,13 +167,16 @@ def test_pages_are_reached_below_the_prefix(proxy: Proxy, scheme: str) -> None:
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """In the server's place: answers with the path and the headers that arrived."""
+    """In the server's place: answers with what arrived."""
 
     protocol_version = "HTTP/1.1"
+    health = 200
 
     def do_GET(self) -> None:
-        body = json.dumps({"path": self.path, "headers": self.headers.items()}).encode()
-        self.send_response(200)
+        headers = self.headers.items()
+        told = {"path": self.path, "version": self.request_version, "headers": headers}
+        body = json.dumps(told).encode()
+        self.send_response(self.health if self.path == "/healthz" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -181,21 +185,29 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def echo() -> Iterator[int]:
-    """Its port."""
-    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+class Ill(Echo):
+    """One that is not well."""
+
+    health = 503
+
+
+@contextlib.contextmanager
+def echo(kind: type[Echo]) -> Iterator[int]:
+    """Run it; gives its port."""
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=listener.serve_forever, args=(0.05,))
     thread.start()
-    yield listener.server_port
-    listener.shutdown()
-    thread.join(PATIENCE)
-    listener.server_close()
+    try:
+        yield listener.server_port
+    finally:
+        listener.shutdown()
+        thread.join(PATIENCE)
+        listener.server_close()
 
 
 @each_proxy
-def test_nothing_that_a_client_forges_arrives(name: str, echo: int, tmp_path: Path) -> None:
-    with PROXIES[name](tmp_path, echo) as proxy:
+def test_nothing_that_a_client_forges_arrives(name: str, tmp_path: Path) -> None:
+    with echo(Echo) as port, PROXIES[name](tmp_path, port) as proxy:
         for scheme in ("http", "https"):
             for path, arrived, prefix in (
                 ("/call?x=/drone/", "/call?x=/drone/", []),
@@ -209,7 +221,7 @@ def test_nothing_that_a_client_forges_arrives(name: str, echo: int, tmp_path: Pa
                     for key in (*FORGED, "Host")
                 }
                 host = proxy.url(scheme).partition("://")[2]
-                assert told["path"] == arrived
+                assert (told["path"], told["version"]) == (arrived, "HTTP/1.1")
                 assert found == {
                     "X-Forwarded-For": [CLIENT],
                     "X-Forwarded-Proto": [scheme],
@@ -230,11 +242,17 @@ def test_proxy_serves_as_soon_as_the_server_is_there(name: str, tmp_path: Path) 
             assert time.monotonic() - began < 5
 
 
-def wait_for(proxy: Proxy, fits: Any) -> None:
+@pytest.mark.parametrize("name", ["haproxy", "caddy"])
+def test_proxy_that_checks_health_calls_nobody_who_is_ill(name: str, tmp_path: Path) -> None:
+    with echo(Ill) as port, PROXIES[name](tmp_path, port) as proxy:
+        wait_for(proxy, lambda code: code == 503, "/call")
+
+
+def wait_for(proxy: Proxy, fits: Callable[[int], bool], path: str = "/healthz") -> None:
     """Until its answer fits."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        code = status(proxy)
+        code = status(proxy, path)
         if fits(code):
             return
         assert time.monotonic() < deadline, (code, proxy.log())
