@@ -185,8 +185,8 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Ill(Echo):
-    """One that is not well."""
+class Failing(Echo):
+    """One that fails its health check."""
 
     health = 503
 
@@ -243,8 +243,8 @@ def test_proxy_serves_as_soon_as_the_server_is_there(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["haproxy", "caddy"])
-def test_proxy_that_checks_health_calls_nobody_who_is_ill(name: str, tmp_path: Path) -> None:
-    with echo(Ill) as port, PROXIES[name](tmp_path, port) as proxy:
+def test_proxy_that_checks_health_passes_nothing_to_a_server_that_fails(name: str, tmp_path: Path) -> None:
+    with echo(Failing) as port, PROXIES[name](tmp_path, port) as proxy:
         wait_for(proxy, lambda code: code == 503, "/call")
 
 

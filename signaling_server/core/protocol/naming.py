@@ -168,5 +168,5 @@ def _pattern_covers(wide: str | None, narrow: str | None) -> bool:
         return True
     if "[" in narrow or "?" in wide or "[" in wide:
         return False
-    # What stands for the wildcards of the narrow one is matched by stars of the wide one alone.
+    # Only stars of the wide one match the placeholder of the narrow one's wildcards.
     return fnmatchcase(_WILDCARDS.sub(_PLACEHOLDER, narrow), wide)

@@ -1,6 +1,6 @@
 """Clients that are refused before they are clients: counted, and the last ones kept with advice.
 
-Whoever stands in front of a black screen has one question: why does it not connect? Each code has
+An operator in front of a black screen has one question: why does it not connect? Each code has
 a sentence that says why, and one that says what to do.
 """
 

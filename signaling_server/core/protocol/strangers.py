@@ -2,9 +2,9 @@
 
 A stranger is a TCP connection without a request or an Engine.IO session without its CONNECT. They
 cost memory and descriptors before anybody knows who they are, so they compete with each other alone
-and never for the places of those inside. When the pool is full one has to go:
+and never for the places of those inside. When the pool is full one of them goes:
 
-1. the oldest of the silent ones, who said nothing for GRACE seconds since they came,
+1. the oldest of the silent ones, which said nothing for GRACE seconds since they came,
 2. else the oldest of the address that holds most places.
 
 A caller that came a moment ago is not silent yet. Otherwise a flood of sessions that each made one
@@ -81,7 +81,7 @@ class Strangers:
             del self._at[stranger.address]
 
     def evict(self, now: float) -> Hashable | None:
-        """Who has to go so that the pool is within its limit; it has left the pool then."""
+        """The caller to close so that the pool is within its limit; it has left the pool then."""
         if len(self._all) <= self.limit:
             return None
         key = self._oldest_silent(now)
