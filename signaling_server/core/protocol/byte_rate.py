@@ -7,8 +7,8 @@ class ByteRate:
     """`limits.bytes_per_second` in the mean, `limits.burst_bytes` at once.
 
     A burst is at least one message of the size that `limits.message_bytes` allows, so that no
-    signal is refused at every try. A rate of 0 turns the limit off. `now` is in seconds of a monotonic
-    clock.
+    signal is refused at every try. A rate of 0 turns the limit off. `now` is in seconds of a
+    monotonic clock.
     """
 
     __slots__ = ("_at", "_burst", "_left", "_rate")

@@ -53,13 +53,14 @@ def client_of(
     `peer` is the address at the other end of the TCP connection, `headers` all of the request in
     order, repeated ones too; `scheme` is what this connection speaks.
     """
+    address = spelled(peer) or peer
+    if not _is_trusted(peer, trusted):
+        host = next((value for key, value in headers if key.lower() == "host"), "")
+        return Client(address, scheme, host, "")
     found: dict[str, list[str]] = {}
     for key, value in headers:
         found.setdefault(key.lower(), []).append(value)
     host = found.get("host", [""])[0]
-    address = spelled(peer) or peer
-    if not _is_trusted(peer, trusted):
-        return Client(address, scheme, host, "")
     return Client(
         _walk(address, _entries(found, "for"), trusted),
         _last(found, "proto", _scheme) or scheme,
