@@ -243,7 +243,7 @@ def test_proxy_serves_as_soon_as_the_server_is_there(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["haproxy", "caddy"])
-def test_proxy_that_checks_health_passes_nothing_to_a_server_that_fails(name: str, tmp_path: Path) -> None:
+def test_health_check_keeps_clients_from_a_server_that_fails(name: str, tmp_path: Path) -> None:
     with echo(Failing) as port, PROXIES[name](tmp_path, port) as proxy:
         wait_for(proxy, lambda code: code == 503, "/call")
 
