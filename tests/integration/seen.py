@@ -134,7 +134,7 @@ async def warnings_about_a_pair(server: Running) -> int:
         await second_in_the_same_room(server)
     finally:
         logging.getLogger("signaling_server").removeHandler(handler)
-    return len([line for line in lines if "2 peers in room first, 1 expected" in line])
+    return len([line for line in lines if "room first: 2 peers here, 1 expected" in line])
 
 
 async def newcomer_hears_of_the_other(server: Running) -> bool:
