@@ -76,7 +76,7 @@ def servers(bases: Mapping[str, Path], debian: Path | None) -> dict[str, Server]
         found["ours, Debian 12's stack"] = _ours(ROOT, str(debian), without=("orjson",))
     found[f"{NODE}, recovery"] = _node("--recovery", rows=RECOVERY)
     found["ours, asyncio + json"] = _ours(ROOT, without=("orjson", "uvloop"), rows=VARIANTS)
-    found["ours, ordinary path"] = _ours(ROOT, fast_path=False, rows=VARIANTS)
+    found["ours, slow path"] = _ours(ROOT, fast_path=False, rows=VARIANTS)
     return {**found, **_others()}
 
 
