@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import struct
 
@@ -72,13 +73,21 @@ def test_traceback_follows_its_line_indented(setup, reader):
     assert all(line.startswith("    ") for line in trace)
 
 
-def test_exc_info_without_an_exception_says_so(setup, reader):
+def test_writer_waits_for_a_full_pipe_that_does_not_block(setup, reader, monkeypatch):
+    wait = select.select
+
+    def read_and_wait(*streams):
+        os.read(reader.fd, 65536)
+        return wait(*streams)
+
     pipe = setup()
-    log.error("no exception here", exc_info=True)
+    reader.stall()
+    os.set_blocking(reader.stream.fileno(), False)
+    monkeypatch.setattr(select, "select", read_and_wait)
+    log.info("patience", extra=FACT)
     pipe.close()
-    first, *trace = reader.rest()
-    assert without_time(first) == "ERROR no exception here"
-    assert trace == ["    NoneType: None"]
+    assert without_time(reader.rest()[-1].lstrip("#")) == "INFO patience"
+    assert pipe.dropped == 0
 
 
 # --- the journal ----------------------------------------------------------------------------------

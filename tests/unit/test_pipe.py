@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import select
 import subprocess
 import sys
 import threading
@@ -111,23 +110,6 @@ def test_process_with_a_stalled_reader_exits():
     assert done.returncode == 0
 
 
-def test_writer_waits_for_a_full_pipe_that_does_not_block(setup, reader, monkeypatch):
-    wait = select.select
-
-    def read_and_wait(*streams):
-        os.read(reader.fd, 65536)
-        return wait(*streams)
-
-    pipe = setup()
-    reader.stall()
-    os.set_blocking(reader.stream.fileno(), False)
-    monkeypatch.setattr(select, "select", read_and_wait)
-    log.info("patience", extra=FACT)
-    pipe.close()
-    assert without_time(reader.rest()[-1].lstrip("#")) == "INFO patience"
-    assert pipe.dropped == 0
-
-
 def test_redirected_lines_go_to_the_new_writer_and_the_old_one_is_done() -> None:
     written: list[tuple[str, str]] = []
     pipe = logs.LogPipe(
@@ -163,6 +145,15 @@ def test_lines_that_cannot_be_written_are_counted_and_reported_later():
     assert pipe.dropped == 2
     assert closed.is_set()
     assert written == ["three", "2 log lines were lost"]
+
+
+def test_exc_info_without_an_exception_says_so(setup, reader):
+    pipe = setup()
+    log.error("no exception here", exc_info=True)
+    pipe.close()
+    first, *trace = reader.rest()
+    assert without_time(first) == "ERROR no exception here"
+    assert trace == ["    NoneType: None"]
 
 
 # --- floods ---------------------------------------------------------------------------------------
