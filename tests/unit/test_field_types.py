@@ -9,7 +9,6 @@ from signaling_server.core.config.field_types import (
     ENDPOINT,
     FILE,
     HOST,
-    ORIGINS,
     ROOM,
     TRANSPORTS,
     Complaints,
@@ -226,17 +225,6 @@ def test_transports() -> None:
         "key[1] is sms, but must be websocket or polling\n"
         "key[2] is no, but must be websocket or polling; YAML reads it as true or false"
     )
-
-
-def test_origins() -> None:
-    assert reading(ORIGINS, '"*"') == "*"
-    listed = "[http://a, 'https://b:8443', capacitor://localhost]"
-    assert reading(ORIGINS, listed) == ("http://a", "https://b:8443", "capacitor://localhost")
-    told = 'key is {}, but must be "*" for any origin, or a list of one or more'
-    assert reading(ORIGINS, "[]") == told.format("an empty list")
-    assert reading(ORIGINS, "https://a") == told.format("https://a")
-    for wrong in ("'*'", "https://a/", "a", "https://a b"):
-        assert "key[0] is " in str(reading(ORIGINS, f"[{wrong}]"))
 
 
 def items_of(yaml: str) -> tuple[list[str], list[str]]:
