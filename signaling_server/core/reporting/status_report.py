@@ -73,6 +73,7 @@ def _peer(peer: Peer, since: Mapping[str, float], now: float) -> dict[str, Any]:
     return {
         "peer_id": peer.peer_id,
         "name": peer.name,
+        "named_by": peer.by_rule,
         "role": peer.role,
         "address": peer.address,
         "transport": peer.transport,
