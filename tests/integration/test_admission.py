@@ -115,7 +115,7 @@ async def test_second_tab_stays_unnamed_and_the_first_keeps_the_name_of_the_rule
         assert second.welcome["peer_id"] != "gcom"
         assert second.welcome["peers"] == [{"peer_id": "gcom", "name": "gcom", "role": "ground"}]
         (room,) = get(f"{server.url}/api/status").json()["rooms"]
-        assert [peer["named_by"] for peer in room["peers"]] == ["names[0]", None]
+        assert [peer.get("named_by") for peer in room["peers"]] == ["names[0]", None]
         await first.disconnect()
         await second.next("peer_left")
         assert (await visitors.join(url=server.url)).welcome["peer_id"] == "gcom"

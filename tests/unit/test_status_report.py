@@ -50,7 +50,6 @@ def test_pair_shows_the_stages_that_have_happened() -> None:
     assert room["peers"][0] == {
         "peer_id": "node",
         "name": "node",
-        "named_by": None,
         "role": "streaming-node",
         "address": "address-of-n",
         "transport": "websocket",
