@@ -23,7 +23,6 @@ from signaling_server.core.config.load import (
     applied_by_reload,
     changes_needing_restart,
 )
-from signaling_server.core.protocol.events import Rejected
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
@@ -80,7 +79,7 @@ class App:
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
         )
-        callers = Callers(self.settings, self._certificate_names, self._refuse)
+        callers = Callers(self.settings, self._certificate_names, self._instruments.record)
         self._site = Site(self._routes(), self._door.recognise, callers)
         bad_requests.keep_out_of_log()
 
@@ -109,9 +108,6 @@ class App:
 
     def _certificate_names(self) -> tuple[str, ...]:
         return self._certificate.names if self._certificate else ()
-
-    def _refuse(self, code: str, address: str, why: str) -> None:
-        self._instruments.record(Rejected("", "", "", address, code, why))
 
     def _is_full(self) -> bool:
         callers = self._site.connections + self._door.entering

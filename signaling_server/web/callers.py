@@ -13,6 +13,7 @@ from typing import Any, Awaitable, Callable, Iterable
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.events import Fact, Rejected
 from signaling_server.core.protocol.forwarded import Client, client_of, trusted_networks
 from signaling_server.core.protocol.hosts import host_refusal, own_names
 from signaling_server.core.protocol.origins import ANY, AUTO, origin_refusal
@@ -39,18 +40,18 @@ def allowed_origin(request: web.Request) -> str | None:
 class Callers:
     """Judges all requests. `certificate_names()` are the host names in the TLS certificate.
 
-    `refuse(code, address, why)` is called with each refusal; codes: refusals.REASONS.
+    `observe` is called with the fact of each refusal, under a code of refusals.REASONS.
     """
 
     def __init__(
         self,
         settings: Settings,
         certificate_names: Callable[[], Iterable[str]],
-        refuse: Callable[[str, str, str], None],
+        observe: Callable[[Fact], None],
     ) -> None:
         self._settings = settings
         self._certificate_names = certificate_names
-        self._refuse = refuse
+        self._observe = observe
         self._apply()
         settings.subscribe(self._apply)
 
@@ -108,7 +109,7 @@ class Callers:
         self, request: web.Request, client: Client, code: str, why: str, status: int
     ) -> web.Response:
         sentence = f"{why}; {REASONS[code].advice}"
-        self._refuse(code, client.address, sentence)
+        self._observe(Rejected("", "", "", client.address, code, sentence))
         headers = {"Cache-Control": "no-store"}
         if self._is_socketio(request):
             told = {"code": code, "message": sentence}

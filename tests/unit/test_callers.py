@@ -14,6 +14,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, ListenSettings, SocketIOSettings
 from signaling_server.core.protocol.auth import Tokens
+from signaling_server.core.protocol.events import Fact, Rejected
 from signaling_server.web.callers import METHODS, Callers, allowed_origin
 
 PEER, CLIENT = "192.0.2.1", "198.51.100.7"
@@ -39,12 +40,12 @@ class Scene:
         )
         self.settings = Settings(Loaded(config, {}, Tokens([], 0.0) if tokens else None))
         self.refused: list[tuple[str, str]] = []
-        self.callers = Callers(
-            self.settings,
-            lambda: ["cert.example"],
-            lambda code, address, why: self.refused.append((code, address)),
-        )
+        self.callers = Callers(self.settings, lambda: ["cert.example"], self._record)
         self.handled: web.Request
+
+    def _record(self, fact: Fact) -> None:
+        assert isinstance(fact, Rejected)
+        self.refused.append((fact.code, fact.address))
 
     def ask(
         self, path: str = "/", headers: Mapping[str, str] | None = None, method: str = "GET"

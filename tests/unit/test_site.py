@@ -16,7 +16,7 @@ from signaling_server.web.site import Site
 
 
 def callers() -> Callers:
-    return Callers(Settings(Loaded(Config(), {})), lambda: (), lambda *refusal: None)
+    return Callers(Settings(Loaded(Config(), {})), lambda: (), lambda fact: None)
 
 
 async def hello(request: web.Request) -> web.Response:
