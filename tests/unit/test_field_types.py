@@ -13,6 +13,8 @@ from signaling_server.core.config.field_types import (
     TRANSPORTS,
     Complaints,
     FieldType,
+    ListOf,
+    ScalarOr,
     boolean,
     float_,
     integer,
@@ -225,6 +227,14 @@ def test_transports() -> None:
         "key[1] is sms, but must be websocket or polling\n"
         "key[2] is no, but must be websocket or polling; YAML reads it as true or false"
     )
+
+
+def test_scalar_or_list() -> None:
+    type = ScalarOr(one_of("a", "all"), ListOf(one_of("a", "b"), "a list of a or b", least=1))
+    assert reading(type, "all") == "all"
+    assert reading(type, "[b]") == ("b",)
+    assert reading(type, "b") == "key is b, but must be a or all"
+    assert reading(type, "[]") == "key is an empty list, but must be a list of a or b"
 
 
 def items_of(yaml: str) -> tuple[list[str], list[str]]:
