@@ -10,7 +10,7 @@ import pytest
 
 from integration.credentials import new_token, write_tokens
 from integration.pages import get
-from integration.server import ServerProcess
+from integration.server import ServerProcess, run_to_its_end, write_config
 
 GCOM = "https://gcom.example"
 STRANGER = "https://stranger.example"
@@ -111,6 +111,22 @@ def test_own_pages_connect_whatever_is_listed(tmp_path: Path) -> None:
         own = {"Host": f"localhost:{server.port}", "Origin": f"http://localhost:{server.port}"}
         assert handshake(server, own)["status"] == "200"
         assert handshake(server, {**own, "Origin": "http://localhost:1"})["status"] == "400"
+
+
+def test_check_config_says_what_null_means(tmp_path: Path) -> None:
+    file = write_config(tmp_path, socketio(GCOM, "null"))
+    checked = run_to_its_end("check-config", "--config", str(file))
+    assert checked.returncode == 0
+    assert (
+        'note: socketio.cors_allowed_origins: the origin "null" is not one page' in checked.stdout
+    )
+
+
+def test_check_config_says_how_to_write_an_origin(tmp_path: Path) -> None:
+    file = write_config(tmp_path, socketio("https://GCOM.example:443/"))
+    checked = run_to_its_end("check-config", "--config", str(file))
+    assert checked.returncode == 78
+    assert "write 'https://gcom.example'" in checked.stderr
 
 
 def test_refusal_for_now_can_be_read_by_an_allowed_page(tmp_path: Path) -> None:
