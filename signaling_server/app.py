@@ -33,6 +33,7 @@ from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
 from signaling_server.web import api, bad_requests, pages
 from signaling_server.web.access import may_see_status
+from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class App:
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
         )
-        self._site = Site(self._routes(), on_request=self._door.recognise)
+        callers = Callers(self.settings, self._certificate_names, self._instruments.record)
+        self._site = Site(self._routes(), self._door.recognise, callers)
         bad_requests.keep_out_of_log()
 
     def _routes(self) -> list[web.RouteDef]:
@@ -103,6 +105,9 @@ class App:
 
     def _may_see_status(self, request: web.Request) -> bool:
         return may_see_status(request, self.settings.tokens, time.time())
+
+    def _certificate_names(self) -> tuple[str, ...]:
+        return self._certificate.names if self._certificate else ()
 
     def _is_full(self) -> bool:
         callers = self._site.connections + self._door.entering

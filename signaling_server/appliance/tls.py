@@ -20,14 +20,20 @@ class Certificate:
 
     def __init__(self, settings: TLSSettings) -> None:
         self.context = _context(settings)
-        self.expires = _expiry(settings)
-        """Seconds since 1970."""
+        self._read(settings)
 
     def reload(self, settings: TLSSettings) -> None:
         """Load the files anew. Raises ConfigError, and the old pair stays in use."""
         _context(settings)
         self.context.load_cert_chain(str(settings.certificate), settings.private_key, NO_PASSWORD)
-        self.expires = _expiry(settings)
+        self._read(settings)
+
+    def _read(self, settings: TLSSettings) -> None:
+        decoded = _decoded(settings)
+        self.expires = float(ssl.cert_time_to_seconds(decoded["notAfter"]))
+        """Seconds since 1970."""
+        self.names = _host_names(decoded)
+        """The host names that it is for."""
 
     def warning(self, wall_clock: float, released: float) -> str:
         """A warning about the expiry, or ""; "" too if the clock is before the build date."""
@@ -59,10 +65,17 @@ def _context(settings: TLSSettings) -> ssl.SSLContext:
     return context
 
 
-def _expiry(settings: TLSSettings) -> float:
+def _decoded(settings: TLSSettings) -> Any:
     # The only decoder of certificates in the standard library: transport/engine/internals.py.
     decode: Any = ssl._ssl._test_decode_cert  # type: ignore[attr-defined] # noqa: SLF001
-    return float(ssl.cert_time_to_seconds(decode(settings.certificate)["notAfter"]))
+    return decode(settings.certificate)
+
+
+def _host_names(decoded: Any) -> tuple[str, ...]:
+    """Those of the subject alternative names, and the common name: old tools give no other."""
+    alternative = [name for kind, name in decoded.get("subjectAltName", ()) if kind == "DNS"]
+    subject = [pair for pairs in decoded.get("subject", ()) for pair in pairs]
+    return (*alternative, *(value for key, value in subject if key == "commonName"))
 
 
 def _error(file: str, text: str) -> ConfigError:

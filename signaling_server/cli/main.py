@@ -13,6 +13,7 @@ from signaling_server.appliance import config_files
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.network_types import remarks
 from signaling_server.core.config.schema import Config
 from signaling_server.core.names import NAME
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
@@ -152,7 +153,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _check_config(options: argparse.Namespace) -> int:
-    _load(options)
+    for remark in remarks(_load(options).config.socketio.cors_allowed_origins):
+        print(f"note: {remark}")
     print("the configuration is fine")
     return 0
 

@@ -29,6 +29,7 @@ from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.engine.polling import query_of
+from signaling_server.transport.namer import Namer
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Grant
@@ -40,9 +41,12 @@ PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 class Admission:
     """The first two of the three judges. `count` tells how many connections there are."""
 
-    def __init__(self, settings: Settings, relay: Relay, count: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, relay: Relay, namer: Namer, count: Callable[[], int]
+    ) -> None:
         self._settings = settings
         self._relay = relay
+        self._namer = namer
         self._count = count
         self._penalties = Penalties()
         self._by_address: Counter[str] = Counter()
@@ -64,7 +68,7 @@ class Admission:
         hello = Hello("")
         try:
             self._refuse_if_full(address_of(request))
-            hello, _ = self.identify(None, query_of(request))
+            hello, _ = self.identify(None, request)
             self._relay.admit_early(hello, time.monotonic())
         except Rejection as rejection:
             return None if rejection.code in PERMANENT else (rejection, hello)
@@ -80,14 +84,15 @@ class Admission:
             most = limits.connections_per_address
             raise Rejection("server-full", f"at most {most} connections from one address")
 
-    def identify(self, auth: Any, query: str) -> tuple[Hello, Grant | None]:
+    def identify(self, auth: Any, request: web.Request) -> tuple[Hello, Grant | None]:
         """Who a client is, and by which grant; raises Rejection."""
-        fields = parse_qs(query)
+        fields = parse_qs(query_of(request))
+        hello = parse_hello(auth, fields, "")
         default, tokens = self._settings.current.rooms.default, self._settings.tokens
-        if tokens is None:
-            return parse_hello(auth, fields, default), None
-        hello, token = parse_hello(auth, fields, ""), parse_token(auth, fields)
-        return tokens.admit(hello, token, default, time.time())
+        if tokens is not None:  # every token binds a name
+            return tokens.admit(hello, parse_token(auth, fields), default, time.time())
+        hello = self._namer.complete(hello, request, address_of(request))
+        return hello._replace(room=hello.room or default), None
 
     def penalty(self, address: str) -> float:
         """Seconds to wait before a failed log-in from an address is answered."""
@@ -100,5 +105,5 @@ class Admission:
 
 
 def address_of(request: web.Request) -> str:
-    """Where a client is. X-Forwarded headers are ignored: anyone can send them."""
+    """Where a client is; web/callers.py has seen to it that this holds behind a proxy, too."""
     return request.remote or ""

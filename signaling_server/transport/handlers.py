@@ -19,7 +19,6 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
-from signaling_server.transport.engine.polling import query_of
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import ConnectError, SocketIOServer
 from signaling_server.transport.switchboard import Switchboard
@@ -97,7 +96,7 @@ class Handlers:
 
     def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
-        connection.hello, connection.grant = self._admission.identify(auth, query_of(request))
+        connection.hello, connection.grant = self._admission.identify(auth, request)
         servers, _ = self._ice_servers(connection)
         transport = connection.socket.transport
         return self._switchboard.ask(

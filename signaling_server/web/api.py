@@ -43,9 +43,15 @@ def routes(
 
     return [
         web.get("/healthz", healthz),
+        web.options("/healthz", no_content),
         web.get("/api/status", api_status),
         web.get("/metrics", prometheus),
     ]
+
+
+async def no_content(request: web.Request) -> web.Response:
+    """The answer to OPTIONS (RFC 9110, 9.3.7): haproxy's default health check asks it of `/`."""
+    return web.Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})
 
 
 def _unauthorized() -> web.Response:

@@ -8,6 +8,8 @@ from typing import Callable
 
 from aiohttp import web
 
+from signaling_server.web.api import no_content
+
 RUNNING = "WebRTC Signaling Server is running"
 FOLDER = Path(__file__).with_name("static")
 FILES = {
@@ -50,7 +52,8 @@ def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef
     async def call(request: web.Request) -> web.StreamResponse:
         _not_found_unless(enabled())
         page = (FOLDER / "call.html").read_text(encoding="utf-8")
-        page = page.replace("SOCKETIO_PATH", html.escape(socketio_path))
+        # Relative, like every URL of the pages: behind a proxy they may be below a prefix.
+        page = page.replace("SOCKETIO_PATH", html.escape(socketio_path.lstrip("/")))
         return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     async def static(request: web.Request) -> web.StreamResponse:
@@ -60,6 +63,7 @@ def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef
 
     return [
         web.get("/", index),
+        web.options("/", no_content),
         web.get("/status", status),
         web.get("/call", call),
         web.get("/static/{name}", static),

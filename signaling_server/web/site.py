@@ -7,6 +7,8 @@ from typing import Any, Callable, Iterable
 
 from aiohttp import web
 
+from signaling_server.web.callers import Callers
+
 KEEP_ALIVE_SECONDS = 15.0
 """How long a caller may keep a connection without a request; aiohttp's default is an hour."""
 
@@ -15,12 +17,14 @@ class Site:
     """You must await `start` before the first caller, and `stop` after the last.
 
     `on_request` is called with a connection's protocol for each request on it, before its handler.
+    `callers` judges each request.
     """
 
     def __init__(
         self,
         routes: Iterable[web.RouteDef],
         on_request: Callable[[asyncio.BaseProtocol], None],
+        callers: Callers,
     ) -> None:
         @web.middleware
         async def report(request: web.Request, handler: Any) -> web.StreamResponse:
@@ -28,7 +32,8 @@ class Site:
             response: web.StreamResponse = await handler(request)
             return response
 
-        application = web.Application(middlewares=[report])
+        application = web.Application(middlewares=[report, callers.judge])
+        application.on_response_prepare.append(callers.add_cors)
         application.add_routes(routes)
         self._runner = web.AppRunner(
             application,

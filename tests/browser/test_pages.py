@@ -23,6 +23,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from integration.server import ROOT, ServerProcess
+from outside.proxies import Nginx
 from sdps import candidate, sdp
 from signaling_server.core.protocol.auth import digest
 from unit.test_diagnosis import CODES
@@ -61,7 +62,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
+    config = {"listen": {"names": [FAR], "trusted_proxies": ["127.0.0.1"]}}
+    with ServerProcess(tmp_path_factory.mktemp("server"), config) as server:
         yield server
 
 
@@ -604,3 +606,15 @@ def test_page_without_the_client_library_says_what_to_do(
     expect(page.get_by_role("button", name="Start as GCOM")).to_be_hidden()
     assert all(text.startswith(LOADED) for text in visit.said)
     visit.said.clear()
+
+
+def test_pages_work_below_a_prefix(visit: Visit, server: ServerProcess, tmp_path: Path) -> None:
+    with Nginx(tmp_path, server.port) as proxy:
+        page = visit.open(proxy.url("http", "/drone/"))
+        expect(page.locator("#status")).to_be_visible()
+        page.get_by_role("link", name="Call test").click()
+        assert page.url == proxy.url("http", "/drone/call")
+        page.get_by_role("button", name="Start as GCOM").click()
+        expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
+        below = proxy.url("http", "/drone/").partition("://")[2]
+        assert all(below in url for url in visit.requested)

@@ -89,8 +89,10 @@ by_key = {
     "version": st.just(1),
     "listen.host": st.sampled_from(["::", "0.0.0.0", "no", "10", "fe80::1%eth0"]),
     "socketio.path": st.from_regex(r"(/[A-Za-z0-9._~-]+)+", fullmatch=True),
-    "socketio.cors_allowed_origins": st.just("*")
-    | st.lists(st.sampled_from(["http://a", "x://\U0001f681:1"]), min_size=1),
+    "listen.names": st.lists(st.sampled_from(["drone", "*.drone.example"])),
+    "listen.trusted_proxies": st.lists(st.sampled_from(["10.0.0.0/24", "::1"])),
+    "socketio.cors_allowed_origins": st.sampled_from(["auto", "*"])
+    | st.lists(st.sampled_from(["http://a", "x://b:1", "null"]), min_size=1),
     "socketio.transports": st.lists(st.sampled_from(["websocket", "polling"]), min_size=1),
     "rooms.default": st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True),
     "rooms.announce": st.sampled_from(["everyone", "newcomers"]),
@@ -110,6 +112,14 @@ by_key = {
         max_size=3,
     ),
 }
+by_key["names"] = st.lists(
+    st.fixed_dictionaries(
+        {"name": st.just("node"), "address": st.sampled_from([f"10.0.0.{n}" for n in range(9)])},
+        optional={"room": by_key["rooms.default"], "role": texts, "user_agent": st.just("a*[b]")},
+    ),
+    max_size=3,
+    unique_by=lambda rule: rule["address"],
+)
 together = {
     "tls": {"certificate": texts, "private_key": texts},
     "turn": {"urls": st.lists(turn, min_size=1), "secret_file": texts, "ttl": by_type[int]},

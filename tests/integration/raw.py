@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any
+from typing import Any, Mapping
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,7 +15,8 @@ from integration.server import PATIENCE
 class RawClient:
     """Use it as an async context manager; then send CONNECT with `hello`."""
 
-    def __init__(self, url: str, **query: str) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, **query: str) -> None:
+        self._headers = headers
         self._url = f"{url}/socket.io/?{urlencode({'EIO': 4, 'transport': 'websocket', **query})}"
         self._session: aiohttp.ClientSession
         self._socket: aiohttp.ClientWebSocketResponse
@@ -23,7 +24,9 @@ class RawClient:
     async def __aenter__(self) -> RawClient:
         self._session = aiohttp.ClientSession()
         try:
-            self._socket = await self._session.ws_connect(self._url, max_msg_size=0)
+            self._socket = await self._session.ws_connect(
+                self._url, headers=self._headers, max_msg_size=0
+            )
             opened = await self.receive()
             assert opened.startswith("0{")
         except BaseException:

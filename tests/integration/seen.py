@@ -124,6 +124,34 @@ async def default_room(server: Running) -> str:
         return str((await join(client))["room"])
 
 
+async def own_peer_id(server: Running) -> str | None:
+    """The name of a client that brings none."""
+    async with RawClient(server.url) as client:
+        peer_id = str((await join(client))["peer_id"])
+        return next((p.name for p in server.app.relay.peers.values() if p.peer_id == peer_id), None)
+
+
+def page_of(url: str, origin: str = "") -> Callable[[Running], Awaitable[int]]:
+    """The HTTP status of a handshake with this URL, by a page of this origin (or its own)."""
+
+    async def observe(server: Running) -> int:
+        headers = {"Host": url.partition("://")[2], "Origin": origin or url}
+        handshake = f"{server.url}/socket.io/?EIO=4&transport=polling"
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(
+            handshake
+        ) as answer:
+            return answer.status
+
+    return observe
+
+
+async def address_behind_a_proxy(server: Running) -> str:
+    """The address of a client for which a proxy on this machine calls."""
+    async with RawClient(server.url, headers={"X-Forwarded-For": "192.0.2.7"}) as client:
+        await join(client)
+        return str(next(iter(server.app.relay.peers.values())).address)
+
+
 async def warnings_about_a_pair(server: Running) -> int:
     """How many lines of the log say that two peers in a room are too many."""
     lines: list[str] = []

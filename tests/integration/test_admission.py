@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from integration.client import Client
 from integration.conftest import Visitors
+from integration.pages import get
 from integration.server import ServerProcess
 
 OFFER = {"type": "offer", "data": {}}
@@ -97,6 +102,40 @@ async def test_name_used_by_two_machines_stays_with_its_holder(
     await _refused_until_there_is_room(other, visitors.address(name="node"), None, holder)
     assert "replaced" not in str(holder.events)
     await shared_server.line("refused .* name-in-use: two clients are using the name node")
+
+
+async def test_second_tab_stays_unnamed_and_the_first_keeps_the_name_of_the_rule(
+    visitors: Visitors, tmp_path: Path, kind: str
+) -> None:
+    rules = {"names": [{"name": "gcom", "room": "drone-1", "role": "ground"}]}
+    with ServerProcess(tmp_path, rules) as server:
+        first = await visitors.join(url=server.url)
+        second = await visitors.join(url=server.url)
+        assert (first.welcome["peer_id"], first.welcome["room"]) == ("gcom", "drone-1")
+        assert second.welcome["peer_id"] != "gcom"
+        assert second.welcome["peers"] == [{"peer_id": "gcom", "name": "gcom", "role": "ground"}]
+        (room,) = get(f"{server.url}/api/status").json()["rooms"]
+        assert [peer.get("named_by") for peer in room["peers"]] == ["names[0]", None]
+        await first.disconnect()
+        await second.next("peer_left")
+        assert (await visitors.join(url=server.url)).welcome["peer_id"] == "gcom"
+        assert "disconnect" not in dict(second.events)
+        await visitors.leave()
+
+
+async def test_page_that_polls_and_reloads_gets_its_name_again(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"names": [{"name": "gcom"}]}) as server:
+        for _ in range(4):
+            async with aiohttp.ClientSession() as page:
+                url = f"{server.url}/socket.io/?EIO=4&transport=polling"
+                sid = json.loads((await (await page.get(url)).text())[1:])["sid"]
+                await page.post(f"{url}&sid={sid}", data="40")
+                heard = ""
+                while "welcome" not in heard:
+                    heard = await (await page.get(f"{url}&sid={sid}")).text()
+                assert '"peer_id":"gcom"' in heard
+                with contextlib.suppress(asyncio.TimeoutError):  # the page goes, in its poll
+                    await page.get(f"{url}&sid={sid}", timeout=aiohttp.ClientTimeout(total=0.2))
 
 
 async def test_room_beyond_max_rooms_answers_503(visitors: Visitors, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from integration.conftest import Visitors
 from integration.pages import get
 from integration.raw import RawClient
 from integration.server import ServerProcess
+from signaling_server.web.pages import FILES, VENDORED
 
 
 def test_root_says_that_the_server_is_running(shared_server: ServerProcess) -> None:
@@ -27,6 +29,22 @@ async def test_healthz_counts_peers_and_rooms(tmp_path: Path) -> None:
     assert (page.status, health["status"], health["peers"], health["rooms"]) == (200, "ok", 2, 2)
     assert health["version"]
     assert health["uptime_seconds"] >= 0
+
+
+ABSOLUTE = re.compile(r"""(?:href|src|path|action)="/|[(\s]["'`]/(?!/)""")
+"""A URL with a path from the root, in HTML or in a script."""
+
+
+def test_urls_of_the_pages_are_relative_because_a_proxy_may_put_them_below_a_prefix(
+    shared_server: ServerProcess,
+) -> None:
+    own = [name for name in FILES if name not in VENDORED]
+    for path in ("status", "call", *(f"static/{name}" for name in own)):
+        page = get(f"{shared_server.url}/{path}")
+        assert page.status == 200
+        assert not ABSOLUTE.findall(page.body), path
+    assert ABSOLUTE.search('fetch("/api/status")')
+    assert ABSOLUTE.search('<a href="/call">')
 
 
 def test_unknown_path_is_not_found(shared_server: ServerProcess) -> None:

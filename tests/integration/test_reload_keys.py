@@ -17,6 +17,7 @@ from integration.credentials import new_token, write_tokens
 from integration.seen import (
     BODY,
     Running,
+    address_behind_a_proxy,
     anonymous_client,
     default_room,
     expiry_of_a_held_signal,
@@ -24,6 +25,8 @@ from integration.seen import (
     ice,
     logs_debug_lines,
     newcomer_hears_of_the_other,
+    own_peer_id,
+    page_of,
     queue_of_a_lost_peer,
     running,
     second_in_the_same_room,
@@ -60,6 +63,19 @@ DEEP = {"data": {"a": {"b": {"c": {"d": {"e": 1}}}}}}
 SMALL_SIGNALS = {"limits.message_bytes": 1000}
 TURN = {"turn.urls": ["turn:a"], "turn.secret_file": "{folder}/old", "turn.ttl": 60}
 CASES = {
+    "listen.names": Case(
+        page_of("http://drone.example"), {"listen.names": ["drone.example"]}, 200, 403
+    ),
+    "listen.trusted_proxies": Case(
+        address_behind_a_proxy, {"listen.trusted_proxies": ["127.0.0.1"]}, "192.0.2.7", "127.0.0.1"
+    ),
+    "socketio.cors_allowed_origins": Case(
+        page_of("http://127.0.0.1", "https://gcom.example"),
+        {"socketio.cors_allowed_origins": ["https://gcom.example"]},
+        200,
+        400,
+    ),
+    "names": Case(own_peer_id, {"names": [{"name": "node"}]}, "node", None),
     "rooms.default": Case(default_room, {"rooms.default": "drone-1"}, "drone-1", "default"),
     "rooms.expected_peers": Case(warnings_about_a_pair, {"rooms.expected_peers": 1}, 1, 0),
     "rooms.max_peers": Case(second_in_the_same_room, {"rooms.max_peers": 1}, "503", "in"),

@@ -7,6 +7,7 @@ second; `--repeat=20` runs each 20 times.
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from integration.conftest import Visitors
 from integration.server import PATIENCE, ServerProcess
 from integration.test_today import running
 from integration.webrtc import Screen
+
+RULES = {"names": [{"name": "node", "user_agent": "Python/*"}, {"name": "gcom"}]}
+"""For the clients of these tests: GCOM's is JavaScript, and says no User-Agent."""
 
 TESTS = Path(__file__).parents[1]
 
@@ -73,3 +77,51 @@ async def test_call_is_established_again_after_the_node_was_killed(visitors: Vis
             async with streaming_node(visitors.address(name="node")) as node:
                 await _sees(gcom, node)
     assert gcom.refused == []
+
+
+async def gcom_without_a_name(visitors: Visitors, server: ServerProcess) -> Gcom:
+    """GCOM as it is: it has the URL of the server and nothing else, and a rule names it."""
+    client = await visitors.join(kind="js-websocket", again=True, url=server.url)
+    assert client.welcome["peer_id"] == "gcom"
+    return Gcom(client, Screen)
+
+
+async def test_named_by_rules_gcom_accepts_a_node_that_restarts(
+    visitors: Visitors, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path, RULES) as server:
+        gcom = await gcom_without_a_name(visitors, server)
+        async with running(gcom.run()):
+            for _ in range(3):
+                async with streaming_node(server.url) as node:
+                    await _sees(gcom, node)
+        assert gcom.refused == []
+        await visitors.leave()
+
+
+async def test_named_by_rules_node_calls_a_gcom_that_restarts(
+    visitors: Visitors, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path, RULES) as server:
+        async with streaming_node(server.url) as node:
+            for _ in range(3):
+                gcom = await gcom_without_a_name(visitors, server)
+                async with running(gcom.run()):
+                    await _sees(gcom, node)
+                await visitors.leave()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["restart", "kill"])
+async def test_named_by_rules_pair_meets_again_after_the_server_was_restarted(
+    visitors: Visitors, tmp_path: Path, number: signal.Signals
+) -> None:
+    with ServerProcess(tmp_path, RULES) as server:
+        gcom = await gcom_without_a_name(visitors, server)
+        async with running(gcom.run()), streaming_node(server.url) as node:
+            await _sees(gcom, node)
+            server.send(number)
+            await server.exit_code()
+            with ServerProcess(tmp_path, RULES, "--port", str(server.port)):
+                await _sees(gcom, node)
+                assert gcom.refused == []
+                await visitors.leave()

@@ -19,7 +19,7 @@ import pytest
 import socketio
 
 from integration.client import TRANSPORTS
-from integration.server import PATIENCE, ServerProcess
+from integration.server import PATIENCE, ServerProcess, run_to_its_end
 from outside.proxies import DOCUMENTED, PROXIES, Proxy, free_port
 from signaling_server.core.config.schema import SocketIOSettings
 
@@ -164,6 +164,13 @@ def test_pages_are_reached_below_the_prefix(proxy: Proxy, scheme: str) -> None:
     with get(proxy, scheme, "/drone", {}) as answer:
         assert answer.status == 301
         assert (answer.headers["Location"]).endswith("/drone/")
+
+
+@each_proxy
+def test_probe_and_status_reach_the_server_below_the_prefix(proxy: Proxy) -> None:
+    for command in ("probe", "status"):
+        asked = run_to_its_end(command, "--url", proxy.url("http", "/drone/"))
+        assert asked.returncode == 0, asked.stdout + asked.stderr
 
 
 class Echo(http.server.BaseHTTPRequestHandler):

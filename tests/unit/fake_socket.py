@@ -17,6 +17,7 @@ class FakeSocket:
         self.sid = sid
         self.transport = transport
         self.closing = self.closed = self.said_goodbye = False
+        self.unresponsive = self.cut = False
         self.answering: web.Request | None = None
         self.waiting = Waiting(0, 0)
         self.reads: asyncio.Event | None = None

@@ -11,27 +11,36 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.naming import Rule
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
+from signaling_server.transport.connection import Connections
+from signaling_server.transport.namer import Namer
 
 TOKEN, TOKEN_ID = new_token(bytes(37))
 TOKENS = Tokens([Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("drone-1",))], released=0.0)
 HOME = "127.0.0.1"
 
 
+def asked(query: str) -> Any:
+    """A handshake."""
+    return SimpleNamespace(remote=HOME, rel_url=URL(f"/?{query}", encoded=True), headers={})
+
+
 class Door:
     """An Admission with `count` connections; `refuses(query)` is the code of a refusal, or ""."""
 
-    def __init__(self, tokens: Tokens | None = None, **limits: Any) -> None:
+    def __init__(self, tokens: Tokens | None = None, names: Any = (), **limits: Any) -> None:
         self.count = 0
-        config = Config(limits=LimitsSettings(**limits))
+        config = Config(limits=LimitsSettings(**limits), names=names)
         self.settings = Settings(Loaded(config, {}, tokens))
-        self.admission = Admission(self.settings, Relay(config), lambda: self.count)
+        relay = Relay(config)
+        namer = Namer(self.settings, relay, Connections())
+        self.admission = Admission(self.settings, relay, namer, lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
-        request: Any = SimpleNamespace(remote=HOME, rel_url=URL(f"/?{query}", encoded=True))
-        refused = self.admission.refusal(request)
+        refused = self.admission.refusal(asked(query))
         return refused[0].code if refused else ""
 
 
@@ -72,7 +81,7 @@ def test_permanent_refusals_wait_for_the_connect(query: str) -> None:
 
 def test_token_in_the_query_identifies_a_client() -> None:
     admission = Door(tokens=TOKENS).admission
-    hello, grant = admission.identify(None, f"token={TOKEN}&role=a%26b")
+    hello, grant = admission.identify(None, asked(f"token={TOKEN}&role=a%26b"))
     assert (hello.name, hello.room, hello.role) == ("node", "drone-1", "a&b")
     assert admission.may_stay(grant)
     assert not admission.may_stay(None)
@@ -80,14 +89,28 @@ def test_token_in_the_query_identifies_a_client() -> None:
 
 def test_without_a_token_nobody_is_anybody() -> None:
     with pytest.raises(Rejection, match="requires a token"):
-        Door(tokens=TOKENS).admission.identify({"name": "node"}, "room=drone-1")
+        Door(tokens=TOKENS).admission.identify({"name": "node"}, asked("room=drone-1"))
 
 
 def test_without_tokens_a_client_is_what_it_says() -> None:
     admission = Door().admission
-    hello, grant = admission.identify({"name": "gcom"}, "name=node&room=a")
+    hello, grant = admission.identify({"name": "gcom"}, asked("name=node&room=a"))
     assert (hello.name, hello.room, grant) == ("gcom", "a", None)
     assert admission.may_stay(None)
+
+
+def test_rule_names_a_client_that_brings_no_name() -> None:
+    door = Door(names=(Rule("node", room="drone-1", address=HOME),))
+    hello, _ = door.admission.identify(None, asked(""))
+    assert (hello.name, hello.room, hello.by_rule) == ("node", "drone-1", "names[0]")
+    hello, _ = door.admission.identify(None, asked("name=gcom"))
+    assert (hello.name, hello.room, hello.by_rule) == ("gcom", "default", None)
+
+
+def test_token_names_its_client_whatever_the_rules_say() -> None:
+    door = Door(tokens=TOKENS, names=(Rule("gcom"),))
+    hello, _ = door.admission.identify(None, asked(f"token={TOKEN}"))
+    assert (hello.name, hello.by_rule) == ("node", None)
 
 
 def test_new_tokens_apply_at_once() -> None:

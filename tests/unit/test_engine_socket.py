@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
@@ -18,6 +19,7 @@ class Server:
     def __init__(self) -> None:
         self.budget = Budget(10**6)
         self.sockets: dict[str, Any] = {}
+        self.ping_timeout = 10
         self.reason = SimpleNamespace(SERVER_DISCONNECT="server disconnect")
         self.ended: list[str] = []
 
@@ -60,6 +62,10 @@ class Tcp:
     def __init__(self, unread: int) -> None:
         self.unread = unread
         self.aborted = False
+        self.closing = False
+
+    def is_closing(self) -> bool:
+        return self.closing
 
     def get_write_buffer_size(self) -> int:
         return self.unread
@@ -214,5 +220,44 @@ def test_answer_to_a_poll_that_is_not_read_is_given_up_at_the_end(
         gone: Any = SimpleNamespace(transport=None)
         socket.answering = gone
         socket.abandon()
+
+    act(scene)
+
+
+@pytest.mark.parametrize(("seconds", "unresponsive"), [(None, False), (1.0, False), (6.0, True)])
+def test_client_that_leaves_a_ping_unanswered_for_long_is_unresponsive(
+    seconds: float | None, unresponsive: bool
+) -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        socket.last_ping = seconds and time.monotonic() - seconds
+        assert socket.unresponsive is unresponsive
+
+    act(scene)
+
+
+def test_poll_whose_connection_is_closed_tells_that_the_client_is_cut_off() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        assert not socket.cut, "between two polls nobody knows"
+        tcp = Tcp(0)
+        poll: Any = SimpleNamespace(transport=tcp)
+        socket.answering = poll
+        assert not socket.cut
+        tcp.closing = True
+        assert socket.cut
+        poll.transport = None
+        assert socket.cut
+
+    act(scene)
+
+
+def test_client_without_its_websocket_is_cut_off() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open(upgraded=True)
+        assert socket.cut
+        websocket: Any = WebSocket()
+        socket.websocket = websocket
+        assert not socket.cut
 
     act(scene)

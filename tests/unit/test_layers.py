@@ -71,8 +71,17 @@ SEES = {
     "reporting": ("config", "protocol", "insight"),
 }
 """The folders that each folder of core may import from, beside itself and core's own files."""
-EXCEPTIONS = {"core/config/token_file.py": (CORE + "protocol.auth",)}
-"""The file of tokens makes the `Tokens` that the protocol asks."""
+_RULE = (CORE + "protocol.naming",)
+EXCEPTIONS = {
+    "core/config/token_file.py": (CORE + "protocol.auth",),
+    "core/config/network_types.py": (
+        CORE + "protocol",
+        *(f"{CORE}protocol.{name}" for name in ("forwarded", "hosts", "naming", "origins")),
+    ),
+    "core/config/schema.py": _RULE,
+    "core/config/write.py": _RULE,
+}
+"""Configuration makes what the protocol asks: `Tokens`, and the rules about names and addresses."""
 
 
 def for_annotations_alone(path: Path) -> set[str]:

@@ -106,7 +106,8 @@ def test_complaints_about_all_files_come_at_once() -> None:
 
 def test_section_is_a_mapping_and_occurs_once() -> None:
     assert complaints("listen: 8080\nhold: {}\nhold: {}\n") == [
-        "a.yaml:1:9: listen is 8080, but must be a mapping of host, port, backlog",
+        "a.yaml:1:9: listen is 8080, but must be a mapping of host, port, backlog, names,"
+        " trusted_proxies",
         "a.yaml:3:1: duplicate key hold: already set in line 2",
     ]
 

@@ -18,6 +18,7 @@ from signaling_server.core.config.schema import (
     needs_restart,
     value_of,
 )
+from signaling_server.core.protocol.naming import Rule
 from signaling_server.errors import ConfigError
 
 
@@ -35,10 +36,12 @@ def complaint(text: str) -> str:
 def test_defaults_are_those_of_the_contract() -> None:
     config = Config()
     assert config.version == 1
-    assert config.listen == ListenSettings(host="0.0.0.0", port=8080, backlog=4096)
+    assert config.listen == ListenSettings(
+        host="0.0.0.0", port=8080, backlog=4096, names=(), trusted_proxies=()
+    )
     assert config.socketio == SocketIOSettings(
         path="/socket.io",
-        cors_allowed_origins="*",
+        cors_allowed_origins="auto",
         ping_interval=10,
         ping_timeout=10,
         transports=("websocket", "polling"),
@@ -67,7 +70,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     resume, turn = config.resume, config.turn
     assert (resume.window, resume.max_messages, resume.max_bytes) == (30, 256, 1048576)
     assert (turn.urls, turn.secret_file, turn.ttl) == ((), None, 3600)
-    assert (config.auth.tokens_file, config.ice_servers) == (None, ())
+    assert (config.auth.tokens_file, config.ice_servers, config.names) == (None, (), ())
     assert (config.tls.certificate, config.tls.private_key) == (None, None)
     assert (config.status.enabled, config.shutdown.drain) == (True, 2)
     assert (config.logging.level, config.logging.format) == ("info", "auto")
@@ -75,7 +78,7 @@ def test_defaults_are_those_of_the_contract() -> None:
 
 def test_every_key_can_be_set() -> None:
     text = """
-listen: {host: "::", port: 1, backlog: 2}
+listen: {host: "::", port: 1, backlog: 2, names: [a], trusted_proxies: ["::1"]}
 socketio: {path: /s, cors_allowed_origins: [http://a], ping_interval: 1, ping_timeout: 2,
            transports: [polling], compression: true, fast_path: false}
 rooms: {default: lobby, expected_peers: 3, max_peers: 4, max_rooms: 5, announce: newcomers}
@@ -91,10 +94,11 @@ turn: {urls: [turn:a], secret_file: /s, ttl: 1}
 status: {enabled: false}
 logging: {level: error, format: plain}
 shutdown: {drain: 0.5}
+names: [{name: node, address: 10.0.0.2}]
 """
     config, origins, *_ = loaded(text)
     assert config == Config(
-        listen=ListenSettings("::", 1, 2),
+        listen=ListenSettings("::", 1, 2, ("a",), ("::1",)),
         socketio=SocketIOSettings("/s", ("http://a",), 1, 2, ("polling",), True, False),
         rooms=RoomsSettings("lobby", 3, 4, 5, "newcomers"),
         hold=HoldSettings(False, 1, 2, 3.0),
@@ -107,6 +111,7 @@ shutdown: {drain: 0.5}
         status=type(config.status)(False),
         logging=type(config.logging)("error", "plain"),
         shutdown=type(config.shutdown)(0.5),
+        names=(Rule("node", address="10.0.0.2"),),
     )
     assert [key for key, origin in origins.items() if origin == "default"] == ["version"]
 
@@ -137,7 +142,8 @@ def test_change_of_a_key_needs_a_restart_only_if_it_is_marked(key: str) -> None:
         tls=TLSSettings("/c", "/k"),
         rooms=RoomsSettings("lobby", 3, 4, 5, "newcomers"),
     )
-    marked = key.startswith(("listen.", "socketio.", "tls."))
+    applied = ("listen.names", "listen.trusted_proxies", "socketio.cors_allowed_origins")
+    marked = key.startswith(("listen.", "socketio.", "tls.")) and key not in applied
     assert needs_restart(key, old.config, changed) == marked
     assert not needs_restart(key, changed, changed)
 

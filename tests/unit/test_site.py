@@ -8,7 +8,15 @@ import socket
 import pytest
 from aiohttp import web
 
+from signaling_server.core.config.live import Settings
+from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.schema import Config
+from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
+
+
+def callers() -> Callers:
+    return Callers(Settings(Loaded(Config(), {})), lambda: (), lambda fact: None)
 
 
 async def hello(request: web.Request) -> web.Response:
@@ -18,7 +26,7 @@ async def hello(request: web.Request) -> web.Response:
 def test_caller_is_answered_and_each_request_reported() -> None:
     async def scene() -> None:
         reported: list[asyncio.BaseProtocol] = []
-        site = Site([web.get("/", hello)], reported.append)
+        site = Site([web.get("/", hello)], reported.append, callers())
         await site.start()
         ours, theirs = socket.socketpair()
         protocol = site.protocol()
@@ -46,6 +54,6 @@ def site_is_empty(site: Site) -> bool:
 
 def test_site_that_has_not_been_started_takes_no_caller() -> None:
     async def scene() -> None:
-        assert site_is_empty(Site([], lambda protocol: None))
+        assert site_is_empty(Site([], lambda protocol: None, callers()))
 
     asyncio.run(scene())

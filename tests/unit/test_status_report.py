@@ -5,7 +5,8 @@ import json
 from scenarios.scene import Scene
 from sdps import candidate
 from signaling_server.core.insight.insight import Insight
-from signaling_server.core.protocol.events import Rejected, SignalAccepted
+from signaling_server.core.protocol.events import Joined, Rejected, SignalAccepted
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Metrics
@@ -60,6 +61,12 @@ def test_pair_shows_the_stages_that_have_happened() -> None:
     assert stages == [("both-here", None, 2.0), ("offer", "node", 2.0)]
     assert found["counters"]["signals"] == found["counters"]["delivered"] == 1
     assert found["events"][0]["text"] == "node sent an offer to gcom"
+
+
+def test_peer_shows_which_rule_named_it() -> None:
+    scene = Scene()
+    scene._handle(Joined("n", Hello("default", "node", by_rule="names[0]")))
+    assert seen(scene)["rooms"][0]["peers"][0]["named_by"] == "names[0]"
 
 
 def test_stage_shows_what_is_known_beside_its_time() -> None:

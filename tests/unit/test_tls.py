@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from integration.credentials import make_ca, make_certificate
+from signaling_server.appliance import tls
 from signaling_server.appliance.tls import WARN_SECONDS, Certificate
 from signaling_server.core.config.schema import TLSSettings
 from signaling_server.errors import ConfigError
@@ -24,6 +25,13 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(vault: Path) -> TLSSettings:
     return TLSSettings(*make_certificate(vault, "server", days=100))
+
+
+def test_certificate_tells_its_host_names(settings: TLSSettings, vault: Path) -> None:
+    assert "server" in Certificate(settings).names
+    assert tls._host_names({"notAfter": ""}) == ()
+    alternative = (("DNS", "drone.example"), ("IP Address", "10.0.0.1"))
+    assert tls._host_names({"subjectAltName": alternative}) == ("drone.example",)
 
 
 def test_warning_about_the_expiry_comes_14_days_ahead(settings: TLSSettings) -> None:

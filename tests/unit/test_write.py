@@ -23,12 +23,14 @@ def loaded(*texts: str, **overrides: tuple[object, str]) -> Loaded:
 
 def test_rendered_configuration_gives_origins_and_what_needs_a_restart() -> None:
     text = render(loaded("listen:\n  port: 8081\n", listen_host=("::", "--host")))
-    assert text.splitlines()[1:7] == [
+    assert text.splitlines()[1:9] == [
         "version: 1                            # default",
         "listen:",
         '  host: "::"                          # --host (restart)',
         "  port: 8081                          # a.yaml:2 (restart)",
         "  backlog: 4096                       # default (restart)",
+        "  names: []                           # default",
+        "  trusted_proxies: []                 # default",
         "socketio:",
     ]
 
@@ -36,10 +38,11 @@ def test_rendered_configuration_gives_origins_and_what_needs_a_restart() -> None
 def test_rendered_configuration_loads_back() -> None:
     text = """
 listen: {host: "::"}
-socketio: {cors_allowed_origins: ["http://é", https://b:1]}
+socketio: {cors_allowed_origins: [http://a, https://b:1]}
 rooms: {default: "no"}
 hold: {max_age: 0.1}
 ice_servers: [{urls: [stun:a, "stun:[::1]"]}, {urls: "turn:a", username: "null", credential: x}]
+names: [{name: node, address: 10.0.0.2}, {name: gcom, user_agent: "*Mozilla*", role: "no"}]
 auth: {tokens_file: "/a # b\\U0001f681: 'c' \\"d\\""}
 """
     config = loaded(text).config

@@ -198,12 +198,6 @@ HOST = string(
     r"[A-Za-z0-9._-]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?",
 )
 TRANSPORTS = ListOf(one_of("websocket", "polling"), "a list of websocket, polling or both", least=1)
-_SOME_ORIGINS = '"*" for any origin, or a list of one or more'
-_ORIGIN = string(
-    "an origin like https://gcom.example:8443, without a slash at the end",
-    r"[a-z][a-z0-9+.-]*://[^/\s]+",
-)
-ORIGINS = ScalarOr(string(_SOME_ORIGINS, r"\*"), ListOf(_ORIGIN, _SOME_ORIGINS, least=1))
 
 
 def mapping_items(

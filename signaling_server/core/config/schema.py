@@ -14,7 +14,6 @@ from signaling_server.core.config.field_types import (
     ENDPOINT,
     FILE,
     HOST,
-    ORIGINS,
     ROOM,
     TRANSPORTS,
     FieldType,
@@ -24,6 +23,13 @@ from signaling_server.core.config.field_types import (
     one_of,
 )
 from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
+from signaling_server.core.config.network_types import (
+    HOST_NAMES,
+    NAMING,
+    ORIGINS,
+    TRUSTED_PROXIES,
+)
+from signaling_server.core.protocol.naming import Rule
 
 T = TypeVar("T")
 
@@ -55,6 +61,10 @@ class ListenSettings:
     backlog: int = key(
         4096, integer(1, 65535), "connections waiting to be accepted, at most", restart=True
     )
+    names: tuple[str, ...] = key((), HOST_NAMES, "further names by which browsers reach it")
+    trusted_proxies: tuple[str, ...] = key(
+        (), TRUSTED_PROXIES, "proxies whose X-Forwarded-* headers count: [127.0.0.1]"
+    )
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,8 @@ class SocketIOSettings:
     """The Socket.IO endpoint."""
 
     path: str = key("/socket.io", ENDPOINT, "URL path; clients must use the same", restart=True)
-    cors_allowed_origins: Literal["*"] | tuple[str, ...] = key(
-        "*", ORIGINS, 'allowed web origins: "*" or [https://gcom.example]', restart=True
+    cors_allowed_origins: Literal["auto", "*"] | tuple[str, ...] = key(
+        "auto", ORIGINS, 'web origins: auto, "*" or [https://gcom.example]'
     )
     ping_interval: int = key(
         10, integer(1, 3600, _ENGINE_IO), "whole seconds between two pings", restart=True
@@ -223,6 +233,9 @@ class Config:
     status: StatusSettings = StatusSettings()
     logging: LoggingSettings = LoggingSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
+    names: tuple[Rule, ...] = key(
+        (), NAMING, "for clients without one: [{name: node, address: 10.0.0.2}]"
+    )
 
 
 TOP = {member.name: member for member in fields(Config)}

@@ -13,6 +13,7 @@ from signaling_server.core.config.field_types import yaml_meaning
 from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config, value_of
+from signaling_server.core.protocol.naming import Rule
 
 RESTART_MARKS = {False: "", True: " (restart)", "on or off": " (on or off: restart)"}
 """What follows the meaning or origin of a key whose change a reload cannot apply."""
@@ -74,8 +75,9 @@ def _text(value: object) -> str:
     """A value as YAML on one line."""
     if isinstance(value, IceServer):
         masked = {"credential": "***"} if value.credential else {}
-        members = {**value.payload(), **masked}.items()
-        return f"{{{', '.join(f'{name}: {_text(member)}' for name, member in members)}}}"
+        return _mapping({**value.payload(), **masked})
+    if isinstance(value, Rule):
+        return _mapping({name: text for name, text in value._asdict().items() if text is not None})
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and not yaml_meaning(value):
@@ -83,3 +85,7 @@ def _text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value, ensure_ascii=False)
+
+
+def _mapping(members: Mapping[str, object]) -> str:
+    return f"{{{', '.join(f'{name}: {_text(member)}' for name, member in members.items())}}}"

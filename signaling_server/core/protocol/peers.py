@@ -60,6 +60,7 @@ class Peer:
     __slots__ = (
         "address",
         "away_until",
+        "by_rule",
         "contested",
         "hold",
         "name",
@@ -84,6 +85,7 @@ class Peer:
         self.transport = joined.transport
         self.name = hello.name
         self.peer_id = hello.name or joined.sid
+        self.by_rule = hello.by_rule
         self.role = hello.role
         self.session = hello.session
         self.public_session = session_hash(hello.session) if hello.session else None

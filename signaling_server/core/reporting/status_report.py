@@ -70,9 +70,11 @@ def _room(room: Room, report: RoomReport, now: float) -> dict[str, Any]:
 
 
 def _peer(peer: Peer, since: Mapping[str, float], now: float) -> dict[str, Any]:
+    rule = {"named_by": peer.by_rule} if peer.by_rule else {}
     return {
         "peer_id": peer.peer_id,
         "name": peer.name,
+        **rule,
         "role": peer.role,
         "address": peer.address,
         "transport": peer.transport,

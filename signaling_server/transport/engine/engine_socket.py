@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -46,6 +47,21 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def said_goodbye(self) -> bool:
         """Whether the client closed its WebSocket."""
         return self.websocket is not None and self.websocket.goodbye
+
+    @property
+    def unresponsive(self) -> bool:
+        """Whether a PING has been unanswered for long."""
+        sent = self.last_ping  # None while no PING is unanswered
+        return bool(sent and time.monotonic() - sent > self.server.ping_timeout / 2)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the TCP connection over which the client would hear of something is closed."""
+        if self.upgraded:
+            return self.websocket is None
+        # Between two polls there is none, and that tells nothing.
+        poll = self.answering
+        return poll is not None and (poll.transport is None or poll.transport.is_closing())
 
     @property
     def waiting(self) -> Waiting:

@@ -116,10 +116,10 @@ INTERNALS = (
         FAILS,
     ),
     Internal(
-        "AsyncServer.max_http_buffer_size, .cors_credentials",
+        "AsyncServer.max_http_buffer_size",
         "python-engineio 4.x",
-        "a reload changes them in the running server",
-        "a reload of limits.message_bytes or auth.tokens_file takes a restart",
+        "a reload changes it in the running server",
+        "a reload of limits.message_bytes takes a restart",
     ),
     Internal(
         "async_socket.time, base_socket.time",

@@ -35,6 +35,14 @@ class ClientSocket(Protocol):
         """Whether the client closed its WebSocket."""
 
     @property
+    def unresponsive(self) -> bool:
+        """Whether a PING has been unanswered for long."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the TCP connection over which the client would hear of something is closed."""
+
+    @property
     def waiting(self) -> Waiting:
         """What is queued for the client."""
 

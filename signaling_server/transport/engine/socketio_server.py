@@ -88,11 +88,7 @@ class SocketIOServer:
 
     def _apply(self) -> None:
         """Take the settings that engine.io keeps a copy of."""
-        current = self._settings.current
-        self._eio.max_http_buffer_size = largest_frame(current.limits)
-        # A page of any origin must not send a browser's stored credentials where tokens count.
-        open_to_all = current.socketio.cors_allowed_origins == "*"
-        self._eio.cors_credentials = not (self._settings.tokens is not None and open_to_all)
+        self._eio.max_http_buffer_size = largest_frame(self._settings.current.limits)
 
     @property
     def frame_limit(self) -> int:
@@ -187,7 +183,6 @@ class SocketIOServer:
 
 def _configured(settings: Settings) -> Any:
     options = settings.current.socketio
-    origins = options.cors_allowed_origins
     return socketio.AsyncServer(
         async_mode="aiohttp",
         serializer=GuardedPacket,
@@ -196,7 +191,7 @@ def _configured(settings: Settings) -> Any:
         engineio_logger=logging.getLogger("engineio"),
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
-        cors_allowed_origins=origins if isinstance(origins, str) else list(origins),
+        cors_allowed_origins=[],  # web/callers.py judges origins: engine.io knows no proxies
         transports=list(options.transports),
         http_compression=options.compression,
     )

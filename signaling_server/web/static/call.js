@@ -111,7 +111,7 @@ async function start(chosen) {
   const name = isOwnRoom() ? role : undefined;
   const stream = role === "gcom" ? null : await picture();
   if (stream) part("video").srcObject = stream;
-  const path = document.documentElement.dataset.socketioPath;
+  const path = new URL(document.documentElement.dataset.socketioPath, document.baseURI).pathname;
   peer = new Peer({ path, hello: { room, role, name, token }, stream, tell });
   watching = setInterval(watch, 1000);
   show();
