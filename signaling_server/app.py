@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from typing import Callable
 
 from aiohttp import web
@@ -31,10 +30,11 @@ from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
 from signaling_server.logs.pipe import LogPipe
 from signaling_server.self_report import SelfReport
+from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
 from signaling_server.web import api, bad_requests, pages
-from signaling_server.web.access import may_see_status
+from signaling_server.web.access import Access
 from signaling_server.web.site import Site
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,11 @@ class App:
         def status_enabled() -> bool:
             return self.settings.current.status.enabled
 
+        access = Access(self.settings, self.transport.penalty, self._instruments.record, address_of)
         path = self.settings.current.socketio.path.rstrip("/") + "/"
         return [
             *api.routes(
-                may_see_status=self._may_see_status,
+                may_see_status=access.may_see_status,
                 status_enabled=status_enabled,
                 health=self.report.health,
                 status=self.report.status,
@@ -103,9 +104,6 @@ class App:
                 for method in ("GET", "POST", "OPTIONS")
             ),
         ]
-
-    def _may_see_status(self, request: web.Request) -> bool:
-        return may_see_status(request, self.settings.tokens, time.time())
 
     def _is_full(self) -> bool:
         callers = self._site.connections + self._door.entering
