@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from typing import Callable
 
 from aiohttp import web
 
+from signaling_server.appliance import remembered
 from signaling_server.appliance.descriptors import allow_open_files, most_callers
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.listener import open_listener
@@ -17,6 +17,7 @@ from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
 from signaling_server.appliance.watchdog import SelfCheck, keep_watch
 from signaling_server.background import Background
+from signaling_server.core.config.doors import closed, refuse_accidents, refuse_nobody
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import (
     Loaded,
@@ -29,10 +30,11 @@ from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
 from signaling_server.logs.pipe import LogPipe
 from signaling_server.self_report import SelfReport
+from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
 from signaling_server.web import api, bad_requests, pages
-from signaling_server.web.access import may_see_status
+from signaling_server.web.access import Access
 from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
 
@@ -53,6 +55,7 @@ class App:
     def __init__(self, loaded: Loaded, logs: LogPipe) -> None:
         config = loaded.config
         self.settings = Settings(loaded)
+        self._closed = closed(loaded)
         self._logs = logs
         self._certificate = Certificate(config.tls) if config.tls.certificate else None
         # Subscribed before the transport: a certificate that cannot be loaded stops a reload
@@ -87,10 +90,11 @@ class App:
         def status_enabled() -> bool:
             return self.settings.current.status.enabled
 
+        access = Access(self.settings, self.transport.penalty, self._instruments.record, address_of)
         path = self.settings.current.socketio.path.rstrip("/") + "/"
         return [
             *api.routes(
-                may_see_status=self._may_see_status,
+                may_see_status=access.may_see_status,
                 status_enabled=status_enabled,
                 health=self.report.health,
                 status=self.report.status,
@@ -103,9 +107,6 @@ class App:
             ),
         ]
 
-    def _may_see_status(self, request: web.Request) -> bool:
-        return may_see_status(request, self.settings.tokens, time.time())
-
     def _certificate_names(self) -> tuple[str, ...]:
         return self._certificate.names if self._certificate else ()
 
@@ -115,6 +116,7 @@ class App:
 
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""
+        self.report.memory_error = remembered.write(self._closed)
         listen = self.settings.current.listen
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
@@ -180,9 +182,20 @@ class App:
 
     def _replace_settings(self, loaded: Loaded) -> None:
         old = self.settings.current
+        refuse_accidents(self._closed, loaded)
+        refuse_nobody(loaded)
         for key in changes_needing_restart(old, loaded.config):
             log.warning("%s has changed: this needs a restart", key)
-        self.settings.replace(loaded._replace(config=applied_by_reload(old, loaded.config)))
+        applied = applied_by_reload(old, loaded.config)
+        tokens = loaded.tokens if loaded.config.auth.tokens_file else self.settings.tokens
+        loaded = loaded._replace(config=applied, tokens=tokens)
+        self.settings.replace(loaded)
+        self._remember(loaded)
+
+    def _remember(self, loaded: Loaded) -> None:
+        """Remember for the next start which doors are closed now."""
+        self._closed = closed(loaded)
+        self.report.memory_error = remembered.write(self._closed)
 
     def _use_settings(self) -> None:
         """Act on a reload, in those parts that do not read the settings by themselves."""

@@ -37,6 +37,8 @@ class SelfReport:
         """Distinguishes this process from any other that might answer on its port."""
         self.reload_error = ""
         """Why the last reload was not applied; "" if it was."""
+        self.memory_error = ""
+        """Why the next start will not know which doors are closed now; "" if it will."""
         self._settings = settings
         self._relay = relay
         self._instruments = instruments
@@ -54,6 +56,7 @@ class SelfReport:
             texts.append("the system clock is not set: expiry dates are not checked")
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
+        texts.append(self.memory_error)
         return [text for text in texts if text]
 
     def systemd_line(self) -> str:

@@ -135,6 +135,16 @@ def _load(options: argparse.Namespace) -> Loaded:
     return loaded
 
 
+def _load_closed(options: argparse.Namespace) -> Loaded:
+    """As `_load`; raises ConfigError if it opens a door by accident that the last run closed."""
+    from signaling_server.appliance import remembered
+    from signaling_server.core.config.doors import refuse_accidents
+
+    loaded = _load(options)
+    refuse_accidents(remembered.read(), loaded)
+    return loaded
+
+
 def _serve(options: argparse.Namespace) -> int:
     # aiohttp reads all of the system's CA certificates for its client, which is not used here.
     os.environ.setdefault("SSL_CERT_FILE", os.devnull)
@@ -143,8 +153,8 @@ def _serve(options: argparse.Namespace) -> int:
     from signaling_server.appliance import startup
     from signaling_server.logs import pipe as logs
 
-    load = functools.partial(_load, options)
-    loaded = startup.read_patiently(load, functools.partial(config_files.watched, options.config))
+    load = functools.partial(_load_closed, options)
+    loaded = startup.read_patiently(load, functools.partial(_watched, options.config))
     pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
     try:
         return process.run(loaded, load, pipe)
@@ -152,8 +162,22 @@ def _serve(options: argparse.Namespace) -> int:
         pipe.close()
 
 
+def _watched(path: str | None) -> object:
+    """What a start depends on: it is tried again if this changes."""
+    from signaling_server.appliance import remembered
+
+    return config_files.watched(path), remembered.read()
+
+
 def _check_config(options: argparse.Namespace) -> int:
-    for remark in remarks(_load(options).config.socketio.cors_allowed_origins):
+    """As ExecReload= runs it, in the service's environment, it agrees with the reload."""
+    from signaling_server.appliance import remembered
+    from signaling_server.core.config.doors import refuse_nobody
+
+    loaded = _load_closed(options)
+    if remembered.file():
+        refuse_nobody(loaded)
+    for remark in remarks(loaded.config.socketio.cors_allowed_origins):
         print(f"note: {remark}")
     print("the configuration is fine")
     return 0

@@ -67,6 +67,7 @@ def _table(report: Any) -> Iterator[str]:
     yield ", ".join([plural(peers, "peer"), plural(len(rooms), "room"), plural(signals, "signal")])
     for warning in server["warnings"]:
         yield f"warning: {warning}"
+    yield from map(_refusal, report.get("refusals", ()))  # older servers have none
     for room in rooms:
         yield ""
         yield f"room {room['room']}"
@@ -80,7 +81,22 @@ def _table(report: Any) -> Iterator[str]:
 def _peer(peer: dict[str, Any]) -> str:
     span = _span(peer["connected_seconds"])
     state = "" if peer["state"] == "present" else ", away"
-    return f"  {peer['peer_id']:24} {peer['address']:24} {peer['transport']:10} {span}{state}"
+    rule = _named_by(peer.get("named_by"))
+    return f"  {peer['peer_id']:24} {peer['address']:24} {peer['transport']:10} {span}{state}{rule}"
+
+
+def _named_by(rule: Any) -> str:
+    """By which of the server's rules (`names:`) a peer got its name; "" if it brought its own."""
+    if rule in (None, ""):
+        return ""
+    return f", named by rule {rule}" if isinstance(rule, int) else f", named by {rule}"
+
+
+def _refusal(refusal: dict[str, Any]) -> str:
+    """A caller that never became a peer: why, and what to do."""
+    times = f"{refusal['times']} times, last " if refusal["times"] > 1 else ""
+    when = f"{times}{_span(refusal['seconds_ago'])} ago"
+    return f"refused {refusal['address']} ({when}): {refusal['text']}"
 
 
 def _span(seconds: float) -> str:

@@ -59,6 +59,8 @@ class Transport:
         self._gate = Gate(
             settings, engine, connections, admission, self._handlers, switchboard, closer, observe
         )
+        self.penalty = admission.penalty
+        """The seconds that the answer to a wrong token from an address waits, over HTTP as well."""
         self._endpoint = SocketIOEndpoint(engine, admission, closer, relay.budget, observe)
         self.handle_request = self._endpoint.handle
         engine.attach(self._gate, self._handlers)

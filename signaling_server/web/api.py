@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Awaitable, Callable
 
 from aiohttp import web
 
 from signaling_server.core.reporting.metrics import CONTENT_TYPE
+from signaling_server.web.once_a_second import OnceASecond
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
 def routes(
     *,
-    may_see_status: Callable[[web.Request], bool],
+    may_see_status: Callable[[web.Request], Awaitable[bool]],
     status_enabled: Callable[[], bool],
     health: Callable[[bool], dict[str, Any]],
     status: Callable[[], dict[str, Any]],
@@ -22,24 +24,32 @@ def routes(
     """The routes. /api/status and /metrics answer 401 to those who may not see the status.
 
     `health(detailed)` is the body of /healthz, which everyone may ask; `status()` that of
-    /api/status, which is 404 unless `status_enabled()`; `metrics()` that of /metrics.
+    /api/status, which is 404 unless `status_enabled()`; `metrics()` that of /metrics. The last two
+    are called at most once a second. You must call this in the event loop that serves the routes.
     """
 
+    async def status_body() -> bytes:
+        return json.dumps(status()).encode()
+
+    async def metrics_body() -> bytes:
+        return (await metrics()).encode()
+
+    status_page, metrics_page = OnceASecond(status_body), OnceASecond(metrics_body)
+
     async def healthz(request: web.Request) -> web.Response:
-        return web.json_response(health(may_see_status(request)), headers=NO_STORE)
+        return web.json_response(health(await may_see_status(request)), headers=NO_STORE)
 
     async def api_status(request: web.Request) -> web.Response:
         if not status_enabled():
             raise web.HTTPNotFound
-        if not may_see_status(request):
+        if not await may_see_status(request):
             return _unauthorized()
-        return web.json_response(status(), headers=NO_STORE)
+        return _page(await status_page(), "application/json; charset=utf-8")
 
     async def prometheus(request: web.Request) -> web.Response:
-        if not may_see_status(request):
+        if not await may_see_status(request):
             return _unauthorized()
-        page = await metrics()
-        return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE, **NO_STORE})
+        return _page(await metrics_page(), CONTENT_TYPE)
 
     return [
         web.get("/healthz", healthz),
@@ -52,6 +62,10 @@ def routes(
 async def no_content(request: web.Request) -> web.Response:
     """The answer to OPTIONS (RFC 9110, 9.3.7): haproxy's default health check asks it of `/`."""
     return web.Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})
+
+
+def _page(body: bytes, content_type: str) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": content_type, **NO_STORE})
 
 
 def _unauthorized() -> web.Response:

@@ -13,6 +13,7 @@ UNIT = "hawkeye-signaling.service"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/test.conf"
 ETC = "/etc/hawkeye-signaling"
 CONFIG = f"{ETC}/conf.d/50-test.yaml"
+MEMORY = "/var/lib/hawkeye-signaling/doors.json"
 INSIDE = "/mnt/inside"
 PORT = 8080
 
@@ -44,7 +45,8 @@ class Service:
     def reset(self) -> None:
         """Configure it as after its installation, and start it."""
         m = self.machine
-        m.run("sh", "-c", f"rm -f {DROP_IN} {CONFIG} {ETC}/*.pem {ETC}/tokens.yaml")
+        files = f"{DROP_IN} {CONFIG} {ETC}/*.pem {ETC}/tokens.yaml {MEMORY}"
+        m.run("sh", "-c", f"rm -f {files}")
         m.run("systemctl", "daemon-reload")
         m.attempt("systemctl", "stop", UNIT)
         m.attempt("systemctl", "reset-failed", UNIT)

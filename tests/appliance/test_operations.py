@@ -64,6 +64,11 @@ def test_five_steps_of_the_guide_require_tokens_and_tls(service: Service) -> Non
         code, said = machine.attempt("sh", "-c", probe)
         assert code == 1
         assert "this server requires a token" in said
+        machine.run("truncate", "--size=0", f"{ETC}/conf.d/closed.yaml")
+        assert machine.attempt("systemctl", "reload", "hawkeye-signaling")[0] != 0
+        assert "this server required tokens" in service.status
+        machine.run("systemctl", "restart", "--no-block", "hawkeye-signaling")
+        machine.until(lambda: "not serving" in service.status, 5, "the start is refused as well")
     finally:
         machine.shell(f"cd {ETC} && rm -f *.token *.crt *.key *.csr *.srl names conf.d/closed.yaml")
         service.reset()

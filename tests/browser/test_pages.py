@@ -286,6 +286,34 @@ def test_text_from_clients_is_never_html(visit: Visit, tmp_path: Path) -> None:
         visit.close()
 
 
+def test_page_shows_refused_clients_and_names_given_by_rules(visit: Visit, tmp_path: Path) -> None:
+    """It shows neither where a server does not tell."""
+    with ServerProcess(tmp_path) as server:
+        play(visit, server, {"drone-1": joins("gcom")})
+        page = visit.open(server.url)
+        peer = page.locator(".peers li").first
+        title = page.get_by_role("heading", name="Refused clients")
+        expect(peer).to_contain_text("gcom")
+        expect(title).to_be_hidden()
+        assert "named by" not in peer.inner_text()
+        status = json.loads(fetch(f"{server.url}/api/status")[2])
+        status["rooms"][0]["peers"][0]["named_by"] = 2
+        refused = {"address": "192.0.2.9", "code": "old-client", "text": "EIO=3; <b>use 3</b>"}
+        status["refusals"] = [
+            {**refused, "seconds_ago": 200, "times": 12},
+            {**refused, "seconds_ago": 300, "times": 1},
+        ]
+        page.route("**/api/status", lambda route: route.fulfill(json=status))
+        expect(peer).to_contain_text("named by rule 2")
+        expect(title).to_be_visible()
+        expect(page.locator("#refusals li")).to_contain_text(
+            ["3 min ago192.0.2.9EIO=3; <b>use 3</b> (12 times)", "5 min ago"],
+        )
+        assert "times" not in page.locator("#refusals li").nth(1).inner_text()
+        assert all_violations(page) == []
+        visit.close()
+
+
 def test_page_recovers_by_itself_after_a_server_restart(visit: Visit, tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         page = visit.open(server.url)
@@ -407,6 +435,7 @@ def test_pages_work_with_the_keyboard_alone(visit: Visit, server: ServerProcess)
     page.get_by_role("link", name="Call test").focus()
     page.keyboard.press("Enter")
     expect(page).to_have_title("Call test – Hawkeye signaling")  # noqa: RUF001
+    expect(page.get_by_role("button", name="Start as GCOM")).to_be_enabled()
     for _ in range(20):
         page.keyboard.press("Tab")
         if focused(page) == "Start as GCOM":
@@ -471,13 +500,30 @@ def plays(page: Page) -> bool:
     return found
 
 
+NAMES = {"gcom": "GCOM", "streaming-node": "Streaming Node"}
+
+
+def start(page: Page, role: str) -> Page:
+    """Press the button on a call test page."""
+    page.get_by_role("button", name=f"Start as {NAMES[role]}").click()
+    return page
+
+
+def follow(visit: Visit, link: str, **options: Any) -> Page:
+    """Open a link to the call test, and press the button for the role that it names."""
+    page = visit.open(link, **options)
+    return start(page, "gcom" if "role=gcom" in link else "streaming-node")
+
+
 def test_two_pages_get_the_video_flowing(visit: Visit, server: ServerProcess) -> None:
     gcom = visit.open(f"{server.url}/call", viewport=SIZES["phone"])
     assert all_violations(gcom) == []
     gcom.get_by_role("button", name="Start as GCOM").click()
     link = gcom.get_by_role("textbox", name="The other side").input_value()
     assert re.search(r"role=streaming-node&room=probe-[0-9a-f]{32}$", link)
-    node = visit.open(link)  # without permission to use the camera: a test picture
+    node = visit.open(link)
+    node.get_by_label("camera").check()  # without permission to use it: a test picture
+    start(node, "streaming-node")
     for page in (gcom, node):
         frames(page, more_than=frames(page))
         expect(page.locator("#verdict")).to_have_text("Video is flowing")
@@ -506,21 +552,23 @@ def test_page_over_plain_http_offers_a_test_picture(visit: Visit, server: Server
     with node.context.expect_page() as opened:
         node.get_by_role("link", name="Open it here").click()
     assert opened.value.url == link
-    frames(opened.value)
+    frames(start(opened.value, "gcom"))
 
 
 def test_camera_is_used_where_it_is_allowed(visit: Visit, server: ServerProcess, room: str) -> None:
-    gcom = visit.open(f"{server.url}/call?role=gcom&room={room}")
+    gcom = follow(visit, f"{server.url}/call?role=gcom&room={room}")
     url = f"{server.url}/call?role=streaming-node&room={room}"
     node = visit.open(url, permissions=["camera"])
+    node.get_by_label("camera").check()
+    start(node, "streaming-node")
     frames(gcom)
     expect(node.locator("#picture-note")).to_be_empty()
 
 
 def test_video_survives_a_server_restart(visit: Visit, tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
-        gcom = visit.open(f"{server.url}/call?role=gcom&room={next(_rooms)}")
-        visit.open(gcom.get_by_role("textbox", name="The other side").input_value())
+        gcom = follow(visit, f"{server.url}/call?role=gcom&room={next(_rooms)}")
+        follow(visit, gcom.get_by_role("textbox", name="The other side").input_value())
         counted = frames(gcom)
         offered = gcom.locator("#stages li").filter(has_text="offer").inner_text()
     expect(gcom.locator("#verdict")).to_contain_text("the server is not responding")
@@ -555,14 +603,14 @@ def test_browser_sees_a_streaming_node_of_aiortc(
     visit: Visit, server: ServerProcess, room: str
 ) -> None:
     with example("streaming_node.py", server, room):
-        gcom = visit.open(f"{server.url}/call?role=gcom&room={room}")
+        gcom = follow(visit, f"{server.url}/call?role=gcom&room={room}")
         frames(gcom)
         assert plays(gcom)
 
 
 def test_gcom_of_aiortc_sees_the_browser(visit: Visit, server: ServerProcess, room: str) -> None:
     with example("gcom.py", server, room) as line_with:
-        node = visit.open(f"{server.url}/call?role=streaming-node&room={room}")
+        node = follow(visit, f"{server.url}/call?role=streaming-node&room={room}")
         for _ in range(FRAMES):
             line_with("frame 640x360")
         frames(node)
@@ -589,10 +637,113 @@ def peers_of(server: ServerProcess, room: str) -> Any:
     return next(each["peers"] for each in rooms if each["room"] == room)
 
 
+# --- what a link to the call test can do ----------------------------------------------------------
+
+SPY = """
+  globalThis.cameras = 0;
+  const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = (wanted) => { cameras += 1; return original(wanted); };
+"""
+
+
+def open_spied(visit: Visit, url: str) -> Page:
+    """Open a page in a browser that has once allowed the camera to this server."""
+    page = visit.open("about:blank", permissions=["camera"])
+    page.add_init_script(SPY)
+    page.goto(url)
+    return page
+
+
+def cameras(page: Page) -> int:
+    """How often the page has asked for the camera."""
+    asked: int = page.evaluate("cameras")
+    return asked
+
+
+def test_link_starts_nothing_before_a_press(visit: Visit, server: ServerProcess, room: str) -> None:
+    link = f"{server.url}/call?role=streaming-node&room={room}&picture=camera&start=1"
+    page = open_spied(visit, link)
+    said = f"Room {room}: from the link that opened this page; whoever made the link may be in it."
+    expect(page.locator("#room-help")).to_contain_text(said)
+    expect(page.locator("#room-help")).to_contain_text("Nothing starts before you press a button.")
+    assert all_violations(page) == []
+    page.wait_for_timeout(1500)  # longer than a page takes to connect
+    assert not any("socket.io/" in url for url in visit.requested)
+    assert cameras(page) == 0
+    start(page, "streaming-node")
+    expect(page.locator("#verdict")).to_contain_text("waiting for the other side")
+    assert cameras(page) == 0  # the camera is chosen on the page, not by a link
+
+
+def test_camera_starts_for_a_link_only_if_it_is_chosen_on_the_page(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    page = open_spied(visit, f"{server.url}/call?role=streaming-node&room={room}")
+    expect(page.get_by_text("A link never chooses the camera")).to_be_visible()
+    page.get_by_label("camera").check()
+    start(page, "streaming-node")
+    expect(page.locator("#verdict")).to_contain_text("waiting for the other side")
+    assert cameras(page) == 1
+
+
+def test_page_remembers_neither_camera_nor_room_nor_consent(
+    visit: Visit, server: ServerProcess
+) -> None:
+    page = open_spied(visit, f"{server.url}/call?role=streaming-node&room=drone-1")
+    page.get_by_label("camera").check()
+    page.get_by_label("No flight is using this room").check()
+    start(page, "streaming-node")
+    expect(page.locator("#verdict")).to_contain_text("waiting for the other side")
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+    page.reload()
+    expect(page.get_by_label("moving test picture")).to_be_checked()
+    expect(page.get_by_label("No flight is using this room")).not_to_be_checked()
+    page.wait_for_timeout(1500)
+    assert cameras(page) == 0
+    page.goto(f"{server.url}/call")
+    assert re.fullmatch(r"probe-[0-9a-f]{32}", page.get_by_label("Room", exact=True).input_value())
+
+
+def test_page_says_where_its_room_comes_from(visit: Visit, server: ServerProcess) -> None:
+    page = visit.open(f"{server.url}/call")
+    expect(page.locator("#room-help")).to_contain_text("made by this page just now")
+    page.get_by_label("Room", exact=True).fill("drone-7")
+    expect(page.locator("#room-help")).to_contain_text("Room drone-7: as typed here")
+
+
+@pytest.mark.parametrize("where", ["?token={}", "?room=drone-1&token={}#x", "#token={}", "#{}"])
+def test_token_in_a_link_is_neither_used_nor_kept(
+    visit: Visit, tmp_path: Path, tokens: dict[str, str], where: str
+) -> None:
+    with guarded(tmp_path) as server:
+        page = visit.open(f"{server.url}/call{where.format(tokens['signal'])}")
+        expect(page.locator("#room-help")).to_contain_text("Nothing starts")
+        assert tokens["signal"] not in page.url
+        if "drone-1" in page.url:
+            page.get_by_label("No flight is using this room").check()
+        start(page, "gcom")
+        expect(page.get_by_label("Token")).to_be_focused()
+        assert page.evaluate("sessionStorage.length") == 0
+        visit.close()
+
+
+def test_second_click_of_a_double_click_elsewhere_starts_nothing(
+    visit: Visit, server: ServerProcess
+) -> None:
+    page = visit.open(f"{server.url}/call")
+    button = page.get_by_role("button", name="Start as GCOM")
+    expect(button).to_be_enabled()
+    button.focus()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # a tab was in front
+    assert button.is_disabled()
+    expect(button).to_be_enabled()
+    expect(button).to_be_focused()
+
+
 def test_page_that_is_taken_over_says_so(visit: Visit, server: ServerProcess, room: str) -> None:
-    first = visit.open(f"{server.url}/call?role=gcom&room={room}")
+    first = follow(visit, f"{server.url}/call?role=gcom&room={room}")
     expect(first.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
-    visit.open(f"{server.url}/call?role=gcom&room={room}")
+    follow(visit, f"{server.url}/call?role=gcom&room={room}")
     expect(first.locator("#verdict")).to_have_text("Another page has taken over this role")
 
 

@@ -9,7 +9,7 @@ import re
 import signal
 import time
 from types import TracebackType
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 from urllib.parse import urlencode
 
 import aiohttp
@@ -182,9 +182,12 @@ class Play:
         await self.ended()
 
     async def ended(self) -> None:
-        """Wait until the server has counted the end of one more connection."""
+        """Wait until the server has logged the end of one more connection."""
         self._ended += 1
-        await self._until("/metrics", lambda page: _ends_in(page) == self._ended)
+        deadline = time.monotonic() + PATIENCE
+        while _ends_in(self._server.lines) < self._ended:
+            assert time.monotonic() < deadline, self._server.lines
+            await asyncio.sleep(0.01)
 
     async def until_away(self, peer_id: str) -> None:
         """Wait until the server has noticed that a peer lost its connection."""
@@ -226,9 +229,9 @@ class Play:
         assert await self._server.exit_code() == 0
 
 
-def _ends_in(metrics: str) -> int:
+def _ends_in(log: Sequence[str]) -> int:
     """How many connections have ended."""
-    return sum(map(int, re.findall(r"^hawkeye_disconnected_total\{.*\} (\d+)$", metrics, re.M)))
+    return sum(bool(re.search(r"connection of \S+ from .* ended \(", line)) for line in log)
 
 
 def _states_in(status: str) -> list[tuple[str, str]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
 from integration.pages import Page, get
+from integration.raw import RawClient
+from integration.seen import Running, running
 from integration.server import PATIENCE, ServerProcess
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\na=ice-pwd:planted\r\n"}}
@@ -122,3 +127,80 @@ def test_disabled_status_answers_404_and_metrics_still_work(tmp_path: Path) -> N
 @pytest.mark.parametrize("path", ["/api/status", "/metrics"])
 def test_status_and_metrics_refuse_post(shared_server: ServerProcess, path: str) -> None:
     assert get(shared_server.url + path, data=b"{}").status == 405
+
+
+@pytest.mark.parametrize("path", ["/api/status", "/metrics"])
+async def test_page_is_built_once_a_second_however_many_ask(tmp_path: Path, path: str) -> None:
+    async with running(tmp_path, {}) as server:
+        built = count_builds(server)
+        async with aiohttp.ClientSession(server.url) as session:
+
+            async def ask() -> int:
+                async with session.get(path) as answer:
+                    return answer.status
+
+            since = time.monotonic()
+            for _ in range(3):
+                assert await asyncio.gather(*(ask() for _ in range(30))) == [200] * 30
+            seconds = time.monotonic() - since
+    assert 2 <= len(built) <= 1 + seconds
+
+
+def count_builds(server: Running) -> list[float]:
+    """The times at which the server looked at its rooms, from now on."""
+    built: list[float] = []
+    insight = server.app._instruments.insight
+    rooms, handshakes = insight.rooms, insight.handshakes
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(insight, name)
+
+        def rooms(self, now: float) -> Any:
+            built.append(now)
+            return rooms(now)
+
+        @property
+        def handshakes(self) -> Any:
+            built.append(time.monotonic())
+            return handshakes
+
+    server.app._instruments.insight = Watched()  # type: ignore[assignment]
+    return built
+
+
+def test_wrong_tokens_are_logged_counted_and_slowed(tmp_path: Path) -> None:
+    token, line = new_token("watcher")
+    file = write_tokens(tmp_path, [line.replace("}", ", can: [status]}")])
+    with ServerProcess(tmp_path, {"auth": {"tokens_file": file}}) as server:
+
+        def seconds(path: str, given: str, expected: int) -> float:
+            since = time.monotonic()
+            assert get(server.url + path, given).status == expected
+            return time.monotonic() - since
+
+        for _ in range(3):
+            seconds("/metrics", "", 401)  # guesses nothing
+        for path, expected in (("/healthz", 200), ("/api/status", 401), ("/metrics", 401)):
+            seconds(path, f"{token}x", expected)
+            server.wait_for_line(f"refused a client from 127.0.0.1: unauthorized: .*{path}")
+        assert seconds("/metrics", f"{token}x", 401) > 0.3
+        assert seconds("/healthz", token, 200) < 0.3
+        counted = samples(get(f"{server.url}/metrics", token))
+        assert counted['hawkeye_rejected_total{code="unauthorized"}'] == 4
+        assert token not in "\n".join(server.lines)
+
+
+async def test_guesses_over_http_and_socketio_share_their_penalty(tmp_path: Path) -> None:
+    token, line = new_token("node")
+    file = write_tokens(tmp_path, [line])
+    with ServerProcess(tmp_path, {"auth": {"tokens_file": file}}) as server:
+        for _ in range(3):
+            await asyncio.get_running_loop().run_in_executor(
+                None, get, f"{server.url}/metrics", f"{token}x"
+            )
+        async with RawClient(server.url, token=f"{token}x") as client:
+            since = time.monotonic()
+            await client.send("40")
+            assert (await client.receive()).startswith("44")
+            assert time.monotonic() - since > 0.3

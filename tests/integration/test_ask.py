@@ -104,6 +104,39 @@ async def test_status_is_a_table_of_rooms_peers_and_diagnoses(
     assert lines[11:] == ["  lonely is alone in room drone-2: nobody else has joined it."]
 
 
+REFUSED = {
+    "seconds_ago": 200.0,
+    "address": "192.0.2.9",
+    "code": "old-client",
+    "text": "Socket.IO client 1.x or 2.x (EIO=3); use 3 or newer",
+    "times": 1,
+}
+
+
+def test_status_shows_refused_clients_and_names_given_by_rules() -> None:
+    peer = {"peer_id": "x", "address": "192.0.2.1", "transport": "websocket", "state": "present"}
+    peers = [{**peer, "connected_seconds": 3.0, "named_by": by} for by in (None, "", 2, "rule 3")]
+    report = {
+        "server": {"version": "1", "uptime_seconds": 1.0, "warnings": []},
+        "counters": {"signals": 0},
+        "rooms": [{"room": "drone-1", "peers": peers, "pairs": [], "diagnosis": []}],
+        "refusals": [REFUSED, {**REFUSED, "times": 12, "seconds_ago": 3.2}],
+    }
+    with stranger(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(report).encode()) as url:
+        lines = run_to_its_end("status", "--url", url).stdout.splitlines()
+    why = "Socket.IO client 1.x or 2.x (EIO=3); use 3 or newer"
+    assert lines[2:4] == [
+        f"refused 192.0.2.9 (3 min ago): {why}",
+        f"refused 192.0.2.9 (12 times, last 3 s ago): {why}",
+    ]
+    assert [line.split("websocket")[1].strip() for line in lines[6:]] == [
+        "3 s",
+        "3 s",
+        "3 s, named by rule 2",
+        "3 s, named by rule 3",
+    ]
+
+
 async def test_status_json_is_the_answer_of_the_server(visitors: Visitors, tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         await visitors.join(url=server.url, room="drone-1", name="node")

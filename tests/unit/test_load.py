@@ -38,7 +38,7 @@ def complaints(*texts: str, **overrides: tuple[object, str]) -> list[str]:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "listen:\nice_servers:\nversion:\n"])
 def test_empty_file_gives_the_defaults(text: str) -> None:
-    assert loaded(text) == Loaded(Config(), dict.fromkeys(KEYS, "default"))
+    assert loaded(text) == Loaded(Config(), dict.fromkeys(KEYS, "default"), files=("a.yaml",))
 
 
 def test_later_files_win_key_by_key_and_options_win_over_files() -> None:
@@ -54,6 +54,16 @@ def test_later_files_win_key_by_key_and_options_win_over_files() -> None:
     assert origins["listen.port"] == "--port"
     assert origins["rooms.default"] == "default"
     assert set(origins) == set(KEYS)
+
+
+def test_written_nulls_are_told_from_empty_values() -> None:
+    turn = "{urls: [], secret_file: ~}"
+    both = "{certificate: Null, private_key: }"
+    found = loaded("auth: {tokens_file: null}", f"tls: {both}\nturn: {turn}")
+    assert found.nulls == {"auth.tokens_file", "tls.certificate"}
+    assert found.files == ("a.yaml", "b.yaml")
+    assert loaded("auth: {tokens_file: null}", "auth: {tokens_file: /t}").nulls == frozenset()
+    assert loaded('auth: {tokens_file: "null"}').nulls == frozenset()
 
 
 def test_lists_replace_lists() -> None:

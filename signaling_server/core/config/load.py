@@ -38,6 +38,10 @@ class Loaded(NamedTuple):
     """The content of auth.tokens_file; None: anyone may connect."""
     turn_secret: str = ""
     """The content of turn.secret_file."""
+    files: tuple[str, ...] = ()
+    """The names of the files, in the order in which they were read."""
+    nulls: frozenset[str] = frozenset()
+    """The dotted keys set by the written word `null`: an empty value may be a cut one."""
 
 
 def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[object, str]]) -> Loaded:
@@ -47,19 +51,30 @@ def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[objec
     dotted key to (value, origin), such as {"listen.port": (8081, "--port")}. Raises ConfigError
     with everything that is wrong.
     """
+    sources = list(sources)
     complaints = Complaints()
     values: dict[str, dict[str, Any]] = defaultdict(dict)
-    places: dict[str, SourcePosition] = {}
+    nodes: dict[str, Node] = {}
     for dotted, node in _given(sources, overrides, complaints):
         section, _, name = dotted.rpartition(".")
         values[section][name] = KEYS[dotted].metadata["type"].read(node, dotted, complaints)
-        places[dotted] = node.place
+        nodes[dotted] = node
+    places = {dotted: node.place for dotted, node in nodes.items()}
     sections = {name: replace(getattr(Config(), name), **values[name]) for name in SECTIONS}
     config = Config(**sections, **values[""])
     _refuse_contradictions(config, places, complaints)
     if complaints.all:
         raise ConfigError(complaints.all)
-    return Loaded(config, {dotted: str(places.get(dotted, "default")) for dotted in KEYS})
+    return Loaded(
+        config,
+        {dotted: str(places.get(dotted, "default")) for dotted in KEYS},
+        files=tuple(file for file, _ in sources),
+        nulls=frozenset(dotted for dotted, node in nodes.items() if _is_written_null(node)),
+    )
+
+
+def _is_written_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and not node.quoted and node.text.lower() == "null"
 
 
 def changes_needing_restart(old: Config, new: Config) -> tuple[str, ...]:

@@ -33,8 +33,9 @@ from signaling_server.core.protocol.naming import Rule
 
 T = TypeVar("T")
 
-Restart = Union[bool, Literal["on or off"]]
-"""Whether a change of a key needs a restart: never, always, or where the key is or was null."""
+Restart = Union[bool, Literal["on or off", "off"]]
+"""Whether a change of a key needs a restart: never, always, where it is or was null, where it is
+null."""
 
 _A_DAY = 86400.0
 """More seconds than this are a mistake of unit, such as milliseconds."""
@@ -159,7 +160,9 @@ class LimitsSettings:
 class AuthSettings:
     """Who may connect."""
 
-    tokens_file: str | None = key(None, FILE, "file of tokens; null: anyone may connect")
+    tokens_file: str | None = key(
+        None, FILE, "file of tokens; null: anyone may connect", restart="off"
+    )
 
 
 @dataclass(frozen=True)
@@ -261,6 +264,9 @@ def value_of(config: Config, dotted: str) -> Any:
 def needs_restart(dotted: str, old: Config, new: Config) -> bool:
     """Whether `new` has a value of this key that a reload cannot apply."""
     before, after = value_of(old, dotted), value_of(new, dotted)
-    if KEYS[dotted].metadata["restart"] == "on or off":
+    restart = KEYS[dotted].metadata["restart"]
+    if restart == "off":
+        return before is not None and after is None
+    if restart == "on or off":
         return (before is None) != (after is None)
-    return bool(KEYS[dotted].metadata["restart"]) and before != after
+    return bool(restart) and before != after

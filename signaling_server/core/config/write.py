@@ -15,7 +15,12 @@ from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config, value_of
 from signaling_server.core.protocol.naming import Rule
 
-RESTART_MARKS = {False: "", True: " (restart)", "on or off": " (on or off: restart)"}
+RESTART_MARKS = {
+    False: "",
+    True: " (restart)",
+    "on or off": " (on or off: restart)",
+    "off": " (off: restart)",
+}
 """What follows the meaning or origin of a key whose change a reload cannot apply."""
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/-]*")

@@ -1,18 +1,24 @@
 // The call test: acts as a Streaming Node or a GCOM in a private room, and shows its progress.
+//
+// Anyone can make a link to this page. So a link only fills in the form: nothing connects and no
+// camera starts before a press on the page, which says where the room comes from.
 
 import { element, morph, timeline } from "./page.js";
 import { Peer, measure, randomHex } from "./peer.js";
 
 const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
+const ROLES = ["streaming-node", "gcom"];
 const TOKEN = "hawkeye-call-token";
 const STEPS = ["server", "both-here", "offer", "answer", "candidates", "connected", "picture"];
 const SLOW_SECONDS = 5; // a step that takes longer is reported
+const ARM_MILLISECONDS = 500; // a press within this was meant for the page that was here before
 const WIDTH = 640;
 const HEIGHT = 360;
 const FRAMES_PER_SECOND = 25;
 
 const part = (id) => document.getElementById(id);
-const asked = new URLSearchParams(location.search);
+const asked = new URLSearchParams(location.search); // what the link says
+const ownRoom = `probe-${randomHex(32)}`;
 let peer;
 let role;
 let pc; // of the current call
@@ -22,15 +28,25 @@ let startedAt;
 let server; // the transport's name; null while there is no connection
 let away; // the other side was here, and left
 let watching; // the interval of `watch`
+let arming; // the timer of `arm`
 
 // --- the form ---------------------------------------------------------------------------------------
 
 function setUp() {
-  part("room").value = asked.get("room") || `probe-${randomHex(32)}`;
+  forgetTokenOfLink();
+  part("room").value = asked.get("room") || ownRoom;
   part("room").addEventListener("input", checkRoom);
   checkRoom();
+  for (const button of startButtons()) {
+    button.classList.toggle("second", ROLES.includes(asked.get("role")) && button.value !== asked.get("role"));
+  }
   part("token").value = sessionStorage.getItem(TOKEN) ?? "";
+  if (asked.get("room")) {
+    part("no-choice").hidden = false;
+    part("setup").elements.picture.value = "test";
+  }
   if (!navigator.mediaDevices) {
+    part("no-choice").hidden = true;
     part("no-camera").hidden = false;
     part("setup").elements.picture.value = "test";
     part("setup").elements.picture[0].disabled = true;
@@ -48,20 +64,47 @@ function setUp() {
   if (!globalThis.io) {
     part("no-client").hidden = false;
     part("setup").hidden = true;
-  } else if (["streaming-node", "gcom"].includes(asked.get("role")) && isOwnRoom()) {
-    if (asked.get("picture") === "test") part("setup").elements.picture.value = "test";
-    start(asked.get("role")); // a link from this page: no need to ask again
   }
+  document.addEventListener("visibilitychange", arm);
+  arm();
+}
+
+const startButtons = () => part("setup").querySelectorAll("button[value]");
+
+/** The second click of a double click on a page that closes itself must not start anything here. */
+function arm() {
+  const { activeElement } = document;
+  clearTimeout(arming);
+  for (const button of startButtons()) button.disabled = true;
+  arming = setTimeout(() => {
+    for (const button of startButtons()) button.disabled = document.hidden;
+    if (part("setup").contains(activeElement)) activeElement.focus(); // a disabled button loses it
+  }, ARM_MILLISECONDS);
+}
+
+/** A token in a link is somebody else's: it is not used, and does not stay in the history. */
+function forgetTokenOfLink() {
+  if (!asked.has("token") && !/token|hs_/.test(location.hash)) return;
+  asked.delete("token");
+  history.replaceState(null, "", `${location.pathname}?${asked}`);
 }
 
 function isOwnRoom() {
   return OWN_ROOM.test(part("room").value);
 }
 
-/** Ask for consent unless the room is one that nobody else can be in. */
+/** Say where the room comes from; ask for consent unless it is one for such a test. */
 function checkRoom() {
+  const room = part("room").value;
+  const [source, who] =
+    room === asked.get("room")
+      ? ["from the link that opened this page", "whoever made the link may be in it"]
+      : room === ownRoom
+        ? ["made by this page just now", "nobody else knows it yet"]
+        : ["as typed here", "whoever knows it may be in it"];
+  part("room-help").textContent = `Nothing starts before you press a button. Room ${room}: ${source}; ${who}.`;
   part("other-room").hidden = isOwnRoom();
-  part("room-help").hidden = !isOwnRoom();
+  part("sure").checked = false;
   part("sure").required = !isOwnRoom();
 }
 
@@ -78,7 +121,7 @@ function showLink() {
   part("link").value = linkFor(other);
   part("open").href = linkFor(other);
   part("link-help").textContent =
-    `Open this link as ${name}. On one machine, keep the two windows side by side: browsers slow down hidden ones.` +
+    `Open this link, and start it there as ${name}. On one machine, keep the two windows side by side: browsers slow down hidden ones.` +
     (local ? ` On another machine, replace ${location.hostname} with this machine's address.` : "");
 }
 

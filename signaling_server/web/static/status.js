@@ -93,6 +93,9 @@ function show(status) {
   setVerdict(verdict(status.rooms));
   part("warnings-title").hidden = status.server.warnings.length === 0;
   morph(part("warnings"), status.server.warnings.map((text) => element("li", {}, text)));
+  const refusals = status.refusals ?? []; // older servers have none
+  part("refusals-title").hidden = refusals.length === 0;
+  morph(part("refusals"), refusals.map(refusal));
   morph(part("rooms"), status.rooms.length ? status.rooms.map(room) : [nobody()]);
   const events = showsAll ? status.events : status.events.slice(0, FIRST_EVENTS);
   morph(part("events"), events.map(event));
@@ -203,16 +206,34 @@ function stage({ stage: name, by, seconds_ago: seconds, count }) {
   return { name, detail: count ? `${count} ${who}` : who, when: `${ago(seconds)} ago` };
 }
 
-function peer({ peer_id, name, role, address, transport, state, connected_seconds: seconds }) {
+function peer({ peer_id, name, role, address, transport, state, named_by: rule, connected_seconds: seconds }) {
   const here = state === "away" ? "away, may come back" : `connected for ${ago(seconds)}`;
   const label = role === name ? null : role;
-  const details = [label, address, transport, here].filter(Boolean).join(" · ");
+  const details = [label, address, transport, here, namedBy(rule)].filter(Boolean).join(" · ");
   return element(
     "li",
     { "data-state": state },
     element("strong", {}, name ?? peer_id),
     " ",
     element("span", {}, details),
+  );
+}
+
+/** By which of the server's rules (`names:`) a peer got its name; nothing if it brought its own. */
+function namedBy(rule) {
+  if (rule === undefined || rule === null || rule === "") return null;
+  return `named by ${typeof rule === "number" ? `rule ${rule}` : rule}`;
+}
+
+/** Callers that never became peers: `code` is in the documents, `text` says why and what to do. */
+function refusal({ seconds_ago: seconds, address, code, text, times }) {
+  const often = times > 1 ? ` (${times} times)` : "";
+  return element(
+    "li",
+    { "data-code": code },
+    element("span", { class: "when" }, `${ago(seconds)} ago`),
+    element("span", { class: "where" }, address),
+    element("span", {}, `${text}${often}`),
   );
 }
 
