@@ -23,6 +23,8 @@ class Hello(NamedTuple):
     """A random key that the client makes once per run of its program; a secret."""
     seen: int = 0
     """The last `seq` it saw in this session."""
+    by_rule: str | None = None
+    """The label of the rule in `names:` that gave the name; None: the client itself did."""
 
 
 def parse_token(auth: Any, query: Mapping[str, Sequence[str]]) -> str | None:

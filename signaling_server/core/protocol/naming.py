@@ -11,13 +11,14 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
 from typing import Iterator, NamedTuple, Sequence
 
+from signaling_server.core.names import NAME
 from signaling_server.core.protocol.addresses import (
     Network,
     parse_address,
     parse_network,
     within,
 )
-from signaling_server.core.protocol.hello import MAX_ROLE, NAME
+from signaling_server.core.protocol.hello import MAX_ROLE
 from signaling_server.core.protocol.hosts import shown
 from signaling_server.core.protocol.origins import origin_complaint
 
