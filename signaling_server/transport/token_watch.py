@@ -43,7 +43,8 @@ class TokenWatch:
     async def keep_looking(self) -> None:
         """Look until the task is cancelled."""
         while True:
-            await asyncio.sleep(self.look(time.time(), time.monotonic()))
+            wait = self.look(time.time(), time.monotonic())
+            await asyncio.sleep(wait)
 
     def look(self, wall: float, monotonic: float) -> float:
         """Warn and disconnect whom it concerns; returns the seconds until the next look."""

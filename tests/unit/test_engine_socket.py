@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
 import pytest
-from engineio import async_socket
+from engineio import async_socket, packet
 
+from signaling_server.core.protocol.events import Pulse
 from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.send_queue import SendQueue
@@ -20,6 +23,8 @@ class Server:
         self.sockets: dict[str, Any] = {}
         self.reason = SimpleNamespace(SERVER_DISCONNECT="server disconnect")
         self.ended: list[str] = []
+        self.logger = logging.getLogger("engineio")
+        self.ping_timeout = 10
 
     def create_queue(self) -> SendQueue:
         return SendQueue(self.budget)
@@ -216,3 +221,63 @@ def test_answer_to_a_poll_that_is_not_read_is_given_up_at_the_end(
         socket.abandon()
 
     act(scene)
+
+
+class Poll:
+    """A poll, whose TCP connection is there or not."""
+
+    def __init__(self, closing: bool | None) -> None:
+        self.transport = None if closing is None else SimpleNamespace(is_closing=lambda: closing)
+
+
+def opened() -> EngineSocket:
+    return Server().open()
+
+
+def test_client_seems_to_be_there_unless_something_speaks_against_it() -> None:
+    socket = opened()
+    assert socket.pulse is Pulse.LIVES
+    socket.answering = Poll(closing=False)  # type: ignore[assignment]
+    assert socket.pulse is Pulse.LIVES
+    socket.closed = True
+    assert socket.pulse is Pulse.CLOSED
+
+
+@pytest.mark.parametrize("closing", [None, True])
+def test_poll_whose_connection_closed_is_the_sign_of_a_client_that_is_gone(
+    closing: bool | None,
+) -> None:
+    socket = opened()
+    socket.answering = Poll(closing)  # type: ignore[assignment]
+    assert socket.pulse is Pulse.CLOSED
+    socket.upgraded = True
+    assert socket.pulse is Pulse.LIVES, "it polls no longer"
+
+
+def test_poll_that_broke_off_is_such_a_sign_too() -> None:
+    socket = opened()
+    socket.poll_broke = True
+    assert socket.pulse is Pulse.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("silent_for", "pulse"), [(None, Pulse.LIVES), (4.0, Pulse.LIVES), (6.0, Pulse.SILENT)]
+)
+def test_client_that_owes_a_pong_for_long_is_silent(silent_for: float | None, pulse: Pulse) -> None:
+    socket = opened()
+    socket.last_ping = silent_for and time.monotonic() - silent_for
+    assert socket.pulse is pulse
+
+
+def test_packet_is_a_sign_of_life_and_is_told_once() -> None:
+    async def scene() -> list[str]:
+        server = Server()
+        socket = server.open()
+        calls: list[str] = []
+        socket.when_heard = lambda: calls.append("heard")
+        socket.schedule_ping = lambda: calls.append("pong")  # type: ignore[method-assign]
+        for _ in range(2):
+            await socket.receive(packet.Packet(packet.PONG))
+        return calls
+
+    assert asyncio.run(scene()) == ["heard", "pong", "pong"]

@@ -95,12 +95,12 @@ def test_expiry_drops_what_is_old_enough() -> None:
 
 def candidate(ufrag: str = "", number: int = 0) -> Signal:
     told = f'"usernameFragment":"{ufrag}"' if ufrag else ""
-    return Signal("ice-candidate", None, 100 + number, '{"data":{%s}' % told)
+    return Signal("ice-candidate", None, 100 + number, '{"data":{' + told + "}")
 
 
 def offer(*ufrags: str) -> Signal:
     sdp = "v=0" + "".join(f"\\r\\na=ice-ufrag:{ufrag}" for ufrag in ufrags)
-    return Signal("offer", None, 100, '{"data":{"sdp":"%s"}' % sdp)
+    return Signal("offer", None, 100, '{"data":{"sdp":"' + sdp + '"}')
 
 
 def after(*signals: Signal) -> tuple[int, list[Signal]]:

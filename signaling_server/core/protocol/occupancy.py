@@ -117,7 +117,7 @@ class Occupancy:
         return None
 
     def longest_away(self) -> Peer | None:
-        """Who gives way to a newcomer: of the address with most peers away, the one away longest."""
+        """Who gives way to a newcomer: the one away longest, of the address that has most."""
         if not self.away:
             return None
         most = max(self._away, key=lambda address: len(self._away[address]))

@@ -16,9 +16,8 @@ While the peer is away nothing is dropped to make room: what does not fit is ref
 sender hears of it (`keep_unsent`).
 
 Worst case: `resume.max_messages` and `resume.max_bytes` for each peer, all peers together what
-`limits.memory_bytes` leaves. `resume` and `forget` go through all entries once (`forget` only if there
-are signals among them); `keep_sent`, which
-each signal takes, touches the ends alone.
+`limits.memory_bytes` leaves. `resume` and `forget` go through all entries once (`forget`
+only if there are signals among them); `keep_sent`, which each signal takes, touches the ends alone.
 """
 
 from __future__ import annotations
