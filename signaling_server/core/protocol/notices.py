@@ -25,7 +25,7 @@ def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
     payload = {
         "peer_id": peer.peer_id,
         "room": peer.room.name,
-        "peers": [other.describe() for other in peer.room.others(peer)],
+        "peers": [other.description for other in peer.room.others(peer)],
         "resumed": resumed,
         "ice_servers": list(joined.ice_servers),
         "server": SERVER,
@@ -38,7 +38,7 @@ def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
 def peer_joined(receiver: Peer, who: Peer, rejoined: bool = False, held: int = 0) -> Notice:
     """Introduces `who` to `receiver`, whose `held` signals go to `who` now."""
     # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
-    payload: dict[str, Any] = {**who.describe(), "polite": receiver.peer_id < who.peer_id}
+    payload: dict[str, Any] = {**who.description, "polite": receiver.peer_id < who.peer_id}
     if rejoined:
         payload["rejoined"] = True
     if held:

@@ -69,6 +69,7 @@ class Peer:
         "away_until",
         "by_rule",
         "claim",
+        "description",
         "grant",
         "hold",
         "name",
@@ -96,6 +97,9 @@ class Peer:
         self.role = hello.role
         self.session = hello.session
         self.public_session = session_hash(hello.session) if hello.session else None
+        self.description = _described(self)
+        """What others learn of it: {peer_id, name?, role?, session?}. Made once, because in a crowd
+        everybody learns of everybody; never change it."""
         self.state = State.PRESENT
         self.hold = Hold(budget)
         self.replay = Replay(budget, hello.seen) if hello.session else None
@@ -128,15 +132,15 @@ class Peer:
             return self.away_until
         return expiry
 
-    def describe(self) -> dict[str, Any]:
-        """What others learn of it: {peer_id, name?, role?, session?}."""
-        known = {
-            "peer_id": self.peer_id,
-            "name": self.name,
-            "role": self.role,
-            "session": self.public_session,
-        }
-        return {key: value for key, value in known.items() if value is not None}
+
+def _described(peer: Peer) -> dict[str, Any]:
+    known = {
+        "peer_id": peer.peer_id,
+        "name": peer.name,
+        "role": peer.role,
+        "session": peer.public_session,
+    }
+    return {key: value for key, value in known.items() if value is not None}
 
 
 class Room:

@@ -168,13 +168,13 @@ class Relay:
                 outputs.append(Send(newcomer.sid, *notices.peer_joined(newcomer, other)))
         delivered: list[Output] = []
         for other in others:
-            held = other.hold.release_all()
-            self._members.set_deadline(other)
+            held = other.hold.release_all() if other.hold else []
             outputs += self._members.notify(
                 other, notices.peer_joined(other, newcomer, rejoined, len(held))
             )
             delivered += [self._forward(newcomer, other, signal, now) for signal in held]
             if held:
+                self._members.set_deadline(other)
                 names = other.peer_id, newcomer.peer_id
                 delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
         outputs += delivered
