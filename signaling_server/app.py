@@ -72,6 +72,7 @@ class App:
             self._instruments,
             self._certificate,
             lambda: self.transport.queue_high_water,
+            lambda: self.transport.token_watch.warnings,
         )
         self.notifier = Notifier()
         self._background = Background()
@@ -129,6 +130,7 @@ class App:
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
         self._background.start(self._warn_daily())
         self._background.start(self.transport.keep_sweeping())
+        self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
             self._background.start(self._keep_notifying(check))
         return url

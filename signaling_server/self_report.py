@@ -22,7 +22,8 @@ from signaling_server.version import RELEASED, VERSION
 class SelfReport:
     """Reads the parts of the server; changes nothing.
 
-    `queue_high_water()` is the largest number of packets that ever waited for one client.
+    `queue_high_water()` is the largest number of packets that ever waited for one client,
+    `token_warnings()` says which tokens expire soon.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class SelfReport:
         instruments: Instruments,
         certificate: Certificate | None,
         queue_high_water: Callable[[], int],
+        token_warnings: Callable[[], list[str]] = list,
     ) -> None:
         self.instance = secrets.token_hex(8)
         """Distinguishes this process from any other that might answer on its port."""
@@ -44,6 +46,7 @@ class SelfReport:
         self._instruments = instruments
         self._certificate = certificate
         self._queue_high_water = queue_high_water
+        self._token_warnings = token_warnings
         self._started_at = time.monotonic()
 
     def warnings(self) -> list[str]:
@@ -57,7 +60,7 @@ class SelfReport:
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
         texts.append(self.memory_error)
-        return [text for text in texts if text]
+        return [*filter(None, texts), *self._token_warnings()]
 
     def systemd_line(self) -> str:
         """The line for `systemctl status`."""

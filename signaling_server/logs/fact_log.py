@@ -10,6 +10,7 @@ from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
     Rejected,
     SignalAccepted,
 )
@@ -107,6 +108,6 @@ def _fields(fact: Fact) -> dict[str, Any]:
         fields.update(HAWKEYE_TYPE=signal.type, HAWKEYE_TO=signal.to, HAWKEYE_BYTES=signal.size)
     elif isinstance(fact, HeldSignalsDelivered):
         fields.update(HAWKEYE_PEER=fact.sender, HAWKEYE_TO=fact.peer_id)
-    elif isinstance(fact, HeldSignalsExpired):
+    elif isinstance(fact, (HeldSignalsExpired, HeldSignalsReplaced)):
         fields["HAWKEYE_CODE"] = "expired"
     return {name: None if value == "" else value for name, value in fields.items()}

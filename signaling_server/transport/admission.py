@@ -24,9 +24,11 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.token_expiry import expiring
 from signaling_server.errors import Rejection
 from signaling_server.transport.engine.polling import query_of
 from signaling_server.transport.namer import Namer
@@ -39,15 +41,23 @@ PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 
 
 class Admission:
-    """The first two of the three judges. `count` tells how many connections there are."""
+    """The first two of the three judges. `count` tells how many connections there are, `pulse`
+    whether the client of one of them, given its sid, seems to be there.
+    """
 
     def __init__(
-        self, settings: Settings, relay: Relay, namer: Namer, count: Callable[[], int]
+        self,
+        settings: Settings,
+        relay: Relay,
+        namer: Namer,
+        count: Callable[[], int],
+        pulse: Callable[[str | None], Pulse] = lambda sid: Pulse.LIVES,
     ) -> None:
         self._settings = settings
         self._relay = relay
         self._namer = namer
         self._count = count
+        self._pulse = pulse
         self._penalties = Penalties()
         self._by_address: Counter[str] = Counter()
         self.closing = False
@@ -68,8 +78,9 @@ class Admission:
         hello = Hello("")
         try:
             self._refuse_if_full(address_of(request))
-            hello, _ = self.identify(None, request)
-            self._relay.admit_early(hello, time.monotonic())
+            hello, grant = self.identify(None, request)
+            joined = self.introduce("", hello, address_of(request), "", grant)
+            self._relay.admit_early(joined, time.monotonic())
         except Rejection as rejection:
             return None if rejection.code in PERMANENT else (rejection, hello)
         return None
@@ -93,6 +104,22 @@ class Admission:
             return tokens.admit(hello, parse_token(auth, fields), default, time.time())
         hello = self._namer.complete(hello, request, address_of(request))
         return hello._replace(room=hello.room or default), None
+
+    def introduce(
+        self, sid: str, hello: Hello, address: str, transport: str, grant: Grant | None
+    ) -> Joined:
+        """A client as the relay is asked to admit it, under the name that it may have."""
+        holder = self._pulse(self._relay.holder_of(hello))
+        joined = Joined(sid, hello, address, transport, holder=holder, grant=grant)
+        return self._relay.settled(joined._replace(token_expires=self._expires_soon(grant)))
+
+    def _expires_soon(self, grant: Grant | None) -> int | None:
+        """Seconds until a token expires, if that is soon."""
+        tokens = self._settings.tokens
+        if tokens is None or grant is None:
+            return None
+        soon = expiring({grant: tokens.seconds_left(grant, time.time())})
+        return int(soon[grant]) if soon else None
 
     def penalty(self, address: str) -> float:
         """Seconds to wait before a failed log-in from an address is answered."""

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
-from signaling_server.core.protocol.events import Disconnected, Rejected
+from signaling_server.core.protocol.events import Disconnected, Pulse, Rejected
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import Signal
@@ -111,6 +111,13 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Add one whose CONNECT is accepted, or is rejected with an `error` before its end."""
         self.by_sid[connection.sid] = self.by_engine[connection.socket.sid] = connection
+
+    def pulse(self, sid: str | None) -> Pulse:
+        """Whether the client of a connection seems to be there; None: there is no connection."""
+        if sid is None:
+            return Pulse.LIVES
+        connection = self.by_sid.get(sid)
+        return connection.socket.pulse if connection else Pulse.CLOSED
 
     def remove(self, sid: str) -> Connection | None:
         """Remove one, given its Socket.IO sid; None: it was removed before."""

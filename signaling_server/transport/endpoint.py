@@ -82,7 +82,8 @@ class SocketIOEndpoint:
         if socket.answering is not None:
             self._closer.abort(socket)
             raise web.HTTPBadRequest
-        socket.answering = request
+        socket.answering, socket.poll_broke = request, False
+        socket.heard()
         try:
             response = await self._engine.handle_request(request)
             await response.prepare(request)
@@ -92,4 +93,5 @@ class SocketIOEndpoint:
                 request.transport.abort()
         finally:
             socket.answering = None
+            socket.poll_broke = request.transport is None or request.transport.is_closing()
         return response

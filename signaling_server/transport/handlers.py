@@ -10,7 +10,7 @@ from typing import Any, Callable, Mapping
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
-from signaling_server.core.protocol.events import Fact, Joined, Left, Output, Send, SignalAccepted
+from signaling_server.core.protocol.events import Fact, Left, Output, Send, SignalAccepted
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
@@ -96,12 +96,17 @@ class Handlers:
 
     def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
-        connection.hello, connection.grant = self._admission.identify(auth, request)
-        servers, _ = self._ice_servers(connection)
-        transport = connection.socket.transport
-        return self._switchboard.ask(
-            Joined(connection.sid, connection.hello, connection.address, transport, servers)
+        hello, connection.grant = self._admission.identify(auth, request)
+        joined = self._admission.introduce(
+            connection.sid,
+            hello,
+            connection.address,
+            connection.socket.transport,
+            connection.grant,
         )
+        connection.hello = joined.hello
+        servers, _ = self._ice_servers(connection)
+        return self._switchboard.ask(joined._replace(ice_servers=servers))
 
     async def _punish(self, connection: Connection, rejection: Rejection) -> None:
         """Make a client wait for its refusal if its address has guessed before."""

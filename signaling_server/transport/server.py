@@ -8,10 +8,9 @@ from typing import Callable
 
 from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
-from signaling_server.core.protocol.events import Fact, Left, Reconfigured, Ticked
+from signaling_server.core.protocol.events import Fact, Left, Reconfigured, Revoked, Ticked
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
-from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connections
@@ -22,6 +21,7 @@ from signaling_server.transport.gate import Gate
 from signaling_server.transport.handlers import Handlers
 from signaling_server.transport.namer import Namer
 from signaling_server.transport.switchboard import Switchboard
+from signaling_server.transport.token_watch import TokenWatch
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ class Transport:
         self._engine = engine = SocketIOServer(settings, relay.budget)
         self._closer = closer = Closer(connections, engine.disconnect, self._background)
         self._admission = admission = Admission(
-            settings, relay, Namer(settings, relay, connections), lambda: len(engine.sockets)
+            settings, relay, Namer(settings), lambda: len(engine.sockets), connections.pulse
         )
         self._switchboard = switchboard = Switchboard(settings, relay, connections, closer, observe)
+        self.token_watch = TokenWatch(settings, relay, connections, switchboard)
         self._handlers = Handlers(
             settings, engine, connections, admission, switchboard, closer, observe, report
         )
@@ -72,12 +73,11 @@ class Transport:
         self._switchboard.handle(Reconfigured(self._settings.current))
 
     def _revoke(self) -> None:
-        """Disconnect clients whose token is no longer valid."""
-        for connection in list(self._connections.by_sid.values()):
-            if not self._admission.may_stay(connection.grant):
-                rejection = Rejection("unauthorized", "the token has been revoked")
-                self._switchboard.reject(connection, rejection)
-                self._closer.dismiss(connection, rejection.code)
+        """Remove the clients whose token is no longer valid, also those that are away."""
+        grants = self._relay.grants()
+        revoked = frozenset(grant for grant in grants if not self._admission.may_stay(grant))
+        if revoked:
+            self._switchboard.handle(Revoked(revoked))
 
     @property
     def queue_high_water(self) -> int:

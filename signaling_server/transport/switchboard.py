@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from typing import Any, Callable
 
@@ -15,6 +16,7 @@ from signaling_server.core.protocol.events import (
     Output,
     Send,
     Signalled,
+    StillAlive,
     Ticked,
 )
 from signaling_server.core.protocol.messages import parse_signal
@@ -103,6 +105,8 @@ class Switchboard:
     def _close(self, command: Close) -> None:
         connection = self._connections.get(command.sid)
         if connection:
+            alive = functools.partial(self.handle, StillAlive(command.sid))
+            connection.socket.when_heard = alive if command.code == "replaced" else None
             self._closer.dismiss(connection, command.code)
 
     def check_queue(self, connection: Connection) -> None:

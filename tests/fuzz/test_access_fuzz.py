@@ -16,7 +16,6 @@ from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Complaint, ConfigError, Rejection
 from signaling_server.transport.admission import Admission
-from signaling_server.transport.connection import Connections
 from signaling_server.transport.namer import Namer
 
 TOKEN, TOKEN_ID = new_token(bytes(range(37)))
@@ -67,7 +66,7 @@ def test_client_is_refused_or_is_where_its_token_allows(
 ) -> None:
     settings = Settings(Loaded(Config(), {}, TOKENS))
     relay = Relay(Config())
-    namer = Namer(settings, relay, Connections())
+    namer = Namer(settings)
     admission = Admission(settings, relay, namer, lambda: 0)
     asked = f"token={TOKEN}&{query}" if has_token else query
     request: Any = SimpleNamespace(rel_url=SimpleNamespace(raw_query_string=asked))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
 
 from signaling_server.core.config.schema import Config
-from signaling_server.core.protocol.events import Joined, Left, PeerReplaced
+from signaling_server.core.protocol.events import Joined, Left, PeerReplaced, Pulse
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.naming import Rule
@@ -33,7 +33,7 @@ class Naming(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.server = Transport(Config(names=NAMES))
-        self.namer = Namer(self.server.settings, self.server.relay, self.server.connections)
+        self.namer = Namer(self.server.settings)
         self.now, self.count = 0.0, 0
         self.well: dict[str, str | None] = {}
         """By sid: the session."""
@@ -45,7 +45,9 @@ class Naming(RuleBasedStateMachine):
         request: Any = SimpleNamespace(headers=headers)
         hello = self.namer.complete(Hello("", session=session), request, address)
         hello = hello._replace(room=hello.room or "default")
-        outputs = self.server.relay.handle(Joined(sid, hello, address), self.now)
+        joined = self._introduce(sid, hello, address)
+        hello = joined.hello
+        outputs = self.server.relay.handle(joined, self.now)
         connection = Connection(sid, FakeSocket(sid), address, TokenBucket(1, 1, 0.0))
         connection.hello = hello
         self.server.connections.add(connection)
@@ -62,12 +64,15 @@ class Naming(RuleBasedStateMachine):
             assert hello.name is None
         return sid
 
-    @rule(sid=clients, what=st.sampled_from(["unresponsive", "cut"]))
-    def trouble(self, sid: str, what: str) -> None:
+    def _introduce(self, sid: str, hello: Hello, address: str) -> Joined:
+        return self.server.admission.introduce(sid, hello, address, "websocket", None)
+
+    @rule(sid=clients, pulse=st.sampled_from([Pulse.SILENT, Pulse.CLOSED]))
+    def trouble(self, sid: str, pulse: Pulse) -> None:
         connection = self.server.connections.by_sid.get(sid)
         if connection is not None:
             socket: Any = connection.socket
-            setattr(socket, what, True)
+            socket.pulse = pulse
             self.well.pop(sid, None)
 
     @rule(sid=consumes(clients), goodbye=st.booleans())
@@ -81,7 +86,8 @@ class Naming(RuleBasedStateMachine):
         request: Any = SimpleNamespace(headers=headers)
         hello = self.namer.complete(Hello(""), request, address)
         try:
-            self.server.relay.admit_early(hello._replace(room=hello.room or "default"), self.now)
+            hello = hello._replace(room=hello.room or "default")
+            self.server.relay.admit_early(self._introduce("", hello, address), self.now)
         except Rejection as rejection:
             raise AssertionError(rejection.code) from None
 

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
+from signaling_server.core.protocol.contests import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.limits import OVERHEAD
 from signaling_server.core.protocol.replay import KeptSignal, MissedEvent
 from signaling_server.errors import Rejection

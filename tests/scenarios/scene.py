@@ -20,9 +20,11 @@ from signaling_server.core.protocol.events import (
     Left,
     Output,
     Reconfigured,
+    Revoked,
     Send,
     SignalAccepted,
     Signalled,
+    StillAlive,
     Ticked,
 )
 from signaling_server.core.protocol.hello import Hello
@@ -56,16 +58,34 @@ class Scene:
         role: str | None = None,
         session: str | None = None,
         seen: int = 0,
+        by_rule: str | None = None,
+        **more: Any,
     ) -> None:
-        """A connection says hello; raises Rejection."""
-        hello = Hello(room, name, role, session, seen)
-        self._handle(Joined(sid, hello, address=f"address-of-{sid}", transport="websocket"))
+        """A connection says hello; raises Rejection. `more`: further fields of Joined."""
+        hello = Hello(room, name, role, session, seen, by_rule)
+        fields = {"address": f"address-of-{sid}", "transport": "websocket", **more}
+        self._handle(Joined(sid, hello, **fields))
+
+    def show_life(self, *sids: str) -> None:
+        """Connections that were replaced show that their clients live."""
+        for sid in sids:
+            self._handle(StillAlive(sid))
+
+    def revoke(self, *grants: Any) -> None:
+        """Grants are no longer valid."""
+        self._handle(Revoked(set(grants)))
 
     def say(
-        self, sid: str, kind: str = "offer", to: str | None = None, **fields: Any
+        self,
+        sid: str,
+        kind: str = "offer",
+        to: str | None = None,
+        ufrag: str = "",
+        **fields: Any,
     ) -> SignalAccepted:
         """A connection sends a signal, numbered from 1 on; raises Rejection."""
-        message: dict[str, Any] = {"type": kind, "data": {"number": self._numbers + 1}, **fields}
+        data = {"number": self._numbers + 1, **_ice(kind, ufrag)}
+        message: dict[str, Any] = {"type": kind, "data": data, **fields}
         if to:
             message["to"] = to
         signal = parse_signal(json.dumps(message), 262144, 64)
@@ -127,6 +147,15 @@ class Scene:
     def _hear(self, sid: str, event: str, payload: dict[str, Any]) -> None:
         self.payloads[sid].append((event, payload))
         self._traces[sid].append(_LINES[event](payload))
+
+
+def _ice(kind: str, ufrag: str) -> dict[str, str]:
+    """How a description or a candidate says which ICE session it belongs to."""
+    if not ufrag:
+        return {}
+    if kind == "ice-candidate":
+        return {"usernameFragment": ufrag}
+    return {"sdp": f"v=0\r\na=ice-ufrag:{ufrag}\r\n"}
 
 
 def _as_sent(forward: Forward) -> dict[str, Any]:

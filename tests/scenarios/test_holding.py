@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
-from signaling_server.core.protocol.events import HeldSignalsDelivered, HeldSignalsExpired
+from signaling_server.core.protocol.events import (
+    HeldSignalsDelivered,
+    HeldSignalsExpired,
+    HeldSignalsReplaced,
+)
 from signaling_server.errors import Rejection
 
 
@@ -176,3 +180,62 @@ def test_offer_refused_for_want_of_memory_leaves_the_held_signals() -> None:
     scene.join("g")
     assert scene.heard("g")[2:] == ["offer #1 from n"]
     assert scene.relay.budget.used == 0
+
+
+def test_candidates_before_their_offer_are_held_with_it() -> None:
+    scene = Scene()
+    scene.join("n")
+    for kind in ("ice-candidate", "ice-candidate", "offer", "ice-candidate"):
+        assert scene.say("n", kind, ufrag="a").held == 1
+    scene.join("g")
+    assert scene.heard("n") == ["welcome []", "joined g impolite held=4"]
+    assert scene.heard("g")[2:] == [
+        "ice-candidate #1 from n",
+        "ice-candidate #2 from n",
+        "offer #3 from n",
+        "ice-candidate #4 from n",
+    ]
+
+
+def test_sender_hears_what_its_new_offer_replaced() -> None:
+    scene = Scene()
+    scene.join("n")
+    scene.say("n", ufrag="a")
+    scene.say("n", "ice-candidate", ufrag="a")
+    scene.heard("n")
+    scene.say("n", ufrag="b")
+    assert scene.heard("n") == ["error expired"]
+    payload = scene.payloads["n"][-1][1]
+    assert payload["count"] == 2
+    assert payload["message"] == "2 held signals dropped: a newer offer replaced them"
+    reason = "a newer offer replaced them"
+    assert scene.facts_of(HeldSignalsReplaced) == [HeldSignalsReplaced("n", "default", 2, reason)]
+
+
+def test_session_that_cannot_resume_hears_of_its_held_signals() -> None:
+    scene = Scene(hold={"max_age": 5.0})
+    scene.join("n", name="node", session="key")
+    scene.say("n")
+    scene.wait(2)
+    scene.say("n", "ice-candidate")
+    scene.lose("n")
+    scene.wait(4)
+    scene.join("n2", name="node", session="key", seen=7)  # a number that was never given
+    assert scene.heard("n2") == ["welcome []", "error expired"]
+    assert scene.payloads["n2"][-1][1]["count"] == 2
+
+
+def test_expiries_add_up_while_their_sender_is_away() -> None:
+    scene = Scene(hold={"max_age": 5.0}, resume={"max_messages": 1})
+    scene.join("n", name="node", session="key")
+    scene.say("n", "ice-candidate")
+    scene.wait(2)
+    scene.say("n", "ice-candidate")
+    scene.lose("n")
+    scene.wait(10)
+    scene.join("n2", name="node", session="key")
+    assert scene.heard("n2") == ["welcome back []", "error expired"]
+    assert scene.payloads["n2"][-1][1]["count"] == 2
+    scene.lose("n2")
+    scene.join("n3", name="node", session="key")
+    assert scene.heard("n3") == ["welcome back []"], "it was told"

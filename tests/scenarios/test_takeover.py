@@ -6,12 +6,15 @@ import pytest
 
 from scenarios.scene import Scene
 from signaling_server.core.protocol.events import (
+    NameContested,
     PeerJoined,
     PeerLeft,
     PeerReplaced,
+    Pulse,
     Rejected,
     RoomOverfull,
 )
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.errors import Rejection
 
 
@@ -29,6 +32,7 @@ def contested() -> Scene:
     scene = node_and_gcom()
     for sid in ("n2", "n3", "n4"):
         scene.join(sid, name="node")
+        scene.show_life(f"n{int(sid[1]) - 1}")
         scene.wait(5)
     with pytest.raises(Rejection) as refused:
         scene.join("n5", name="node")
@@ -136,6 +140,7 @@ def test_contested_name_is_free_while_its_holder_is_away() -> None:
     scene = node_and_gcom()
     for sid in ("n2", "n3", "n4"):
         scene.join(sid, name="node", session=f"key-of-{sid}")
+        scene.show_life(f"n{int(sid[1]) - 1}")
     with pytest.raises(Rejection):
         scene.join("n5", name="node")
     scene.lose("n4")
@@ -181,3 +186,78 @@ def test_client_without_a_name_replaces_nobody() -> None:
     scene.join("a")
     scene.join("b")
     assert scene.heard("a") == ["welcome []", "joined b polite"]
+
+
+def test_page_that_is_reloaded_leaves_dead_connections_and_is_no_contest() -> None:
+    scene = node_and_gcom()
+    for number in range(2, 20):
+        scene.join(f"n{number}", name="node")
+        scene.lose(f"n{number - 1}")
+    assert scene.facts_of(NameContested) == []
+
+
+def test_replaced_client_that_lives_is_a_fact_once() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node")
+    scene.show_life("n1", "n1", "stranger")
+    assert scene.facts_of(NameContested) == [
+        NameContested("n1", "node", "default", "address-of-n1", "address-of-n2")
+    ]
+
+
+def test_signal_and_goodbye_of_a_replaced_client_show_that_it_lives() -> None:
+    scene = node_and_gcom()
+    scene.join("n2", name="node")
+    with pytest.raises(AssertionError, match="passed the signal over"):
+        scene.say("n1")
+    scene.join("n3", name="node")
+    scene.leave("n2")
+    assert len(scene.facts_of(NameContested)) == 2
+    scene.join("n4", name="node")
+    scene.show_life("n3")
+    with pytest.raises(Rejection):
+        scene.join("n5", name="node")
+
+
+def test_sign_of_life_counts_even_after_the_next_takeover() -> None:
+    scene = node_and_gcom()
+    for sid in ("n2", "n3", "n4"):
+        scene.join(sid, name="node")
+    scene.show_life("n1", "n2", "n3")
+    with pytest.raises(Rejection):
+        scene.join("n5", name="node")
+
+
+def test_session_that_comes_back_over_its_old_connection_is_no_takeover() -> None:
+    scene = Scene()
+    scene.join("n1", name="node", session="key")
+    scene.join("n2", name="node", session="key")
+    scene.show_life("n1")
+    assert scene.facts_of(NameContested) == []
+
+
+def test_two_tabs_do_not_put_each_other_out_by_a_rule() -> None:
+    scene = Scene()
+    scene.join("a", name="gcom", by_rule="rule 1")
+    scene.join("b", name="gcom", by_rule="rule 1")
+    assert scene.heard("b") == ["welcome [gcom]", "joined gcom polite"]
+    assert scene.heard("a") == ["welcome []", "joined b impolite"]
+    room = scene.relay.rooms["default"]
+    assert [peer.by_rule for peer in room.peers.values()] == ["rule 1", None]
+
+
+def test_rule_gives_the_name_of_a_holder_that_is_gone() -> None:
+    scene = Scene()
+    scene.join("a", name="gcom", by_rule="rule 1", address="10.0.0.2")
+    more = {"address": "10.0.0.2", "holder": Pulse.CLOSED}
+    scene.join("b", name="gcom", by_rule="rule 1", **more)
+    assert scene.heard("b") == ["welcome []"]
+    assert scene.heard("a")[1:] == ["error replaced", "closed replaced"]
+
+
+def test_connection_of_a_holder_is_found() -> None:
+    scene = node_and_gcom()
+    scene.join("s", name="tablet", session="key")
+    scene.lose("s")
+    hellos = [Hello("default", "node"), Hello("default", "tablet"), Hello("default"), Hello("x")]
+    assert [scene.relay.holder_of(hello) for hello in hellos] == ["n1", None, None, None]

@@ -62,8 +62,9 @@ class Transport:
         self.admission = Admission(
             self.settings,
             self.relay,
-            Namer(self.settings, self.relay, self.connections),
+            Namer(self.settings),
             lambda: len(self.engine.sockets),
+            self.connections.pulse,
         )
         self.switchboard = Switchboard(
             self.settings, self.relay, self.connections, self.closer, self.facts.append

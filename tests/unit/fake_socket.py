@@ -7,6 +7,7 @@ from typing import Callable
 
 from aiohttp import web
 
+from signaling_server.core.protocol.events import Pulse
 from signaling_server.transport.engine.socket import ClientSocket, Waiting
 
 
@@ -17,13 +18,20 @@ class FakeSocket:
         self.sid = sid
         self.transport = transport
         self.closing = self.closed = self.said_goodbye = False
-        self.unresponsive = self.cut = False
         self.answering: web.Request | None = None
+        self.poll_broke = False
+        self.pulse = Pulse.LIVES
+        self.when_heard: Callable[[], None] | None = None
         self.waiting = Waiting(0, 0)
         self.reads: asyncio.Event | None = None
         """If it is there: set when the client reads."""
         self.done: list[str] = []
         self.written: list[str] = []
+
+    def heard(self) -> None:
+        act, self.when_heard = self.when_heard, None
+        if act is not None:
+            act()
 
     def write(self, packet: str) -> bool:
         self.written.append(packet)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +12,12 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.events import Joined, Pulse
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.naming import Rule
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
-from signaling_server.transport.connection import Connections
 from signaling_server.transport.namer import Namer
 
 TOKEN, TOKEN_ID = new_token(bytes(37))
@@ -36,7 +38,7 @@ class Door:
         config = Config(limits=LimitsSettings(**limits), names=names)
         self.settings = Settings(Loaded(config, {}, tokens))
         relay = Relay(config)
-        namer = Namer(self.settings, relay, Connections())
+        namer = Namer(self.settings)
         self.admission = Admission(self.settings, relay, namer, lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
@@ -132,3 +134,26 @@ def test_address_is_that_of_the_connection() -> None:
     assert address_of(request) == ""
     request._cache["remote"] = HOME
     assert address_of(request) == HOME
+
+
+def test_client_is_introduced_under_the_name_that_it_may_have() -> None:
+    pulses = {"n": Pulse.LIVES}
+    relay = Relay(Config())
+    settings = Settings(Loaded(Config(), {}))
+    admission = Admission(
+        settings, relay, Namer(settings), lambda: 0, lambda sid: pulses.get(sid, Pulse.SILENT)
+    )
+    relay.handle(Joined("n", Hello("default", "node")), 0.0)
+    hello = Hello("default", "node", by_rule="rule 1")
+    joined = admission.introduce("x", hello, HOME, "polling", None)
+    assert joined == Joined("x", Hello("default"), HOME, "polling")
+    pulses["n"] = Pulse.SILENT
+    joined = admission.introduce("x", hello, HOME, "polling", None)
+    assert (joined.hello.name, joined.holder) == ("node", Pulse.SILENT)
+
+
+@pytest.mark.parametrize(("left", "said"), [(None, None), (3600, 3600), (90000, None)])
+def test_client_hears_when_its_token_expires_soon(left: int | None, said: int | None) -> None:
+    grant = Grant("1", "", "node", expires=left and time.time() + left + 0.5)
+    admission = Door(tokens=Tokens([grant], released=0.0)).admission
+    assert admission.introduce("x", Hello("default"), HOME, "", grant).token_expires == said

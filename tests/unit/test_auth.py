@@ -153,3 +153,11 @@ def test_client_is_admitted_by_its_token() -> None:
     assert (hello, grant) == (Hello("drone-1", "gcom"), GRANT)
     with pytest.raises(Rejection, match="unknown token"):
         tokens().admit(Hello("drone-1"), OTHER, "default", NOW)
+
+
+def test_token_says_how_long_it_is_valid_once_the_clock_is_set() -> None:
+    grants = Grant("1", "", "node", expires=1000.0), Grant("2", "", "gcom")
+    tokens = Tokens(grants, released=500.0)
+    assert tokens.seconds_left(grants[0], 600.0) == 400.0
+    assert tokens.seconds_left(grants[0], 499.0) is None
+    assert tokens.seconds_left(grants[1], 600.0) is None

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from signaling_server.core.protocol.events import Pulse
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import parse_signal
@@ -81,3 +82,13 @@ def test_connections_are_found_by_both_ids_and_removed_once() -> None:
     assert connections.remove("sid") is None
     assert not connections.by_sid
     assert not connections.by_engine
+
+
+def test_pulse_of_a_connection_is_that_of_its_socket() -> None:
+    connections = Connections()
+    connection, socket = connect()
+    connections.add(connection)
+    socket.pulse = Pulse.SILENT
+    assert connections.pulse("sid") is Pulse.SILENT
+    assert connections.pulse("lost by the library") is Pulse.CLOSED
+    assert connections.pulse(None) is Pulse.LIVES

@@ -27,6 +27,9 @@ class Tcp:
     def abort(self) -> None:
         self.aborted = True
 
+    def is_closing(self) -> bool:
+        return self.aborted
+
 
 class Body:
     """What comes of a request's body."""
@@ -222,6 +225,7 @@ def test_poll_is_known_while_it_is_answered() -> None:
         scene.response.read.set()
         assert await poll is scene.response
         assert socket.answering is None
+        assert not socket.poll_broke
         assert not scene.handled[0].transport.aborted
 
     act(scene)
@@ -236,6 +240,14 @@ def test_answer_that_is_not_read_is_given_up(error: Exception | None) -> None:
         await scene.handle("GET", POLL)
         assert scene.handled[0].transport.aborted
         assert socket.answering is None
+        assert socket.poll_broke
+        calls: list[str] = []
+        socket.when_heard = lambda: calls.append("heard")
+        scene.response.error = None
+        scene.response.read.set()
+        await scene.handle("GET", POLL)
+        assert calls == ["heard"], "another poll is a sign of life"
+        assert not socket.poll_broke
 
     act(scene)
 

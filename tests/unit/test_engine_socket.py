@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
 import pytest
-from engineio import async_socket
+from engineio import async_socket, packet
 
+from signaling_server.core.protocol.events import Pulse
 from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.send_queue import SendQueue
@@ -22,6 +24,8 @@ class Server:
         self.ping_timeout = 10
         self.reason = SimpleNamespace(SERVER_DISCONNECT="server disconnect")
         self.ended: list[str] = []
+        self.logger = logging.getLogger("engineio")
+        self.ping_timeout = 10
 
     def create_queue(self) -> SendQueue:
         return SendQueue(self.budget)
@@ -224,40 +228,61 @@ def test_answer_to_a_poll_that_is_not_read_is_given_up_at_the_end(
     act(scene)
 
 
-@pytest.mark.parametrize(("seconds", "unresponsive"), [(None, False), (1.0, False), (6.0, True)])
-def test_client_that_leaves_a_ping_unanswered_for_long_is_unresponsive(
-    seconds: float | None, unresponsive: bool
+class Poll:
+    """A poll, whose TCP connection is there or not."""
+
+    def __init__(self, closing: bool | None) -> None:
+        self.transport = None if closing is None else SimpleNamespace(is_closing=lambda: closing)
+
+
+def opened() -> EngineSocket:
+    return Server().open()
+
+
+def test_client_seems_to_be_there_unless_something_speaks_against_it() -> None:
+    socket = opened()
+    assert socket.pulse is Pulse.LIVES
+    socket.answering = Poll(closing=False)  # type: ignore[assignment]
+    assert socket.pulse is Pulse.LIVES
+    socket.closed = True
+    assert socket.pulse is Pulse.CLOSED
+
+
+@pytest.mark.parametrize("closing", [None, True])
+def test_poll_whose_connection_closed_is_the_sign_of_a_client_that_is_gone(
+    closing: bool | None,
 ) -> None:
-    async def scene(server: Server) -> None:
+    socket = opened()
+    socket.answering = Poll(closing)  # type: ignore[assignment]
+    assert socket.pulse is Pulse.CLOSED
+    socket.upgraded = True
+    assert socket.pulse is Pulse.LIVES, "it polls no longer"
+
+
+def test_poll_that_broke_off_is_such_a_sign_too() -> None:
+    socket = opened()
+    socket.poll_broke = True
+    assert socket.pulse is Pulse.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("silent_for", "pulse"), [(None, Pulse.LIVES), (4.0, Pulse.LIVES), (6.0, Pulse.SILENT)]
+)
+def test_client_that_owes_a_pong_for_long_is_silent(silent_for: float | None, pulse: Pulse) -> None:
+    socket = opened()
+    socket.last_ping = silent_for and time.monotonic() - silent_for
+    assert socket.pulse is pulse
+
+
+def test_packet_is_a_sign_of_life_and_is_told_once() -> None:
+    async def scene() -> list[str]:
+        server = Server()
         socket = server.open()
-        socket.last_ping = seconds and time.monotonic() - seconds
-        assert socket.unresponsive is unresponsive
+        calls: list[str] = []
+        socket.when_heard = lambda: calls.append("heard")
+        socket.schedule_ping = lambda: calls.append("pong")  # type: ignore[method-assign]
+        for _ in range(2):
+            await socket.receive(packet.Packet(packet.PONG))
+        return calls
 
-    act(scene)
-
-
-def test_poll_whose_connection_is_closed_tells_that_the_client_is_cut_off() -> None:
-    async def scene(server: Server) -> None:
-        socket = server.open()
-        assert not socket.cut, "between two polls nobody knows"
-        tcp = Tcp(0)
-        poll: Any = SimpleNamespace(transport=tcp)
-        socket.answering = poll
-        assert not socket.cut
-        tcp.closing = True
-        assert socket.cut
-        poll.transport = None
-        assert socket.cut
-
-    act(scene)
-
-
-def test_client_without_its_websocket_is_cut_off() -> None:
-    async def scene(server: Server) -> None:
-        socket = server.open(upgraded=True)
-        assert socket.cut
-        websocket: Any = WebSocket()
-        socket.websocket = websocket
-        assert not socket.cut
-
-    act(scene)
+    assert asyncio.run(scene()) == ["heard", "pong", "pong"]

@@ -91,3 +91,55 @@ def test_expiry_drops_what_is_old_enough() -> None:
     assert hold.next_deadline(60.0) == 170.0
     assert hold.expire(60.0, 1000.0) == 1
     assert (len(hold), budget.used) == (0, 0)
+
+
+def candidate(ufrag: str = "", number: int = 0) -> Signal:
+    told = f'"usernameFragment":"{ufrag}"' if ufrag else ""
+    return Signal("ice-candidate", None, 100 + number, '{"data":{' + told + "}")
+
+
+def offer(*ufrags: str) -> Signal:
+    sdp = "v=0" + "".join(f"\\r\\na=ice-ufrag:{ufrag}" for ufrag in ufrags)
+    return Signal("offer", None, 100, '{"data":{"sdp":"' + sdp + '"}')
+
+
+def after(*signals: Signal) -> tuple[int, list[Signal]]:
+    """How many signals the last one replaced, and what is held then."""
+    budget = Budget(100_000)
+    hold = Hold(budget)
+    replaced = 0
+    for each in signals:
+        replaced = hold.add(each, HoldSettings(), 0.0)
+    used, held = budget.used, hold.release_all()
+    assert used == sum(each.size + OVERHEAD for each in held)
+    return replaced, held
+
+
+def test_candidates_may_come_before_their_offer() -> None:
+    signals = [candidate("a", 1), candidate("a", 2), offer("a", "b")]
+    assert after(*signals) == (0, signals)
+
+
+def test_offer_replaces_candidates_of_another_one() -> None:
+    mine, other, new = candidate("b"), candidate("a"), offer("b")
+    assert after(offer("a"), other, mine, new) == (2, [mine, new])
+    assert after(other, mine, new) == (1, [mine, new])
+
+
+def test_new_offer_of_the_same_ice_session_keeps_its_candidates() -> None:
+    assert after(offer("a"), candidate("a"), offer("a")) == (1, [candidate("a"), offer("a")])
+
+
+def test_candidate_that_does_not_tell_belongs_to_the_held_offer_or_else_to_the_next() -> None:
+    assert after(candidate(), offer("a")) == (0, [candidate(), offer("a")])
+    assert after(candidate(), offer("a"), offer("b")) == (2, [offer("b")])
+    assert after(offer("a"), candidate(), offer("b")) == (2, [offer("b")])
+
+
+def test_candidates_of_an_offer_that_does_not_tell_are_those_before_it() -> None:
+    assert after(candidate("a"), offer()) == (0, [candidate("a"), offer()])
+    assert after(offer(), candidate("a"), offer()) == (2, [offer()])
+
+
+def test_offer_replaces_an_answer() -> None:
+    assert after(Signal("answer", None, 5, "{"), offer("a")) == (1, [offer("a")])

@@ -16,6 +16,7 @@ from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    NameContested,
     PeerAway,
     PeerJoined,
     PeerLeft,
@@ -262,11 +263,20 @@ def test_two_machines_that_take_a_name_from_each_other() -> None:
         assert watch.read().diagnosis == []
         watch.record(PeerReplaced("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
         watch.join("gcom", rejoined=True)
+        watch.record(NameContested("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
     (finding,) = watch.read().diagnosis
     assert finding.code == "name-in-use"
     assert finding.text == (
         "Two machines use the name gcom: 10.0.0.5, 10.0.0.9 and address-of-gcom."
     )
+
+
+def test_page_that_is_reloaded_often_is_one_machine() -> None:
+    watch = Watch("node", "gcom")
+    for _ in range(5):
+        watch.record(PeerReplaced("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
+        watch.join("gcom", rejoined=True)
+    assert watch.read().diagnosis == []
 
 
 def test_session_that_comes_back_often_is_one_machine() -> None:

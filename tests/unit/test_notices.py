@@ -21,7 +21,8 @@ NODE, UNNAMED = peer("n", "node", "streaming-node"), peer("abc")
 
 def test_welcome_says_who_the_client_is_and_who_is_there() -> None:
     servers = [{"urls": ["stun:10.0.0.1:3478"]}]
-    assert notices.welcome(UNNAMED, servers, resumed=True) == (
+    joined = Joined("abc", Hello("drone-1"), ice_servers=servers)
+    assert notices.welcome(UNNAMED, joined, resumed=True) == (
         "welcome",
         {
             "peer_id": "abc",
@@ -32,6 +33,11 @@ def test_welcome_says_who_the_client_is_and_who_is_there() -> None:
             "server": f"hawkeye-signaling/{VERSION}",
         },
     )
+
+
+def test_welcome_says_when_the_token_expires_if_that_is_soon() -> None:
+    _, payload = notices.welcome(UNNAMED, Joined("abc", Hello("d"), token_expires=60), True)
+    assert payload["token_expires"] == 60
 
 
 def test_smaller_id_of_the_two_is_polite() -> None:
@@ -64,3 +70,11 @@ def test_errors_have_a_code_and_a_sentence() -> None:
     assert payload["message"].startswith("3 held signals")
     event, payload = notices.replaced()
     assert (event, payload["code"]) == ("error", "replaced")
+
+
+def test_revoked_client_is_told_why() -> None:
+    event, payload = notices.unauthorized("the token has expired")
+    assert (event, payload) == (
+        "error",
+        {"code": "unauthorized", "message": "the token has expired"},
+    )

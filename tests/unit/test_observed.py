@@ -4,7 +4,7 @@ from sdps import sdp
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import MAX_HELD, Contest, ObservedPeer, ObservedRoom
 from signaling_server.core.insight.sdp import parse_description
-from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
+from signaling_server.core.protocol.contests import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined
 
 

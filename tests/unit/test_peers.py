@@ -26,8 +26,8 @@ def test_peer_is_known_by_its_name_or_by_its_connection() -> None:
 
 
 def test_peer_describes_only_what_it_has() -> None:
-    assert peer().describe() == {"peer_id": "sid"}
-    described = peer(name="node", role="sender", session="key").describe()
+    assert peer().description == {"peer_id": "sid"}
+    described = peer(name="node", role="sender", session="key").description
     session = described.pop("session")
     assert described == {"peer_id": "node", "name": "node", "role": "sender"}
     assert session != "key"
@@ -106,3 +106,10 @@ def test_earlier_of_expiry_and_end_of_absence_is_the_deadline_of_a_peer() -> Non
     assert node.next_deadline(60.0) == 110.0
     node.away_until = 100.0
     assert node.next_deadline(60.0) == 100.0
+
+
+def test_client_has_not_heard_of_what_is_held_or_expired_while_it_was_away() -> None:
+    node = peer("sid", "node", session="key")
+    node.hold.add(Signal("offer", None, 10, "{"), HoldSettings(), 50.0)
+    node.untold = 2
+    assert node.unheard == 3

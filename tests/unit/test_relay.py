@@ -45,7 +45,7 @@ def test_refused_join_changes_nothing() -> None:
 def early(scene: Scene, name: str | None, room: str = "default") -> str:
     """The code that a client is refused with before it has given its session."""
     try:
-        scene.relay.admit_early(Hello(room, name), scene.now)
+        scene.relay.admit_early(Joined("", Hello(room, name)), scene.now)
     except Rejection as rejection:
         return rejection.code
     return ""

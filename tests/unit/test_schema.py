@@ -66,10 +66,12 @@ def test_defaults_are_those_of_the_contract() -> None:
         memory_bytes=67108864,
         bad_packets=10,
         json_depth=64,
+        rooms_per_address=256,
     )
     resume, turn = config.resume, config.turn
     assert (resume.window, resume.max_messages, resume.max_bytes) == (30, 256, 1048576)
     assert (turn.urls, turn.secret_file, turn.ttl) == ((), None, 3600)
+    assert config.auth.end_expired is False
     assert (config.auth.tokens_file, config.ice_servers, config.names) == (None, (), ())
     assert (config.tls.certificate, config.tls.private_key) == (None, None)
     assert (config.status.enabled, config.shutdown.drain) == (True, 2)
@@ -86,8 +88,9 @@ hold: {enabled: false, max_messages: 1, max_bytes: 2, max_age: 3}
 resume: {window: 0, max_messages: 1, max_bytes: 2}
 limits: {message_bytes: 1, messages_per_second: 0.5, burst: 2, connections: 3,
          connections_per_address: 4, connect_deadline: 5.5, send_queue_messages: 6,
-         send_queue_bytes: 7, memory_bytes: 8, bad_packets: 9, json_depth: 10}
-auth: {tokens_file: /tokens}
+         send_queue_bytes: 7, memory_bytes: 8, bad_packets: 9, json_depth: 10,
+         rooms_per_address: 11}
+auth: {tokens_file: /tokens, end_expired: true}
 tls: {certificate: /c, private_key: /k}
 ice_servers: [{urls: stun:a}]
 turn: {urls: [turn:a], secret_file: /s, ttl: 1}
@@ -103,8 +106,8 @@ names: [{name: node, address: 10.0.0.2}]
         rooms=RoomsSettings("lobby", 3, 4, 5, "newcomers"),
         hold=HoldSettings(False, 1, 2, 3.0),
         resume=type(config.resume)(0.0, 1, 2),
-        limits=LimitsSettings(1, 0.5, 2, 3, 4, 5.5, 6, 7, 8, 9, 10),
-        auth=type(config.auth)("/tokens"),
+        limits=LimitsSettings(1, 0.5, 2, 3, 4, 5.5, 6, 7, 8, 9, 10, 11),
+        auth=type(config.auth)("/tokens", True),
         tls=type(config.tls)("/c", "/k"),
         ice_servers=(IceServer(("stun:a",)),),
         turn=type(config.turn)(("turn:a",), "/s", 1),

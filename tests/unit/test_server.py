@@ -41,7 +41,7 @@ class Scene:
         connection.hello, connection.grant = Hello("default", f"peer-{sid}"), grant
         self.connections.add(connection)
         connection.outbox.uncork()
-        self.transport._switchboard.handle(Joined(sid, connection.hello))
+        self.transport._switchboard.handle(Joined(sid, connection.hello, grant=grant))
         return socket
 
     def peers(self) -> list[str]:

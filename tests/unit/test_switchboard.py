@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from signaling_server.core.protocol.events import (
     HeldSignalsExpired,
     Joined,
     Left,
+    NameContested,
     PeerJoined,
     PeerReplaced,
+    Revoked,
     SignalAccepted,
     Ticked,
 )
@@ -33,7 +36,7 @@ class Connection:
 
     def __init__(self, sid: str) -> None:
         self.sid = sid
-        self.socket = f"socket of {sid}"
+        self.socket: Any = SimpleNamespace(name=f"socket of {sid}", when_heard=None)
         self.bucket = TokenBucket(1e6, 2, 0.0)
         self.received = 0
         self.heard: list[str] = []
@@ -82,7 +85,7 @@ class Board:
             self._told.clear()
 
     def abort(self, socket: Any, reason: str) -> None:
-        self.ended.append((socket, reason))
+        self.ended.append((socket.name, reason))
 
     def dismiss(self, connection: Connection, code: str) -> None:
         self.ended.append((connection.sid, code))
@@ -146,6 +149,21 @@ def test_replaced_connection_is_dismissed(board: Board) -> None:
     board.join("2", "node")
     assert board.ended == [("1", "replaced")]
     assert any(isinstance(fact, PeerReplaced) for fact in board.facts)
+
+
+def test_relay_hears_that_a_replaced_client_lives(board: Board) -> None:
+    first = board.join("1", "node")
+    board.join("2", "node")
+    first.socket.when_heard()
+    assert sum(isinstance(fact, NameContested) for fact in board.facts) == 1
+
+
+def test_client_whose_token_is_revoked_is_dismissed_for_good(board: Board) -> None:
+    connection = board.join("1", "node")
+    board.switchboard.handle(Revoked({None}))
+    assert board.ended == [("1", "unauthorized")]
+    assert connection.heard[-1] == "error"
+    assert connection.socket.when_heard is None
 
 
 @pytest.mark.parametrize(

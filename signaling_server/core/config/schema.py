@@ -154,6 +154,9 @@ class LimitsSettings:
         10, integer(), "malformed packets from a client; past that, it is closed"
     )
     json_depth: int = key(64, integer(4, 500), "levels of nesting in a signal, at most")
+    rooms_per_address: int = key(
+        256, integer(0), "rooms of one address without tokens, at most; 0: no limit"
+    )
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,7 @@ class AuthSettings:
     tokens_file: str | None = key(
         None, FILE, "file of tokens; null: anyone may connect", restart="off"
     )
+    end_expired: bool = key(False, boolean(), "disconnect a client when its token expires")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
+    NameContested,
     PeerAway,
     PeerJoined,
     PeerLeft,
@@ -69,11 +71,13 @@ class Insight(Observer):
                 SignalAccepted: self._backlog.add,
                 PeerJoined: self._in_order(self._joined),
                 PeerResumed: self._in_order(self._resumed),
-                PeerReplaced: self._in_order(self._replaced),
+                PeerReplaced: self._in_order(self._note_fact),
+                NameContested: self._in_order(self._contested),
                 PeerAway: self._in_order(self._note_fact),
                 PeerLeft: self._in_order(self._left),
                 HeldSignalsDelivered: self._in_order(self._note_fact),
                 HeldSignalsExpired: self._in_order(self._expired),
+                HeldSignalsReplaced: self._in_order(self._note_fact),
                 RoomOverfull: self._in_order(self._overfull),
                 # Not in order: a flood of bad signals must not make the good ones be read at once.
                 Rejected: self._rejected,
@@ -133,7 +137,8 @@ class Insight(Observer):
             self._pass(room, fact.sender, other, signal.type, content, now)
         sender = room.peers.get(fact.sender)
         if sender and not to:
-            if signal.type == "offer":  # it replaced the held signals of an older negotiation
+            # A newer offer replaces an older negotiation; candidates may come before their offer.
+            if signal.type == "offer" and any(kind == "offer" for kind, _ in sender.held):
                 sender.held.clear()
             sender.held.append((signal.type, content))
         self._note_fact(fact, now)
@@ -223,7 +228,7 @@ class Insight(Observer):
             peer.contests.clear()  # it was one and the same program
         self._note_fact(fact, now)
 
-    def _replaced(self, fact: PeerReplaced, now: float) -> None:
+    def _contested(self, fact: NameContested, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
             peer.contest(Contest(now, (fact.address, fact.by_address)))

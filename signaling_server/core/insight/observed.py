@@ -9,7 +9,7 @@ from signaling_server.core.insight.diagnosis import Finding
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.reading import Content
 from signaling_server.core.insight.reports import RoomReport, report_pair
-from signaling_server.core.protocol.claims import MAX_TAKEOVERS, TAKEOVER_WINDOW
+from signaling_server.core.protocol.contests import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined
 from signaling_server.core.words import listed
 

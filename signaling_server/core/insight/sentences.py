@@ -12,6 +12,8 @@ from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
+    NameContested,
     PeerAway,
     PeerJoined,
     PeerLeft,
@@ -64,6 +66,13 @@ def _replaced(fact: PeerReplaced) -> str:
     )
 
 
+def _contested(fact: NameContested) -> str:
+    return (
+        f"the client at {fact.address}, whose connection was replaced from {fact.by_address}, "
+        f"is alive: both use the name {fact.peer_id}"
+    )
+
+
 def _away(fact: PeerAway) -> str:
     return (
         f"{fact.peer_id} lost its connection ({fact.reason}); "
@@ -89,6 +98,10 @@ def _expired(fact: HeldSignalsExpired) -> str:
     return f"{signals} from {fact.peer_id} expired: nobody joined in time"
 
 
+def _dropped(fact: HeldSignalsReplaced) -> str:
+    return f"{plural(fact.signals, 'held signal')} from {fact.peer_id} dropped: {fact.reason}"
+
+
 def _overfull(fact: RoomOverfull) -> str:
     peers = plural(len(fact.peer_ids), "peer")
     return f"{peers} here, {fact.expected} expected: {first(fact.peer_ids, NAMED_PEERS)}"
@@ -110,11 +123,13 @@ SAYINGS: Mapping[type, Saying] = {
     PeerJoined: Saying("joined", _joined),
     PeerResumed: Saying("resumed", _resumed),
     PeerReplaced: Saying("replaced", _replaced),
+    NameContested: Saying("contested", _contested),
     PeerAway: Saying("broke", _away),
     PeerLeft: Saying("left", _left),
     SignalAccepted: Saying("signal", _accepted),
     HeldSignalsDelivered: Saying("released", _delivered),
     HeldSignalsExpired: Saying("expired", _expired, "warning"),
+    HeldSignalsReplaced: Saying("dropped", _dropped),
     RoomOverfull: Saying("crowded", _overfull, "warning"),
     Rejected: Saying("rejected", _rejected, "warning"),
     Disconnected: Saying("disconnected", _disconnected),

@@ -71,7 +71,8 @@ class Tokens:
         same = hmac.compare_digest(digest(token), expected)
         if grant is None or not same:
             raise Rejection("unauthorized", "unknown token")
-        if grant.expires is not None and self._released <= wall_clock >= grant.expires:
+        left = self.seconds_left(grant, wall_clock)
+        if left is not None and left <= 0:
             raise Rejection("unauthorized", "the token has expired")
         return grant
 
@@ -81,6 +82,12 @@ class Tokens:
         """Identify a client by its token, and what that allows; raises Rejection `unauthorized`."""
         grant = self.check(token, wall_clock)
         return bind(hello, grant, default_room), grant
+
+    def seconds_left(self, grant: Grant, wall_clock: float) -> float | None:
+        """Seconds until a token expires; None: never, or the clock is not set."""
+        if grant.expires is None or wall_clock < self._released:
+            return None
+        return grant.expires - wall_clock
 
     def still_grants(self, grant: Grant) -> bool:
         """Whether a grant is still valid and unchanged."""

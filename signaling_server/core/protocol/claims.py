@@ -1,34 +1,56 @@
 """Who gets a place in a room: a newcomer, a session that returns, a newer holder of a name.
 
 A place is claimed by name or by session. The newest client with a name gets it, because the older
-connection is mostly the ghost of a dead radio link. If a name changes hands too often, two machines
-use it: from then on its holder keeps it for as long as it is present.
+connection is mostly the ghost of a dead radio link; contests.py says when two programs use a name.
+A name that a rule of the configuration gave is a weaker claim (`settled`).
 """
 
 from __future__ import annotations
 
 from typing import Mapping
 
-from signaling_server.core.config.schema import RoomsSettings
+from signaling_server.core.config.schema import Config
+from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.naming import may_take
+from signaling_server.core.protocol.occupancy import Occupancy
 from signaling_server.core.protocol.peers import Peer, Room
 from signaling_server.core.words import plural
 from signaling_server.errors import Rejection
 
-MAX_TAKEOVERS = 3
-TAKEOVER_WINDOW = 30.0
-"""More than MAX_TAKEOVERS of one name in this many seconds: two machines use it."""
+
+def settled(rooms: Mapping[str, Room], joined: Joined) -> Joined:
+    """The same without the name that a rule gave it, if that name belongs to somebody else."""
+    hello, room = joined.hello, rooms.get(joined.hello.room)
+    if hello.by_rule is None or room is None or _may_have(room, joined):
+        return joined
+    return joined._replace(hello=hello._replace(name=None, by_rule=None))
 
 
-def admit(rooms: Mapping[str, Room], limits: RoomsSettings, hello: Hello, now: float) -> None:
-    """Raise the Rejection that a client with this hello gets.
+def _may_have(room: Room, joined: Joined) -> bool:
+    hello = joined.hello
+    if hello.session and (None, hello.session) in room.sessions:
+        return False  # this run of the program is there already, without a name
+    current = room.peers.get(hello.name or "")
+    if current is None or (hello.session and current.session == hello.session):
+        return True
+    return current.name is not None and may_take(
+        absent=not current.present,
+        unresponsive=joined.holder is Pulse.SILENT,
+        same_address=current.address == joined.address,
+        closed=joined.holder is Pulse.CLOSED,
+    )
+
+
+def admit(occupancy: Occupancy, config: Config, joined: Joined, now: float) -> None:
+    """Raise the Rejection that a client gets.
 
     Nothing changes, except that a name which too many ask for is marked as contested.
     """
-    room = rooms.get(hello.room)
+    hello, limits = joined.hello, config.rooms
+    room = occupancy.rooms.get(hello.room)
     if room is None:
-        if 0 < limits.max_rooms <= len(rooms):
-            raise Rejection("server-full", f"the server already has {plural(len(rooms), 'room')}")
+        occupancy.check_new_room(config, joined.address, joined.grant is not None)
         return
     if returning(room, hello):
         return
@@ -39,20 +61,25 @@ def admit(rooms: Mapping[str, Room], limits: RoomsSettings, hello: Hello, now: f
             raise Rejection("room-full", f"room {room.name} already has {peers}")
     elif current.name != hello.name:
         raise Rejection("invalid-name", f"{hello.name} is the id of an unnamed peer")
-    elif current.present and _is_contested(current, now):
-        current.contested = True
-        raise Rejection(
-            "name-in-use",
-            f"two clients are using the name {hello.name}; the current holder keeps it",
-            note=f"the current holder is at {current.address}",
-        )
+    elif current.present and joined.holder is Pulse.LIVES and current.claim.contested(now):
+        current.claim.declared = True
+        raise _name_in_use(current, joined.address)
 
 
-def admit_early(rooms: Mapping[str, Room], limits: RoomsSettings, hello: Hello, now: float) -> None:
+def _name_in_use(current: Peer, address: str) -> Rejection:
+    message = f"two clients are using the name {current.name}; the current holder keeps it"
+    if current.address == address:
+        message = f"another program at {address} uses the name {current.name} and keeps it"
+    note = f"the current holder is at {current.address}"
+    return Rejection("name-in-use", message, note=note)
+
+
+def admit_early(occupancy: Occupancy, config: Config, joined: Joined, now: float) -> None:
     """The same before the client has given its session: refuse only what no session can change."""
-    room = rooms.get(hello.room)
-    if room is None or all(name != hello.name for name, _ in room.sessions):
-        admit(rooms, limits, hello, now)
+    joined = settled(occupancy.rooms, joined)
+    room = occupancy.rooms.get(joined.hello.room)
+    if room is None or all(name != joined.hello.name for name, _ in room.sessions):
+        admit(occupancy, config, joined, now)
 
 
 def returning(room: Room, hello: Hello) -> Peer | None:
@@ -68,19 +95,3 @@ def holder(room: Room, hello: Hello) -> Peer | None:
     if hello.name:
         return room.peers.get(hello.name)
     return room.sessions.get((None, hello.session or ""))
-
-
-def takeovers_by_now(peer: Peer, now: float) -> tuple[float, ...]:
-    """The recent takeovers of a peer's place, with the one that happens now.
-
-    The place of a peer that is away does not count: its machine was restarted, no other took it.
-    """
-    return (*_recent(peer, now), now) if peer.present else _recent(peer, now)
-
-
-def _is_contested(peer: Peer, now: float) -> bool:
-    return peer.contested or len(_recent(peer, now)) >= MAX_TAKEOVERS
-
-
-def _recent(peer: Peer, now: float) -> tuple[float, ...]:
-    return tuple(at for at in peer.takeovers if now - at < TAKEOVER_WINDOW)

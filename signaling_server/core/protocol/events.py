@@ -6,13 +6,26 @@ metrics and insight record facts.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence, Union, get_args
+from enum import IntEnum
+from typing import AbstractSet, Any, NamedTuple, Sequence, Union, get_args
 
 from signaling_server.core.config.schema import Config
+from signaling_server.core.protocol.auth import Grant
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import Signal
 
 # --- events ---------------------------------------------------------------------------------------
+
+
+class Pulse(IntEnum):
+    """What the transport knows of the connection whose place somebody asks for."""
+
+    LIVES = 1
+    """Nothing speaks against it."""
+    SILENT = 2
+    """It owes the answer to a PING for longer than is usual."""
+    CLOSED = 3
+    """Its poll broke off, and no other has come."""
 
 
 class Joined(NamedTuple):
@@ -25,6 +38,12 @@ class Joined(NamedTuple):
     transport: str = ""
     ice_servers: Sequence[dict[str, Any]] = ()
     """What `welcome` hands out."""
+    holder: Pulse = Pulse.LIVES
+    """The connection of the peer whose name it asks for (`Relay.holder_of`)."""
+    grant: Grant | None = None
+    """What its token allows; None: the server asks for no tokens."""
+    token_expires: int | None = None
+    """Seconds until its token expires, if that is soon."""
 
 
 class Signalled(NamedTuple):
@@ -42,6 +61,19 @@ class Left(NamedTuple):
     goodbye: bool
 
 
+class StillAlive(NamedTuple):
+    """A connection that was replaced has shown that its client lives."""
+
+    sid: str
+
+
+class Revoked(NamedTuple):
+    """These grants are no longer valid; None: the one of clients that gave no token."""
+
+    grants: AbstractSet[Grant | None]
+    message: str = "the token has been revoked"
+
+
 class Reconfigured(NamedTuple):
     """There is a new configuration."""
 
@@ -52,7 +84,7 @@ class Ticked(NamedTuple):
     """The time of `next_deadline()` has come."""
 
 
-Event = Union[Joined, Signalled, Left, Reconfigured, Ticked]
+Event = Union[Joined, Signalled, Left, StillAlive, Revoked, Reconfigured, Ticked]
 
 # --- commands -------------------------------------------------------------------------------------
 
@@ -116,6 +148,16 @@ class PeerReplaced(NamedTuple):
     by_address: str
 
 
+class NameContested(NamedTuple):
+    """The client of a replaced connection lives: it and the newer one use the same name."""
+
+    sid: str
+    peer_id: str
+    room: str
+    address: str
+    by_address: str
+
+
 class PeerAway(NamedTuple):
     """A peer with a session lost its connection; it may come back within `window` seconds."""
 
@@ -166,6 +208,15 @@ class HeldSignalsExpired(NamedTuple):
     signals: int
 
 
+class HeldSignalsReplaced(NamedTuple):
+    """`signals` held signals of a peer were dropped; the peer was told `reason`."""
+
+    peer_id: str
+    room: str
+    signals: int
+    reason: str
+
+
 class RoomOverfull(NamedTuple):
     """A room has more peers than `rooms.expected_peers`; the oldest first."""
 
@@ -203,11 +254,13 @@ Fact = Union[
     PeerJoined,
     PeerResumed,
     PeerReplaced,
+    NameContested,
     PeerAway,
     PeerLeft,
     SignalAccepted,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
     RoomOverfull,
     Rejected,
     Disconnected,

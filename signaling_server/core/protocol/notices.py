@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Tuple
+from typing import Any, Tuple
 
+from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.peers import Peer
 from signaling_server.core.words import plural
 from signaling_server.version import VERSION
@@ -13,23 +14,31 @@ Notice = Tuple[str, "dict[str, Any]"]
 SERVER = f"hawkeye-signaling/{VERSION}"
 """How the server names itself in `welcome`."""
 
+NOBODY_CAME = "nobody joined in time"
+NEWER_OFFER = "a newer offer replaced them"
+SESSION_LOST = "the session could not be resumed"
+"""Why held signals were dropped."""
 
-def welcome(peer: Peer, ice_servers: Sequence[dict[str, Any]], resumed: bool) -> Notice:
+
+def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
     """The first event that a connection hears."""
-    return "welcome", {
+    payload = {
         "peer_id": peer.peer_id,
         "room": peer.room.name,
-        "peers": [other.describe() for other in peer.room.others(peer)],
+        "peers": [other.description for other in peer.room.others(peer)],
         "resumed": resumed,
-        "ice_servers": list(ice_servers),
+        "ice_servers": list(joined.ice_servers),
         "server": SERVER,
     }
+    if joined.token_expires is not None:
+        payload["token_expires"] = joined.token_expires
+    return "welcome", payload
 
 
 def peer_joined(receiver: Peer, who: Peer, rejoined: bool = False, held: int = 0) -> Notice:
     """Introduces `who` to `receiver`, whose `held` signals go to `who` now."""
     # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
-    payload: dict[str, Any] = {**who.describe(), "polite": receiver.peer_id < who.peer_id}
+    payload: dict[str, Any] = {**who.description, "polite": receiver.peer_id < who.peer_id}
     if rejoined:
         payload["rejoined"] = True
     if held:
@@ -50,10 +59,14 @@ def replaced() -> Notice:
     return _error("replaced", "a newer connection uses this name or session")
 
 
-def expired(count: int) -> Notice:
-    """Tells a sender that nobody joined in time for its held signals."""
-    message = f"{plural(count, 'held signal')} dropped: nobody joined in time"
-    return _error("expired", message, count=count)
+def expired(count: int, why: str = NOBODY_CAME) -> Notice:
+    """Tells a sender that its held signals were dropped."""
+    return _error("expired", f"{plural(count, 'held signal')} dropped: {why}", count=count)
+
+
+def unauthorized(message: str) -> Notice:
+    """Tells a connection that its token is no longer valid."""
+    return _error("unauthorized", message)
 
 
 def _error(code: str, message: str, **more: Any) -> Notice:

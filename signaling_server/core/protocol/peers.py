@@ -8,6 +8,8 @@ connection, or be without one for a while. A peer's life:
     break with  │   │ └──taken over by a newcomer of its name─> GONE
     a session   v   │ same session comes back in time
                AWAY ┘───window over, or taken over────────────> GONE
+
+From both of these, a revoked token leads to GONE at once.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
+from signaling_server.core.protocol.contests import Claim
 from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.hold import Hold
 from signaling_server.core.protocol.limits import Budget
@@ -41,6 +44,8 @@ class Change(IntEnum):
     LEFT = 3
     TAKEN_OVER = 4
     EXPIRED = 5
+    """Its window is over, or a newcomer needs its place."""
+    REVOKED = 6
 
 
 TRANSITIONS = {
@@ -51,6 +56,8 @@ TRANSITIONS = {
     (State.AWAY, Change.RETURNED): State.PRESENT,
     (State.AWAY, Change.TAKEN_OVER): State.GONE,
     (State.AWAY, Change.EXPIRED): State.GONE,
+    (State.PRESENT, Change.REVOKED): State.GONE,
+    (State.AWAY, Change.REVOKED): State.GONE,
 }
 
 
@@ -61,7 +68,9 @@ class Peer:
         "address",
         "away_until",
         "by_rule",
-        "contested",
+        "claim",
+        "description",
+        "grant",
         "hold",
         "name",
         "peer_id",
@@ -72,8 +81,8 @@ class Peer:
         "session",
         "sid",
         "state",
-        "takeovers",
         "transport",
+        "untold",
     )
 
     def __init__(self, room: Room, joined: Joined, budget: Budget) -> None:
@@ -89,19 +98,29 @@ class Peer:
         self.role = hello.role
         self.session = hello.session
         self.public_session = session_hash(hello.session) if hello.session else None
+        self.description = _described(self)
+        """What others learn of it: {peer_id, name?, role?, session?}. Made once, because in a crowd
+        everybody learns of everybody; never change it."""
         self.state = State.PRESENT
         self.hold = Hold(budget)
         self.replay = Replay(budget, hello.seen) if hello.session else None
         self.away_until = 0.0
-        self.takeovers: tuple[float, ...] = ()
-        """When its name was taken over recently."""
-        self.contested = False
-        """Two clients use its name: it keeps the name while it is present."""
+        self.untold = 0
+        """Held signals that expired while it was away: it is told when it is back."""
+        self.claim = Claim()
+        self.by_rule = hello.by_rule
+        """The label of the rule that gave its name."""
+        self.grant = joined.grant
 
     @property
     def present(self) -> bool:
         """Whether it has a connection."""
         return self.state is State.PRESENT
+
+    @property
+    def unheard(self) -> int:
+        """Held signals that go with it, or expired while it was away: its client was not told."""
+        return self.untold + len(self.hold)
 
     def change(self, change: Change) -> None:
         """Move to the next state; KeyError (a bug in the relay) if TRANSITIONS has none."""
@@ -114,24 +133,28 @@ class Peer:
             return self.away_until
         return expiry
 
-    def describe(self) -> dict[str, Any]:
-        """What others learn of it: {peer_id, name?, role?, session?}."""
-        known = {
-            "peer_id": self.peer_id,
-            "name": self.name,
-            "role": self.role,
-            "session": self.public_session,
-        }
-        return {key: value for key, value in known.items() if value is not None}
+
+def _described(peer: Peer) -> dict[str, Any]:
+    known = {
+        "peer_id": peer.peer_id,
+        "name": peer.name,
+        "role": peer.role,
+        "session": peer.public_session,
+    }
+    return {key: value for key, value in known.items() if value is not None}
 
 
 class Room:
     """The peers of a room, oldest first."""
 
-    __slots__ = ("name", "peers", "sessions")
+    __slots__ = ("address", "name", "peers", "present", "sessions")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.present = 0
+        """Peers that have a connection; occupancy.py counts them."""
+        self.address: str | None = None
+        """The address that it counts to, where rooms of an address are limited."""
         self.peers: dict[str, Peer] = {}
         self.sessions: dict[tuple[str | None, str], Peer] = {}
         """By (name, session key)."""

@@ -6,6 +6,9 @@ others), which logs, metrics and insight record. A client's fault is raised as `
 nothing has changed then. `next_deadline()` says when `Ticked` is due. `now` is seconds on a
 monotonic clock.
 
+No signal that was accepted vanishes unless its sender or its receiver is told, or is gone itself:
+docs/protocol.md, "No silent loss", lists the ways.
+
 Wire format and semantics: docs/protocol.md.
 """
 
@@ -15,32 +18,33 @@ from typing import Any, Callable
 
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol import claims, notices
-from signaling_server.core.protocol.deadlines import Deadlines
+from signaling_server.core.protocol.auth import Grant
+from signaling_server.core.protocol.contests import Takeover, Takeovers
 from signaling_server.core.protocol.events import (
-    Close,
     Event,
     Forward,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
     Joined,
     Left,
+    NameContested,
     Output,
-    PeerAway,
     PeerJoined,
-    PeerLeft,
-    PeerReplaced,
     PeerResumed,
     Reconfigured,
+    Revoked,
     RoomOverfull,
     Send,
     SignalAccepted,
     Signalled,
+    StillAlive,
     Ticked,
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.protocol.membership import Membership, place
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.protocol.notices import Notice
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
 from signaling_server.core.protocol.replay import KeptSignal, delivery_horizon
 from signaling_server.errors import Rejection
@@ -50,16 +54,20 @@ class Relay:
     """The state of all rooms. Does no I/O and never looks at a clock."""
 
     def __init__(self, settings: Config) -> None:
-        self.rooms: dict[str, Room] = {}
-        self.peers: dict[str, Peer] = {}
+        self._members = Membership(settings)
+        self.rooms = self._members.occupancy.rooms
+        self.peers = self._members.present
         """The present peers by the sid of their connection."""
         self.budget = Budget(settings.limits.memory_bytes)
-        self._deadlines = Deadlines()
+        self._deadlines = self._members.deadlines
+        self._takeovers = Takeovers()
         self._reconfigured(Reconfigured(settings), 0.0)
         self._handlers: dict[type, Callable[[Any, float], list[Output]]] = {
             Joined: self._joined,
             Signalled: self._signalled,
             Left: self._left,
+            StillAlive: self._still_alive,
+            Revoked: self._revoked,
             Reconfigured: self._reconfigured,
             Ticked: self._ticked,
         }
@@ -72,65 +80,84 @@ class Relay:
         """When `Ticked` is due (early does no harm); None: not before another event."""
         return self._deadlines.next
 
+    def grants(self) -> set[Grant | None]:
+        """The grants of all peers, present and away; None: of those that gave no token."""
+        return self._members.grants()
+
     # --- joining ----------------------------------------------------------------------------------
 
-    def admit_early(self, hello: Hello, now: float) -> None:
+    def admit_early(self, joined: Joined, now: float) -> None:
         """Raise the Rejection that a client gets even before it has given its session."""
-        claims.admit_early(self.rooms, self._config.rooms, hello, now)
+        claims.admit_early(self._members.occupancy, self._config, joined, now)
+
+    def settled(self, joined: Joined) -> Joined:
+        """The same without the name that a rule gave it, if that name belongs to somebody else."""
+        return claims.settled(self.rooms, joined)
+
+    def holder_of(self, hello: Hello) -> str | None:
+        """The sid of the connection that has a client's name now, for `Joined.holder`."""
+        room = self.rooms.get(hello.room)
+        peer = room.peers.get(hello.name or "") if room else None
+        return peer.sid if peer and peer.present else None
 
     def _joined(self, event: Joined, now: float) -> list[Output]:
+        event = self.settled(event)
         hello = event.hello
-        claims.admit(self.rooms, self._config.rooms, hello, now)
+        claims.admit(self._members.occupancy, self._config, event, now)
         room = self.rooms.get(hello.room) or Room(hello.room)
         returning = claims.returning(room, hello)
         if returning:
             return self._resume(returning, event, now)
         peer = Peer(room, event, self.budget)
-        outputs: list[Output] = []
         older = claims.holder(room, hello)
-        rejoined = older is not None and older.name is not None
-        if older is not None:
-            outputs += self._displace(older, event)
-            if rejoined:
-                peer.takeovers = claims.takeovers_by_now(older, now)
-                self._remove(older, Change.TAKEN_OVER)
-            else:
-                outputs += self._depart(older, Change.TAKEN_OVER, "session-lost")
-        self.rooms[room.name] = room
-        room.add(peer)
-        self.peers[peer.sid] = peer
-        outputs.append(Send(peer.sid, *notices.welcome(peer, event.ice_servers, resumed=False)))
-        outputs += self._introduce(peer, rejoined, now)
+        same_session = older is not None and hello.session and older.session == hello.session
+        dropped = older.unheard if older and same_session else 0
+        outputs = self._take_over(older, peer, event, now) if older else []
+        self._members.enter(peer)
+        outputs.append(Send(peer.sid, *notices.welcome(peer, event, resumed=False)))
+        outputs += self._introduce(peer, older is not None and older.name is not None, now)
+        if dropped:
+            outputs += _tell_of_dropped(peer, dropped, notices.SESSION_LOST)
+        return outputs + self._members.make_way(event)
+
+    def _take_over(self, older: Peer, peer: Peer, event: Joined, now: float) -> list[Output]:
+        """Let a newcomer have the place of an older peer."""
+        was_present = older.present
+        outputs = self._members.displace(older, event)
+        if older.name is None:
+            return outputs + self._members.depart(older, Change.TAKEN_OVER, "session-lost")
+        peer.claim = older.claim
+        peer.claim.declared = False
+        if was_present:
+            self._takeovers.add(older.sid, Takeover(peer.claim, now, older, event.address))
+        self._members.remove(older, Change.TAKEN_OVER)
         return outputs
+
+    def _still_alive(self, event: StillAlive, now: float) -> list[Output]:
+        """Count a takeover whose loser lives: it was no ghost."""
+        takeover = self._takeovers.lives(event.sid)
+        if takeover is None:
+            return []
+        loser = takeover.loser
+        return [NameContested(*place(loser), loser.address, by_address=takeover.by_address)]
 
     def _resume(self, peer: Peer, event: Joined, now: float) -> list[Output]:
         """Give a peer its new connection, and send it what it missed."""
         assert peer.replay is not None
-        outputs = self._displace(peer, event)
-        peer.change(Change.RETURNED)
-        peer.sid, peer.address, peer.transport = event.sid, event.address, event.transport
-        self.peers[peer.sid] = peer
-        self._set_deadline(peer)
-        outputs.append(Send(peer.sid, *notices.welcome(peer, event.ice_servers, resumed=True)))
+        outputs = self._members.displace(peer, event)
+        self._members.come_back(peer, event)
+        outputs.append(Send(peer.sid, *notices.welcome(peer, event, resumed=True)))
         missed = peer.replay.resume(event.hello.seen, now)
         for entry in missed:
             if isinstance(entry, KeptSignal):
                 outputs.append(Forward(peer.sid, entry.signal, entry.sender, entry.seq))
             else:
                 outputs.append(Send(peer.sid, entry.event, entry.payload))
-        fact = PeerResumed(*_place(peer), peer.address, peer.transport, missed=len(missed))
+        if peer.untold:
+            outputs.append(Send(peer.sid, *notices.expired(peer.untold)))
+            peer.untold = 0
+        fact = PeerResumed(*place(peer), peer.address, peer.transport, missed=len(missed))
         return [*outputs, fact]
-
-    def _displace(self, peer: Peer, by: Joined) -> list[Output]:
-        """Close the connection of a peer, if it has one: a newer one takes its place."""
-        if not peer.present:
-            return []
-        del self.peers[peer.sid]
-        return [
-            Send(peer.sid, *notices.replaced()),
-            Close(peer.sid, "replaced"),
-            PeerReplaced(*_place(peer), peer.address, by_address=by.address),
-        ]
 
     def _introduce(self, newcomer: Peer, rejoined: bool, now: float) -> list[Output]:
         """Announce newcomer and room to each other, then deliver the room's held signals to it."""
@@ -141,18 +168,18 @@ class Relay:
                 outputs.append(Send(newcomer.sid, *notices.peer_joined(newcomer, other)))
         delivered: list[Output] = []
         for other in others:
-            held = other.hold.release_all()
-            self._set_deadline(other)
-            outputs += self._notify(
+            held = other.hold.release_all() if other.hold else []
+            outputs += self._members.notify(
                 other, notices.peer_joined(other, newcomer, rejoined, len(held))
             )
             delivered += [self._forward(newcomer, other, signal, now) for signal in held]
             if held:
+                self._members.set_deadline(other)
                 names = other.peer_id, newcomer.peer_id
                 delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
         outputs += delivered
-        place = _place(newcomer)
-        outputs.append(PeerJoined(*place, newcomer.address, newcomer.transport, rejoined))
+        where = newcomer.address, newcomer.transport
+        outputs.append(PeerJoined(*place(newcomer), *where, rejoined))
         expected = self._config.rooms.expected_peers
         if len(room.peers) > expected and not rejoined:
             outputs.append(RoomOverfull(room.name, tuple(room.peers), expected))
@@ -164,7 +191,7 @@ class Relay:
         sid, signal = event
         sender = self.peers.get(sid)
         if sender is None:  # replaced a moment ago: what it still says no longer counts
-            return []
+            return self._still_alive(StillAlive(sid), now)
         outputs: list[Output] = []
         receivers = sender.room.receivers(sender, signal.to)
         held = 0
@@ -178,8 +205,7 @@ class Relay:
                 full.append(peer)
         delivered = len(outputs)
         if not receivers and self._config.hold.enabled:
-            sender.hold.add(signal, self._config.hold, now)
-            self._set_deadline(sender)
+            outputs += self._hold(sender, signal, now)
             held = 1
         elif full:
             self._refuse_copies(full, outputs, sender, accepted=delivered + held > 0)
@@ -187,6 +213,12 @@ class Relay:
             SignalAccepted(sid, sender.peer_id, sender.room.name, signal, delivered, held)
         )
         return outputs
+
+    def _hold(self, sender: Peer, signal: Signal, now: float) -> list[Output]:
+        """Hold a signal, and tell its sender of older ones that it replaced."""
+        replaced = sender.hold.add(signal, self._config.hold, now)
+        self._members.set_deadline(sender)
+        return _tell_of_dropped(sender, replaced, notices.NEWER_OFFER) if replaced else []
 
     def _forward(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> Forward:
         replay = receiver.replay
@@ -216,54 +248,18 @@ class Relay:
 
     def _left(self, event: Left, now: float) -> list[Output]:
         peer = self.peers.get(event.sid)
-        if peer is None:  # a ghost: a newer connection took its place
-            return []
-        del self.peers[event.sid]
+        if peer is None:  # a newer connection took its place; a ghost says no goodbye
+            return self._still_alive(StillAlive(event.sid), now) if event.goodbye else []
         window = self._config.resume.window
         if event.goodbye or peer.replay is None or window == 0:
-            return self._depart(peer, Change.LEFT, event.reason)
+            return self._members.depart(peer, Change.LEFT, event.reason)
         peer.replay.settle(now - self._delivery_horizon)
-        peer.change(Change.BROKE)
-        peer.away_until = now + window
-        self._set_deadline(peer)
-        return [PeerAway(*_place(peer), event.reason, window)]
+        return [self._members.break_off(peer, event.reason, now + window)]
 
-    def _depart(self, peer: Peer, change: Change, reason: str) -> list[Output]:
-        """Remove a peer, and announce it to the others."""
-        self._remove(peer, change)
-        outputs: list[Output] = []
-        for other in peer.room.peers.values():
-            outputs += self._notify(other, notices.peer_left(peer, reason))
-        outputs.append(PeerLeft(*_place(peer), reason))
-        return outputs
-
-    def _remove(self, peer: Peer, change: Change) -> None:
-        """Take a peer out of its room, and with it all that it left for others."""
-        peer.change(change)
-        room = peer.room
-        room.remove(peer)
-        peer.hold.clear()
-        if peer.replay:
-            peer.replay.clear()
-        for other in room.peers.values():
-            if other.replay:
-                other.replay.forget(peer.peer_id)
-        if not room.peers:
-            del self.rooms[room.name]
-        self._set_deadline(peer)
-
-    def _notify(self, peer: Peer, notice: Notice) -> list[Output]:
-        """Send an event of the server's own to a peer, or keep it until the peer is back."""
-        if peer.state is State.PRESENT:
-            return [Send(peer.sid, *notice)]
-        assert peer.replay is not None
-        peer.replay.keep_event(*notice, self._config.resume)
-        return []
+    def _revoked(self, event: Revoked, now: float) -> list[Output]:
+        return self._members.revoke(event)
 
     # --- time and configuration -------------------------------------------------------------------
-
-    def _set_deadline(self, peer: Peer) -> None:
-        self._deadlines.set(peer, peer.next_deadline(self._config.hold.max_age))
 
     def _ticked(self, event: Ticked, now: float) -> list[Output]:
         outputs: list[Output] = []
@@ -272,26 +268,34 @@ class Relay:
                 peer.replay.settle(now - self._delivery_horizon)
         for peer in self._deadlines.due(now):
             if peer.state is State.AWAY and peer.away_until <= now:
-                outputs += self._depart(peer, Change.EXPIRED, "connection-lost")
-                continue
-            count = peer.hold.expire(self._config.hold.max_age, now)
-            self._set_deadline(peer)
-            outputs += self._notify(peer, notices.expired(count))
-            outputs.append(HeldSignalsExpired(peer.peer_id, peer.room.name, count))
+                outputs += self._members.depart(peer, Change.EXPIRED, "connection-lost")
+            else:
+                outputs += self._expire_held(peer, now)
         self._deadlines.recount()
         return outputs
 
+    def _expire_held(self, peer: Peer, now: float) -> list[Output]:
+        count = peer.hold.expire(self._config.hold.max_age, now)
+        self._members.set_deadline(peer)
+        fact = HeldSignalsExpired(peer.peer_id, peer.room.name, count)
+        if peer.present:
+            return [Send(peer.sid, *notices.expired(count)), fact]
+        peer.untold += count
+        return [fact]
+
     def _reconfigured(self, event: Reconfigured, now: float) -> list[Output]:
-        self._config = event.config
+        self._config = self._members.config = event.config
         limits = event.config.limits
         self.budget.total = limits.memory_bytes
         self.budget.share = limits.memory_bytes // limits.connections
         self._delivery_horizon = delivery_horizon(event.config.socketio)
         for peer in self._deadlines.peers():
-            self._set_deadline(peer)
+            self._members.set_deadline(peer)
         return []
 
 
-def _place(peer: Peer) -> tuple[str, str, str]:
-    """How facts about a peer begin: sid, peer_id, room."""
-    return peer.sid, peer.peer_id, peer.room.name
+def _tell_of_dropped(peer: Peer, count: int, why: str) -> list[Output]:
+    return [
+        Send(peer.sid, *notices.expired(count, why)),
+        HeldSignalsReplaced(peer.peer_id, peer.room.name, count, why),
+    ]

@@ -16,8 +16,8 @@ While the peer is away nothing is dropped to make room: what does not fit is ref
 sender hears of it (`keep_unsent`).
 
 Worst case: `resume.max_messages` and `resume.max_bytes` for each peer, all peers together what
-`limits.memory_bytes` leaves. `resume` and `forget` go through all entries once; `keep_sent`, which
-each signal takes, touches the ends alone.
+`limits.memory_bytes` leaves. `resume` and `forget` go through all entries once (`forget`
+only if there are signals among them); `keep_sent`, which each signal takes, touches the ends alone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class MissedEvent(NamedTuple):
 class Replay:
     """The numbered signals and the missed events of one peer with a session, in order, bounded."""
 
-    __slots__ = ("_budget", "_bytes", "_entries", "_lost", "seq")
+    __slots__ = ("_budget", "_bytes", "_entries", "_events", "_lost", "_too_many", "seq")
 
     def __init__(self, budget: Budget, seen: int = 0) -> None:
         self.seq = seen
@@ -82,6 +82,10 @@ class Replay:
         self._entries: deque[KeptSignal | MissedEvent] = deque()
         self._lost = 0
         """The highest seq that was dropped although it may not have arrived."""
+        self._events = 0
+        """Missed events among the entries."""
+        self._too_many = False
+        """Whether there was no room for them."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -113,16 +117,17 @@ class Replay:
     def keep_event(self, event: str, payload: dict[str, Any], limits: ResumeSettings) -> None:
         """Keep an event about another peer for a peer that is away.
 
-        If there is no room, the peer learns from `welcome.peers` who is there: then kept events
-        about that other peer are dropped too, which would contradict it.
+        If there is no room, the peer learns from `welcome.peers` who is there: then no event is
+        kept, now and until it returns, for half of them would contradict it. (To pick those about
+        one peer would cost a crowd whose members come and go a look at all entries each time.)
         """
-        if not self._keep(MissedEvent(event, payload), limits):
-            who = payload.get("peer_id")
-            self._refill(
-                entry
-                for entry in self._entries
-                if isinstance(entry, KeptSignal) or entry.payload.get("peer_id") != who
-            )
+        if self._too_many:
+            return
+        if self._keep(MissedEvent(event, payload), limits):
+            self._events += 1
+            return
+        self._events, self._too_many = 0, True
+        self._refill(entry for entry in self._entries if isinstance(entry, KeptSignal))
 
     def settle(self, before: float) -> None:
         """Drop what was sent before that time: the connection lived on, so it has arrived."""
@@ -135,6 +140,7 @@ class Replay:
 
     def resume(self, seen: int, now: float) -> list[KeptSignal | MissedEvent]:
         """All that came after `seen`, in order; signals stay kept: this connection may die too."""
+        self._events, self._too_many = 0, False
         missed = [
             entry for entry in self._entries if isinstance(entry, MissedEvent) or entry.seq > seen
         ]
@@ -143,6 +149,8 @@ class Replay:
 
     def forget(self, sender: str) -> None:
         """Drop the signals of a peer that is gone: nobody waits for them."""
+        if self._events == len(self._entries):
+            return
         self._refill(
             entry
             for entry in self._entries
@@ -151,6 +159,7 @@ class Replay:
 
     def clear(self) -> None:
         """Drop everything."""
+        self._events = 0
         self._refill(())
 
     def _fits(self, entry: KeptSignal | MissedEvent, limits: ResumeSettings) -> bool:

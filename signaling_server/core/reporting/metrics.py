@@ -13,6 +13,7 @@ from signaling_server.core.histogram import Histogram
 from signaling_server.core.protocol.events import (
     Disconnected,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
     PeerReplaced,
     PeerResumed,
     Rejected,
@@ -34,6 +35,7 @@ class Metrics(Observer):
                 Rejected: self._rejection,
                 Disconnected: self._disconnection,
                 HeldSignalsExpired: self._expiry,
+                HeldSignalsReplaced: self._expiry,
                 PeerReplaced: self._replacement,
                 PeerResumed: self._return,
             }
@@ -68,7 +70,7 @@ class Metrics(Observer):
     def _disconnection(self, fact: Disconnected, now: float) -> None:
         self.disconnections[fact.reason] += 1
 
-    def _expiry(self, fact: HeldSignalsExpired, now: float) -> None:
+    def _expiry(self, fact: HeldSignalsExpired | HeldSignalsReplaced, now: float) -> None:
         self.expired += fact.signals
 
     def _replacement(self, fact: PeerReplaced, now: float) -> None:

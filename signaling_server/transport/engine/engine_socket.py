@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from aiohttp import web
 from engineio import async_socket, packet
 
+from signaling_server.core.protocol.events import Pulse
 from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socket import Waiting
 
@@ -27,6 +28,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     websocket: WebSocket | None = None
     """Set while a WebSocket is open."""
     answering: web.Request | None = None
+    poll_broke: bool = False
+    when_heard: Callable[[], None] | None = None
 
     @classmethod
     def adopt(cls, socket: Any) -> EngineSocket:
@@ -49,19 +52,30 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         return self.websocket is not None and self.websocket.goodbye
 
     @property
-    def unresponsive(self) -> bool:
-        """Whether a PING has been unanswered for long."""
+    def overdue(self) -> bool:
+        """Whether a PING has been unanswered for longer than is usual."""
         sent = self.last_ping  # None while no PING is unanswered
         return bool(sent and time.monotonic() - sent > self.server.ping_timeout / 2)
 
     @property
-    def cut(self) -> bool:
-        """Whether the TCP connection over which the client would hear of something is closed."""
-        if self.upgraded:
-            return self.websocket is None
-        # Between two polls there is none, and that tells nothing.
+    def pulse(self) -> Pulse:
+        """Whether the client seems to be there: a page that polls and is reloaded is not."""
         poll = self.answering
-        return poll is not None and (poll.transport is None or poll.transport.is_closing())
+        cut = poll is not None and (poll.transport is None or poll.transport.is_closing())
+        if self.closed or (not self.upgraded and (cut or self.poll_broke)):
+            return Pulse.CLOSED
+        return Pulse.SILENT if self.overdue else Pulse.LIVES
+
+    def heard(self) -> None:
+        """The client has shown that it lives: call `when_heard`."""
+        act, self.when_heard = self.when_heard, None
+        if act is not None:
+            act()
+
+    async def receive(self, pkt: Any) -> None:
+        """Called by engine.io with each packet that took the slow path."""
+        self.heard()
+        await super().receive(pkt)
 
     @property
     def waiting(self) -> Waiting:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Callable, NamedTuple, Protocol
 
 from aiohttp import web
+
+from signaling_server.core.protocol.events import Pulse
 
 
 class Waiting(NamedTuple):
@@ -25,6 +27,10 @@ class ClientSocket(Protocol):
     """Whether its end is complete."""
     answering: web.Request | None
     """The poll that is being answered."""
+    poll_broke: bool
+    """Whether the client did not wait for the answer to its last poll."""
+    when_heard: Callable[[], None] | None
+    """What to call, once, when the client shows that it lives."""
 
     @property
     def transport(self) -> str:
@@ -35,12 +41,11 @@ class ClientSocket(Protocol):
         """Whether the client closed its WebSocket."""
 
     @property
-    def unresponsive(self) -> bool:
-        """Whether a PING has been unanswered for long."""
+    def pulse(self) -> Pulse:
+        """Whether the client seems to be there."""
 
-    @property
-    def cut(self) -> bool:
-        """Whether the TCP connection over which the client would hear of something is closed."""
+    def heard(self) -> None:
+        """The client has shown that it lives: call `when_heard`."""
 
     @property
     def waiting(self) -> Waiting:

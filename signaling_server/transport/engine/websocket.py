@@ -9,7 +9,6 @@ python-socketio. Both paths meet in Switchboard.signal.
 from __future__ import annotations
 
 import functools
-import time
 from typing import Any, Callable, NamedTuple
 
 from aiohttp import WSMsgType, web
@@ -139,6 +138,8 @@ class WebSocket:
 
     def _ended(self, kind: WSMsgType) -> None:
         self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
+        if self.goodbye:
+            self._engine_socket.heard()
         if not self._engine_socket.upgraded:
             raise OSError("the WebSocket has ended")
 
@@ -148,8 +149,7 @@ class WebSocket:
         A client that hears no PING over a dead link closes its WebSocket, and when the link is
         back, TCP delivers that Close frame after all.
         """
-        sent = self._engine_socket.last_ping  # None while no PING is unanswered
-        return bool(sent and time.monotonic() - sent > self._server.ping_timeout / 2)
+        return self._engine_socket.overdue
 
     def write(self, packet: str) -> bool:
         """Write a Socket.IO packet when the write batch ends, with all others of the batch.
