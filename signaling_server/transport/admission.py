@@ -26,8 +26,11 @@ from aiohttp import web
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
 from signaling_server.core.protocol.limits import Penalties
+from signaling_server.core.protocol.naming import may_take
+from signaling_server.core.protocol.peers import Peer
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.engine.polling import query_of
 from signaling_server.transport.namer import Namer
 
@@ -41,12 +44,10 @@ PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 class Admission:
     """The first two of the three judges. `count` tells how many connections there are."""
 
-    def __init__(
-        self, settings: Settings, relay: Relay, namer: Namer, count: Callable[[], int]
-    ) -> None:
+    def __init__(self, settings: Settings, relay: Relay, count: Callable[[], int]) -> None:
         self._settings = settings
         self._relay = relay
-        self._namer = namer
+        self._namer = Namer(settings)
         self._count = count
         self._penalties = Penalties()
         self._by_address: Counter[str] = Counter()
@@ -69,7 +70,9 @@ class Admission:
         try:
             self._refuse_if_full(address_of(request))
             hello, _ = self.identify(None, request)
-            self._relay.admit_early(hello, time.monotonic())
+            # Whether a client gets the name of a rule is judged when it joins.
+            early = hello._replace(name=None) if hello.by_rule else hello
+            self._relay.admit_early(early, time.monotonic())
         except Rejection as rejection:
             return None if rejection.code in PERMANENT else (rejection, hello)
         return None
@@ -94,6 +97,20 @@ class Admission:
         hello = self._namer.complete(hello, request, address_of(request))
         return hello._replace(room=hello.room or default), None
 
+    def settled(self, hello: Hello, address: str, connections: Connections) -> Hello:
+        """The hello without the name that a rule gave, if that belongs to somebody else.
+
+        Whoever may not take the name over (core/protocol/naming.py) joins unnamed.
+        """
+        room = self._relay.rooms.get(hello.room)
+        holder = room.peers.get(hello.name or "") if room else None
+        if hello.by_rule is None or holder is None or _is_same(holder, hello):
+            return hello
+        connection = connections.by_sid.get(holder.sid) if holder.present else None
+        if connection is None or _may_take(connection, address):
+            return hello
+        return hello._replace(name=None, by_rule=None)
+
     def penalty(self, address: str) -> float:
         """Seconds to wait before a failed log-in from an address is answered."""
         return self._penalties.failed(address, time.monotonic())
@@ -102,6 +119,17 @@ class Admission:
         """Whether a client that connected with this grant could connect again."""
         tokens = self._settings.tokens
         return tokens is None or (grant is not None and tokens.still_grants(grant))
+
+
+def _is_same(holder: Peer, hello: Hello) -> bool:
+    """Whether it is the client itself, whose earlier connection has not ended yet."""
+    return holder.session is not None and holder.session == hello.session
+
+
+def _may_take(holder: Connection, address: str) -> bool:
+    socket = holder.socket
+    same_address = holder.address == address
+    return may_take(socket.closed, socket.unresponsive, same_address, socket.cut)
 
 
 def address_of(request: web.Request) -> str:

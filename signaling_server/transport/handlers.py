@@ -96,7 +96,8 @@ class Handlers:
 
     def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
-        connection.hello, connection.grant = self._admission.identify(auth, request)
+        hello, connection.grant = self._admission.identify(auth, request)
+        connection.hello = self._admission.settled(hello, connection.address, self._connections)
         servers, _ = self._ice_servers(connection)
         transport = connection.socket.transport
         return self._switchboard.ask(

@@ -20,7 +20,6 @@ from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 from signaling_server.transport.gate import Gate
 from signaling_server.transport.handlers import Handlers
-from signaling_server.transport.namer import Namer
 from signaling_server.transport.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -49,9 +48,7 @@ class Transport:
         self._connections = connections = Connections()
         self._engine = engine = SocketIOServer(settings, relay.budget)
         self._closer = closer = Closer(connections, engine.disconnect, self._background)
-        self._admission = admission = Admission(
-            settings, relay, Namer(settings, relay, connections), lambda: len(engine.sockets)
-        )
+        self._admission = admission = Admission(settings, relay, lambda: len(engine.sockets))
         self._switchboard = switchboard = Switchboard(settings, relay, connections, closer, observe)
         self._handlers = Handlers(
             settings, engine, connections, admission, switchboard, closer, observe, report

@@ -10,12 +10,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.events import Joined, Left, PeerReplaced
-from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.naming import Rule
-from signaling_server.errors import Rejection
 from signaling_server.transport.connection import Connection
-from signaling_server.transport.namer import Namer
 from unit.fake_engine import Transport
 from unit.fake_socket import FakeSocket
 
@@ -23,6 +20,12 @@ NAMES = (Rule("node", user_agent="Python/*"), Rule("gcom", room="drone-1", origi
 addresses = st.sampled_from(["10.0.0.1", "10.0.0.2"])
 sessions = st.sampled_from([None, "s", "t"])
 headers = st.sampled_from([{"User-Agent": "Python/3"}, {"Origin": "http://a"}, {}])
+
+
+def asked(headers: dict[str, str], address: str) -> Any:
+    """A request of a client without a query."""
+    url = SimpleNamespace(raw_query_string="")
+    return SimpleNamespace(headers=headers, remote=address, rel_url=url)
 
 
 class Naming(RuleBasedStateMachine):
@@ -33,7 +36,6 @@ class Naming(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.server = Transport(Config(names=NAMES))
-        self.namer = Namer(self.server.settings, self.server.relay, self.server.connections)
         self.now, self.count = 0.0, 0
         self.well: dict[str, str | None] = {}
         """By sid: the session."""
@@ -42,9 +44,8 @@ class Naming(RuleBasedStateMachine):
     def join(self, address: str, session: str | None, headers: dict[str, str]) -> str:
         self.now, self.count = self.now + 100.0, self.count + 1
         sid = f"sid-{self.count}"
-        request: Any = SimpleNamespace(headers=headers)
-        hello = self.namer.complete(Hello("", session=session), request, address)
-        hello = hello._replace(room=hello.room or "default")
+        hello, _ = self.identify(headers, address, {"session": session})
+        hello = self.server.admission.settled(hello, address, self.server.connections)
         outputs = self.server.relay.handle(Joined(sid, hello, address), self.now)
         connection = Connection(sid, FakeSocket(sid), address, TokenBucket(1, 1, 0.0))
         connection.hello = hello
@@ -78,12 +79,10 @@ class Naming(RuleBasedStateMachine):
 
     @rule(address=addresses, headers=headers)
     def handshake_is_never_refused(self, address: str, headers: dict[str, str]) -> None:
-        request: Any = SimpleNamespace(headers=headers)
-        hello = self.namer.complete(Hello(""), request, address)
-        try:
-            self.server.relay.admit_early(hello._replace(room=hello.room or "default"), self.now)
-        except Rejection as rejection:
-            raise AssertionError(rejection.code) from None
+        assert self.server.admission.refusal(asked(headers, address)) is None
+
+    def identify(self, headers: dict[str, str], address: str, auth: Any) -> Any:
+        return self.server.admission.identify(auth, asked(headers, address))
 
 
 test_rules_take_no_name_from_a_client_that_is_well = Naming.TestCase

@@ -16,7 +16,6 @@ from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.handlers import Handlers
-from signaling_server.transport.namer import Namer
 from signaling_server.transport.switchboard import Switchboard
 from unit.fake_socket import FakeSocket
 
@@ -59,12 +58,7 @@ class Transport:
         self.background = Background()
         self.connections = Connections()
         self.closer = Closer(self.connections, self.engine.disconnect, self.background)
-        self.admission = Admission(
-            self.settings,
-            self.relay,
-            Namer(self.settings, self.relay, self.connections),
-            lambda: len(self.engine.sockets),
-        )
+        self.admission = Admission(self.settings, self.relay, lambda: len(self.engine.sockets))
         self.switchboard = Switchboard(
             self.settings, self.relay, self.connections, self.closer, self.facts.append
         )

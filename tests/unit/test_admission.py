@@ -11,16 +11,19 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.events import Joined, Left
+from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.naming import Rule
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
-from signaling_server.transport.connection import Connections
-from signaling_server.transport.namer import Namer
+from signaling_server.transport.connection import Connection, Connections
+from unit.fake_socket import FakeSocket
 
 TOKEN, TOKEN_ID = new_token(bytes(37))
 TOKENS = Tokens([Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("drone-1",))], released=0.0)
-HOME = "127.0.0.1"
+HOME, AWAY = "127.0.0.1", "192.0.2.1"
 
 
 def asked(query: str) -> Any:
@@ -35,9 +38,9 @@ class Door:
         self.count = 0
         config = Config(limits=LimitsSettings(**limits), names=names)
         self.settings = Settings(Loaded(config, {}, tokens))
-        relay = Relay(config)
-        namer = Namer(self.settings, relay, Connections())
-        self.admission = Admission(self.settings, relay, namer, lambda: self.count)
+        self.relay = Relay(config)
+        self.connections = Connections()
+        self.admission = Admission(self.settings, self.relay, lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
         refused = self.admission.refusal(asked(query))
@@ -132,3 +135,66 @@ def test_address_is_that_of_the_connection() -> None:
     assert address_of(request) == ""
     request._cache["remote"] = HOME
     assert address_of(request) == HOME
+
+
+NODE = Hello("default", "node", by_rule="names[0]")
+
+
+def held(session: str | None = None) -> tuple[Door, Any]:
+    """A server with a client at HOME that a rule has named, and that client's socket."""
+    door, socket = Door(names=(Rule("node"),)), FakeSocket()
+    door.relay.handle(Joined("sid", NODE._replace(session=session), HOME), 0.0)
+    door.connections.add(Connection("sid", socket, HOME, TokenBucket(1, 1, 0.0)))
+    return door, socket
+
+
+def settled(door: Door, address: str = HOME, hello: Hello = NODE) -> str | None:
+    """The name that a client gets."""
+    return door.admission.settled(hello, address, door.connections).name
+
+
+def test_name_of_a_rule_stays_with_its_holder() -> None:
+    door, _ = held()
+    assert settled(door) is None
+    assert settled(door, AWAY) is None
+    assert settled(door, hello=NODE._replace(room="drone-1")) == "node"
+    assert settled(door, hello=Hello("default", "node")) == "node", "its own name takes over"
+
+
+@pytest.mark.parametrize(
+    ("state", "address", "named"),
+    [
+        ("unresponsive", AWAY, True),
+        ("closed", AWAY, True),
+        ("cut", HOME, True),
+        ("cut", AWAY, False),
+    ],
+)
+def test_name_of_a_holder_that_is_gone_is_free(state: str, address: str, named: bool) -> None:
+    door, socket = held()
+    setattr(socket, state, True)
+    assert (settled(door, address) == "node") is named
+
+
+def test_peer_that_is_away_or_without_a_connection_is_absent() -> None:
+    door, _ = held("s")
+    door.relay.handle(Left("sid", "connection-lost", goodbye=False), 1.0)
+    assert settled(door, AWAY) == "node"
+    door, _ = held()
+    door.connections.remove("sid")
+    assert settled(door, AWAY) == "node"
+
+
+def test_session_that_comes_back_keeps_its_name() -> None:
+    door, _ = held("s")
+    assert settled(door, AWAY, NODE._replace(session="s")) == "node"
+    assert settled(door, AWAY, NODE._replace(session="t")) is None
+
+
+def test_handshake_does_not_refuse_a_client_for_the_name_of_a_rule() -> None:
+    door, _ = held()
+    for second in range(1, 4):
+        door.relay.handle(Joined(f"sid-{second}", NODE, HOME), float(second))
+    with pytest.raises(Rejection, match="two clients"):
+        door.relay.admit_early(NODE, 9.0)
+    assert door.refuses() == ""
