@@ -18,15 +18,12 @@ from signaling_server.web.callers import Callers, allowed_origin
 
 PROXY, STRANGER = "192.0.2.1", "192.0.2.2"
 CONFIG = Config(listen=ListenSettings(trusted_proxies=(PROXY,)))
-words = st.sampled_from(
-    "http https 10.0.0.1 10.0.0.1:80 [::1]:8080 localhost evil.example null /drone http://10.0.0.1"
-    " http://evil.example https://localhost Mozilla/5.0 ,".split()
-)
+HOSTS = ("10.0.0.1", "10.0.0.1:80", "[::1]:8080", "localhost", "evil.example")
+ORIGINS = ("null", "http://10.0.0.1", "http://evil.example", "https://localhost")
+words = st.sampled_from([*HOSTS, *ORIGINS, "http", "https", "/drone", "Mozilla/5.0", ","])
 texts = st.lists(words | st.text(st.characters(max_codepoint=255), max_size=5), max_size=4)
-names = st.sampled_from(
-    "Host Origin User-Agent Referer Sec-Fetch-Site X-Forwarded-For X-Forwarded-Proto"
-    " X-Forwarded-Host X-Forwarded-Prefix".split()
-)
+FORWARDED = tuple(f"X-Forwarded-{what}" for what in ("For", "Proto", "Host", "Prefix"))
+names = st.sampled_from(["Host", "Origin", "User-Agent", "Referer", "Sec-Fetch-Site", *FORWARDED])
 headers = st.lists(st.tuples(names, texts.map(", ".join)), max_size=8)
 paths = st.sampled_from(["/", "/call", "/socket.io/", "/metrics"])
 
