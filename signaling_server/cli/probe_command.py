@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from urllib.parse import urlsplit
 
 from signaling_server.cli.probe import Step, probe
 from signaling_server.cli.remote import RemoteServer
@@ -20,10 +19,8 @@ def run(server: RemoteServer, as_json: bool) -> int:
             mark = f"FAILED: {step.trouble}" if step.trouble else "ok"
             print(f"{step.name:32} {step.milliseconds:8.1f} ms  {mark}", flush=True)
 
-    parts, tls = urlsplit(server.base()), server.tls()
-    # Behind a proxy the server may be below a prefix; for Socket.IO that is a part of its path.
-    url, path = f"{parts.scheme}://{parts.netloc}", parts.path + server.socketio_path
-    asyncio.run(probe(url, path, server.token, tls, report))
+    url, tls = server.base(), server.tls()
+    asyncio.run(probe(url, server.socketio_path, server.token, tls, report))
     passed = not steps[-1].trouble
     if as_json:
         print(json.dumps({"ok": passed, "steps": [step._asdict() for step in steps]}, indent=2))

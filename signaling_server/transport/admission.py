@@ -49,13 +49,12 @@ class Admission:
         self,
         settings: Settings,
         relay: Relay,
-        namer: Namer,
         count: Callable[[], int],
         pulse: Callable[[str | None], Pulse] = lambda sid: Pulse.LIVES,
     ) -> None:
         self._settings = settings
         self._relay = relay
-        self._namer = namer
+        self._namer = Namer(settings)
         self._count = count
         self._pulse = pulse
         self._penalties = Penalties()

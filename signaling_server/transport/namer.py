@@ -34,7 +34,6 @@ class Namer:
         rule = self._rules.find(address, headers.get("Origin"), headers.get("User-Agent"))
         if rule is None:
             return hello
-        room = hello.room or rule.room or self._settings.current.rooms.default
-        hello = hello._replace(room=room, role=hello.role or rule.role)
         label = f"names[{self._settings.current.names.index(rule)}]"
-        return hello._replace(name=rule.name, by_rule=label)
+        room, role = hello.room or rule.room or "", hello.role or rule.role
+        return hello._replace(name=rule.name, room=room, role=role, by_rule=label)

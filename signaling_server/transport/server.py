@@ -19,7 +19,6 @@ from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 from signaling_server.transport.gate import Gate
 from signaling_server.transport.handlers import Handlers
-from signaling_server.transport.namer import Namer
 from signaling_server.transport.switchboard import Switchboard
 from signaling_server.transport.token_watch import TokenWatch
 
@@ -50,7 +49,7 @@ class Transport:
         self._engine = engine = SocketIOServer(settings, relay.budget)
         self._closer = closer = Closer(connections, engine.disconnect, self._background)
         self._admission = admission = Admission(
-            settings, relay, Namer(settings), lambda: len(engine.sockets), connections.pulse
+            settings, relay, lambda: len(engine.sockets), connections.pulse
         )
         self._switchboard = switchboard = Switchboard(settings, relay, connections, closer, observe)
         self.token_watch = TokenWatch(settings, relay, connections, switchboard)

@@ -16,7 +16,6 @@ from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Complaint, ConfigError, Rejection
 from signaling_server.transport.admission import Admission
-from signaling_server.transport.namer import Namer
 
 TOKEN, TOKEN_ID = new_token(bytes(range(37)))
 TOKENS = Tokens([Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("drone-1",))], released=0.0)
@@ -65,9 +64,7 @@ def test_client_is_refused_or_is_where_its_token_allows(
     auth: Any, query: str, has_token: bool
 ) -> None:
     settings = Settings(Loaded(Config(), {}, TOKENS))
-    relay = Relay(Config())
-    namer = Namer(settings)
-    admission = Admission(settings, relay, namer, lambda: 0)
+    admission = Admission(settings, Relay(Config()), lambda: 0)
     asked = f"token={TOKEN}&{query}" if has_token else query
     request: Any = SimpleNamespace(rel_url=SimpleNamespace(raw_query_string=asked))
     message = ""

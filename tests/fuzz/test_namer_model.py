@@ -25,6 +25,12 @@ sessions = st.sampled_from([None, "s", "t"])
 headers = st.sampled_from([{"User-Agent": "Python/3"}, {"Origin": "http://a"}, {}])
 
 
+def asked(headers: dict[str, str], address: str) -> Any:
+    """A request of a client without a query."""
+    url = SimpleNamespace(raw_query_string="")
+    return SimpleNamespace(headers=headers, remote=address, rel_url=url)
+
+
 class Naming(RuleBasedStateMachine):
     """Clients join, fall silent, are cut off, and leave; those that only joined are well."""
 

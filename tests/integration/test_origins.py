@@ -182,6 +182,13 @@ def test_trusted_proxy_tells_the_address(tmp_path: Path) -> None:
         assert "6.6.6.6" not in "\n".join(server.lines)
 
 
+def test_ipv4_address_is_written_as_one_on_a_server_for_both(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"listen": {"host": "::"}}) as server:
+        url = f"http://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=polling"
+        assert get(url, headers={"Origin": STRANGER}).status == 400
+        server.wait_for_line("refused a client from 127.0.0.1: foreign-origin")
+
+
 def test_health_checks_may_ask_for_options(shared_server: ServerProcess) -> None:
     for path in ("/", "/healthz"):
         request = urllib.request.Request(shared_server.url + path, method="OPTIONS")

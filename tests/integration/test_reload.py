@@ -93,7 +93,7 @@ async def test_reload_that_turns_tokens_on_ends_credentials_of_foreign_pages(
 ) -> None:
     def credentials(server: ServerProcess) -> str | None:
         url = f"{server.url}/socket.io/?EIO=4&transport=polling"
-        page = urllib.request.Request(url, headers={"Origin": "https://gcom.example"})
+        page = urllib.request.Request(url, headers={"Origin": "http://gcom.local"})
         with urllib.request.urlopen(page, timeout=PATIENCE) as answer:
             value: str | None = answer.headers["Access-Control-Allow-Credentials"]
             return value

@@ -16,7 +16,6 @@ from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.handlers import Handlers
-from signaling_server.transport.namer import Namer
 from signaling_server.transport.switchboard import Switchboard
 from unit.fake_socket import FakeSocket
 
@@ -62,7 +61,6 @@ class Transport:
         self.admission = Admission(
             self.settings,
             self.relay,
-            Namer(self.settings),
             lambda: len(self.engine.sockets),
             self.connections.pulse,
         )

@@ -18,11 +18,10 @@ from signaling_server.core.protocol.naming import Rule
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
-from signaling_server.transport.namer import Namer
 
 TOKEN, TOKEN_ID = new_token(bytes(37))
 TOKENS = Tokens([Grant(TOKEN_ID, digest(TOKEN), "node", rooms=("drone-1",))], released=0.0)
-HOME = "127.0.0.1"
+HOME, AWAY = "127.0.0.1", "192.0.2.1"
 
 
 def asked(query: str) -> Any:
@@ -37,9 +36,7 @@ class Door:
         self.count = 0
         config = Config(limits=LimitsSettings(**limits), names=names)
         self.settings = Settings(Loaded(config, {}, tokens))
-        relay = Relay(config)
-        namer = Namer(self.settings)
-        self.admission = Admission(self.settings, relay, namer, lambda: self.count)
+        self.admission = Admission(self.settings, Relay(config), lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
         refused = self.admission.refusal(asked(query))
@@ -139,9 +136,8 @@ def test_address_is_that_of_the_connection() -> None:
 def test_client_is_introduced_under_the_name_that_it_may_have() -> None:
     pulses = {"n": Pulse.LIVES}
     relay = Relay(Config())
-    settings = Settings(Loaded(Config(), {}))
     admission = Admission(
-        settings, relay, Namer(settings), lambda: 0, lambda sid: pulses.get(sid, Pulse.SILENT)
+        Settings(Loaded(Config(), {})), relay, lambda: 0, lambda sid: pulses.get(sid, Pulse.SILENT)
     )
     relay.handle(Joined("n", Hello("default", "node")), 0.0)
     hello = Hello("default", "node", by_rule="rule 1")
