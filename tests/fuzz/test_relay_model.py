@@ -238,6 +238,17 @@ class RelayModel(RuleBasedStateMachine):
             self.say(sender, kind, None if to is None else pick(ids, to), padding, ufrag)
             self.everybody_hears_what_it_must()
 
+    @precondition(lambda self: self.alone())
+    @rule(index=INDEX, lost=LOST, seconds=st.sampled_from([1.0, MAX_AGE]))
+    def break_off_alone(self, index: int, lost: int, seconds: float) -> None:
+        """What a peer said to nobody waits, or expires, while it is away."""
+        member = pick(self.alone(), index)
+        self.say(member, "ice-candidate", None, "", "a")
+        self.everybody_hears_what_it_must()
+        self.scene.lose(member.sid)
+        self.lose(member, lost)
+        self.wait(seconds)
+
     @rule(seconds=st.sampled_from([0.5, 1.0, 1.0, 3.0, 3.0, 5.0, 9.0, 31.0]))
     def wait(self, seconds: float) -> None:
         self.scene.wait(seconds)
@@ -612,6 +623,9 @@ class RelayModel(RuleBasedStateMachine):
 
     def present(self) -> list[Member]:
         return [member for member in self.members if member.present]
+
+    def alone(self) -> list[Member]:
+        return [m for m in self.with_session() if m.present and not self.others(m)]
 
     def with_session(self) -> list[Member]:
         return [member for member in self.members if member.program.session]
