@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Callable
 
 from signaling_server.background import Background
@@ -69,6 +70,7 @@ class Transport:
     def _reconfigured(self) -> None:
         """The settings have changed: act where reading them is not enough."""
         self._revoke()
+        self.token_watch.look(time.time(), time.monotonic())
         self._switchboard.handle(Reconfigured(self._settings.current))
 
     def _revoke(self) -> None:

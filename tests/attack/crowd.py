@@ -23,9 +23,10 @@ _HANDSHAKE = (
 class Member(asyncio.Protocol):
     """One client in a room. `welcomed` is done when it has joined, `ended` when it has gone."""
 
-    def __init__(self, room: str, name: str) -> None:
+    def __init__(self, room: str, name: str, auth: str = "") -> None:
         loop = asyncio.get_running_loop()
         self.name = name
+        self._auth = auth
         self.welcomed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         self.signals: collections.deque[Any] = collections.deque()
@@ -55,7 +56,7 @@ class Member(asyncio.Protocol):
                 self.transport.abort()
                 return
             self._upgraded, self._buffer = True, rest
-            self.say("40")
+            self.say("40" + self._auth)
         while self._take():
             pass
 
@@ -93,12 +94,17 @@ class Member(asyncio.Protocol):
         self.say(f'42["signal",{{"type":"offer","data":{json.dumps(data)}}}]')
 
 
-async def join(port: int, room: str, name: str) -> Member:
-    """A member that has joined; it retries while the server is full (HTTP 503)."""
+async def join(port: int, room: str, name: str, auth: str = "") -> Member:
+    """A member that has joined; it retries while the server is full (HTTP 503).
+
+    `auth`: JSON, as CONNECT carries it.
+    """
     loop = asyncio.get_running_loop()
     while True:
         try:
-            _, member = await loop.create_connection(lambda: Member(room, name), "127.0.0.1", port)
+            _, member = await loop.create_connection(
+                lambda: Member(room, name, auth), "127.0.0.1", port
+            )
         except ConnectionError:
             await asyncio.sleep(0.05)  # as a client waits before it retries
             continue

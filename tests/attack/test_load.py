@@ -15,7 +15,8 @@ import pytest
 from attack.crowd import Pair, Usage, join
 from integration.server import ServerProcess
 
-NO_LIMIT = {"limits": {"connections": 12000, "messages_per_second": 1000000, "burst": 1000000},
+NO_LIMIT = {"limits": {"connections": 12000, "messages_per_second": 1000000, "burst": 1000000,
+                       "rooms_per_address": 0},
             "rooms": {"max_rooms": 12000}, "logging": {"level": "warning"}}  # fmt: skip
 AT_ONCE = 200
 """Clients that connect at the same moment, where the test is about the crowd after that."""

@@ -184,6 +184,7 @@ async def _two_machines_use_one_name(play: Play) -> None:
     for number in range(2, 5):
         newer = await play.joins(f"twin {number}", room="twins", name="twin")
         await twin.hears(2)
+        await twin.close()  # as official clients do after a DISCONNECT: it lives
         await play.ended()
         twin = newer
     await play.get("/socket.io/?EIO=4&transport=polling&room=twins&name=twin")

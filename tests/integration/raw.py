@@ -75,6 +75,11 @@ class RawClient:
             if text.startswith("43"):
                 return text
 
+    def break_off(self) -> None:
+        """Lose the connection."""
+        transport: Any = self._socket._response.connection.transport  # type: ignore[union-attr]
+        transport.abort()
+
     def stop_reading(self) -> None:
         """Stop reading from the network."""
         transport: Any = self._socket._response.connection.transport  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from typing import Any, Awaitable, Callable, Iterator, Mapping, NamedTuple
 
 import pytest
 
-from integration import test_reload
+from integration import test_reload, test_tokens
 from integration.credentials import new_token, write_tokens
 from integration.seen import (
     BODY,
@@ -139,6 +139,9 @@ CASES = {
     ),
     "limits.bad_packets": Case(survives_bad_packets, {"limits.bad_packets": 1}, False, True),
     "limits.json_depth": Case(sends(DEEP), {"limits.json_depth": 4}, "invalid-format", "held"),
+    "limits.rooms_per_address": Case(
+        second_join, {"limits.rooms_per_address": 1}, "server-full", "in"
+    ),
     "auth.tokens_file": Case(
         anonymous_client, {"auth.tokens_file": "{folder}/tokens.yaml"}, "44", "40"
     ),
@@ -206,7 +209,12 @@ async def test_key_acts_after_a_reload(folder: Path, key: str) -> None:
         assert await observe(server) == after
 
 
-ELSEWHERE = {"logging.format": test_reload.test_log_uses_a_new_format}
+ELSEWHERE = {
+    "logging.format": test_reload.test_log_uses_a_new_format,
+    "auth.end_expired": (
+        test_tokens.test_client_whose_token_expires_stays_unless_the_settings_say_otherwise
+    ),
+}
 """Keys whose effect is seen from outside of the process only, with the test of each."""
 
 

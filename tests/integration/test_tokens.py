@@ -260,6 +260,50 @@ async def test_reload_that_revokes_a_token_disconnects_its_client(
     await visitors.leave()
 
 
+async def test_revoked_client_with_a_session_is_out_even_while_it_is_away(
+    visitors: Visitors, closed: Closed
+) -> None:
+    gcom = await visitors.join(url=closed.url, token=closed.tokens["gcom"])
+    async with RawClient(closed.url, token=closed.tokens["node"]) as node:
+        await node.send('40{"session":"key"}')
+        await node.next("welcome")
+        node.break_off()
+        await closed.server.line("node lost its connection")
+    await gcom.disconnect()
+    write_tokens(closed.folder, [line for name, line in closed.lines.items() if name != "node"])
+    closed.server.send(signal.SIGHUP)
+    await closed.server.line(r"node left \(unauthorized\)")
+    newcomer = await visitors.join(url=closed.url, token=closed.tokens["gcom"])
+    assert newcomer.welcome["peers"] == []
+    await visitors.leave()
+
+
+@pytest.mark.parametrize("end_expired", [False, True])
+async def test_client_whose_token_expires_stays_unless_the_settings_say_otherwise(
+    tmp_path: Path, end_expired: bool
+) -> None:
+    token, line = new_token("node", "drone-1")
+    expires = int(time.time()) + 3
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
+    file = write_tokens(tmp_path, [line.replace("}", f", expires: {at}}}")])
+    auth = {"tokens_file": file, "end_expired": end_expired}
+    with ServerProcess(tmp_path, {"auth": auth}) as server:
+        async with RawClient(server.url, token=token) as node:
+            assert '"token_expires":' in (await node.hello())[1]
+            await asyncio.sleep(max(0.0, expires - time.time()))
+            server.send(signal.SIGHUP)  # a reload looks at once, the watch within a minute
+            await server.line("the token of node has expired")
+            if end_expired:
+                assert "the token has expired" in await node.next("error")
+                await server.line(r"node left \(unauthorized\)")
+            else:
+                await node.send('421["signal",{"type":"offer","data":{}}]')
+                assert '"ok":true' in await node.next_ack()
+        async with RawClient(server.url, token=token) as node:
+            await node.send("40")
+            assert "the token has expired" in await node.receive()
+
+
 async def test_reload_of_a_bad_tokens_file_keeps_the_old_tokens(
     visitors: Visitors, closed: Closed
 ) -> None:

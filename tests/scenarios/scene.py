@@ -84,7 +84,7 @@ class Scene:
         **fields: Any,
     ) -> SignalAccepted:
         """A connection sends a signal, numbered from 1 on; raises Rejection."""
-        data = {"number": self._numbers + 1, **_ice(kind, ufrag)}
+        data = {"number": self._numbers + 1, **ice(kind, ufrag)}
         message: dict[str, Any] = {"type": kind, "data": data, **fields}
         if to:
             message["to"] = to
@@ -149,7 +149,7 @@ class Scene:
         self._traces[sid].append(_LINES[event](payload))
 
 
-def _ice(kind: str, ufrag: str) -> dict[str, str]:
+def ice(kind: str, ufrag: str) -> dict[str, str]:
     """How a description or a candidate says which ICE session it belongs to."""
     if not ufrag:
         return {}

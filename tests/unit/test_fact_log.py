@@ -11,6 +11,8 @@ from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
+    NameContested,
     PeerAway,
     PeerJoined,
     PeerLeft,
@@ -65,6 +67,12 @@ def rejected(peer_id: str = "node", sid: str = "sid", room: str = "drone-1") -> 
             "released",
             {**PLACE, "HAWKEYE_TO": "gcom"},
         ),
+        (
+            HeldSignalsReplaced("node", "drone-1", 2, "a newer offer replaced them"),
+            "dropped",
+            {**PLACE, "HAWKEYE_CODE": "expired"},
+        ),
+        (NameContested("sid", "node", "drone-1", "10.0.0.2", "10.0.0.3"), "contested", CONNECTION),
     ],
 )
 def test_life_of_a_peer_is_logged_at_info(

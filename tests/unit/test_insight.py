@@ -168,6 +168,15 @@ def test_signal_to_all_counts_for_each_pair_of_its_sender() -> None:
     assert watch.lines()[-1] == "node sent an offer to all others"
 
 
+def test_candidates_before_their_held_offer_count_too() -> None:
+    watch = Watch("node")
+    watch.say("node", "ice-candidate", {"candidate": candidate("10.0.0.1")}, held=1)
+    watch.offer(held=1)
+    watch.read()
+    (peer,) = watch.insight._rooms["drone-1"].peers.values()
+    assert [kind for kind, _ in peer.held] == ["ice-candidate", "offer"]
+
+
 def test_held_offer_counts_for_the_peer_that_joins() -> None:
     watch = Watch("node")
     watch.offer(held=1, ufrag="older")
@@ -269,6 +278,14 @@ def test_two_machines_that_take_a_name_from_each_other() -> None:
     assert finding.text == (
         "Two machines use the name gcom: 10.0.0.5, 10.0.0.9 and address-of-gcom."
     )
+
+
+def test_contest_of_a_name_that_nobody_has_any_longer_is_only_noted() -> None:
+    watch = Watch("node", "gcom")
+    watch.record(PeerLeft("sid-gcom", "gcom", "drone-1", "goodbye"))
+    watch.record(NameContested("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
+    assert [finding.code for finding in watch.read().diagnosis] == ["alone"]
+    assert "both use the name gcom" in watch.lines()[-1]
 
 
 def test_page_that_is_reloaded_often_is_one_machine() -> None:

@@ -7,6 +7,7 @@ from signaling_server.core.protocol.events import (
     Disconnected,
     Fact,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
     PeerReplaced,
     PeerResumed,
     Rejected,
@@ -53,7 +54,7 @@ def test_rejections_are_counted_by_code_and_the_last_is_kept() -> None:
 def test_expiries_takeovers_and_returns_are_counted() -> None:
     metrics = Metrics()
     metrics.record(HeldSignalsExpired("node", "default", 3), 1.0)
-    metrics.record(HeldSignalsExpired("node", "default", 2), 1.0)
+    metrics.record(HeldSignalsReplaced("node", "default", 2, "a newer offer replaced them"), 1.0)
     metrics.record(PeerReplaced("sid", "node", "default", "10.0.0.2", "10.0.0.3"), 1.0)
     metrics.record(PeerResumed("sid", "node", "default", "10.0.0.2", "websocket", 4), 1.0)
     metrics.record(RoomOverfull("default", ("a", "b", "c"), 2), 1.0)

@@ -54,6 +54,13 @@ def test_clock_before_the_build_date_is_a_warning(monkeypatch: pytest.MonkeyPatc
     assert report().warnings() == [OPEN, unset]
 
 
+def test_tokens_that_expire_soon_are_warnings() -> None:
+    settings = Settings(OPEN_SERVER)
+    parts = Relay(OPEN_SERVER.config), Instruments(), None
+    reporting = SelfReport(settings, *parts, lambda: 0, lambda: ["the token of node expires"])
+    assert reporting.warnings()[-1] == "the token of node expires"
+
+
 def test_failed_reload_comes_first() -> None:
     reporting = report()
     reporting.reload_error = "configuration not reloaded: x"

@@ -9,6 +9,8 @@ from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
     HeldSignalsExpired,
+    HeldSignalsReplaced,
+    NameContested,
     PeerAway,
     PeerJoined,
     PeerLeft,
@@ -68,6 +70,15 @@ def test_every_fact_has_its_own_saying() -> None:
         (
             HeldSignalsDelivered("node", "gcom", "drone-1", 1),
             "1 held signal from node went to gcom",
+        ),
+        (
+            NameContested("sid", "node", "drone-1", "10.0.0.2", "10.0.0.3"),
+            "the client at 10.0.0.2, whose connection was replaced from 10.0.0.3, is alive: both"
+            " use the name node",
+        ),
+        (
+            HeldSignalsReplaced("node", "drone-1", 2, "a newer offer replaced them"),
+            "2 held signals from node dropped: a newer offer replaced them",
         ),
         (
             HeldSignalsExpired("node", "drone-1", 3),
