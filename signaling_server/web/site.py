@@ -9,6 +9,8 @@ from aiohttp import web
 
 KEEP_ALIVE_SECONDS = 15.0
 """How long a caller may keep a connection without a request; aiohttp's default is an hour."""
+LINGER_SECONDS = 0.0
+"""How long a body that no handler has read is still read: aiohttp would do so for 10 s."""
 
 
 class Site:
@@ -35,6 +37,10 @@ class Site:
             handle_signals=False,
             access_log=None,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            # A body is inflated on the loop, before a handler sees the request and after it has
+            # answered: 1 MB can become 1 GB. No client compresses what it sends.
+            auto_decompress=False,
         )
 
     async def start(self) -> None:
