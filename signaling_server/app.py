@@ -23,6 +23,7 @@ from signaling_server.core.config.load import (
     applied_by_reload,
     changes_needing_restart,
 )
+from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
@@ -77,15 +78,17 @@ class App:
             is_full=self._is_full,
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
+            refuse=self._refuse,
         )
-        self._site = Site(self._routes(), on_request=self._door.recognise)
+        self._site = Site(self._routes(), on_request=self._door.recognise, on_other=self._refuse)
         bad_requests.keep_out_of_log()
 
     def _routes(self) -> list[web.RouteDef]:
         def status_enabled() -> bool:
             return self.settings.current.status.enabled
 
-        path = self.settings.current.socketio.path.rstrip("/") + "/"
+        bare = self.settings.current.socketio.path.rstrip("/")
+        path = f"{bare}/"
         return [
             *api.routes(
                 may_see_status=self._may_see_status,
@@ -96,13 +99,18 @@ class App:
             ),
             *pages.routes(status_enabled, path),
             *(
-                web.route(method, path, self.transport.handle_request)
+                web.route(method, each, self.transport.handle_request)
                 for method in ("GET", "POST", "OPTIONS")
+                for each in filter(None, (path, bare))  # some clients leave the slash out
             ),
         ]
 
     def _may_see_status(self, request: web.Request) -> bool:
         return may_see_status(request, self.settings.tokens, time.time())
+
+    def _refuse(self, code: str, address: str) -> None:
+        """Record a caller that is refused for a code of refusals.REASONS."""
+        self._instruments.record(Refused(address, code))
 
     def _is_full(self) -> bool:
         callers = self._site.connections + self._door.entering

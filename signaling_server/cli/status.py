@@ -75,6 +75,18 @@ def _table(report: Any) -> Iterator[str]:
             yield f"  {' - '.join(pair['peers'])}: {pair['state']}"
             yield from (f"    {diagnosis['text']}" for diagnosis in pair["diagnosis"])
         yield from (f"  {diagnosis['text']}" for diagnosis in room["diagnosis"])
+    refusals = report.get("refusals", [])  # servers before 1.1 have none
+    if refusals:
+        yield ""
+        yield "refused clients"
+        yield from map(_refusal, refusals)
+
+
+def _refusal(refusal: dict[str, Any]) -> str:
+    times = refusal["times"]
+    often = f"{plural(times, 'time')}, last " if times > 1 else ""
+    when = f"{often}{_span(refusal['seconds_ago'])} ago"
+    return f"  {refusal['address']} ({when}): {refusal['text']}"
 
 
 def _peer(peer: dict[str, Any]) -> str:

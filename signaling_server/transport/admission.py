@@ -90,7 +90,7 @@ class Admission:
         return tokens.admit(hello, token, default, time.time())
 
     def penalty(self, address: str) -> float:
-        """Seconds to wait before a failed log-in from an address is answered."""
+        """Count a failed log-in from an address; returns the seconds until its verdict is due."""
         return self._penalties.failed(address, time.monotonic())
 
     def may_stay(self, grant: Grant | None) -> bool:

@@ -56,7 +56,9 @@ class Transport:
         self._gate = Gate(
             settings, engine, connections, admission, self._handlers, switchboard, closer, observe
         )
-        self._endpoint = SocketIOEndpoint(engine, admission, closer, relay.budget, observe)
+        self._endpoint = SocketIOEndpoint(
+            settings, engine, admission, closer, relay.budget, observe
+        )
         self.handle_request = self._endpoint.handle
         engine.attach(self._gate, self._handlers)
         settings.subscribe(self._reconfigured)

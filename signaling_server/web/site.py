@@ -7,6 +7,8 @@ from typing import Any, Callable, Iterable
 
 from aiohttp import web
 
+from signaling_server.web.first_bytes import Report, watching
+
 KEEP_ALIVE_SECONDS = 15.0
 """How long a caller may keep a connection without a request; aiohttp's default is an hour."""
 LINGER_SECONDS = 0.0
@@ -16,13 +18,15 @@ LINGER_SECONDS = 0.0
 class Site:
     """You must await `start` before the first caller, and `stop` after the last.
 
-    `on_request` is called with a connection's protocol for each request on it, before its handler.
+    `on_request` is called with a connection's protocol for each request on it, before its handler;
+    `on_other` with (code, address) for a caller that does not speak HTTP.
     """
 
     def __init__(
         self,
         routes: Iterable[web.RouteDef],
         on_request: Callable[[asyncio.BaseProtocol], None],
+        on_other: Report = lambda code, address: None,
     ) -> None:
         @web.middleware
         async def report(request: web.Request, handler: Any) -> web.StreamResponse:
@@ -32,6 +36,7 @@ class Site:
 
         application = web.Application(middlewares=[report])
         application.add_routes(routes)
+        self._watching = watching(on_other)
         self._runner = web.AppRunner(
             application,
             handle_signals=False,
@@ -49,8 +54,9 @@ class Site:
 
     def protocol(self) -> asyncio.Protocol:
         """A protocol for one more caller."""
-        protocol: asyncio.Protocol = self._server()
-        return protocol
+        protocol: Any = self._server()
+        protocol.__class__ = self._watching
+        return protocol  # type: ignore[no-any-return]
 
     @property
     def connections(self) -> int:

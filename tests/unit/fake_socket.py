@@ -7,6 +7,7 @@ from typing import Callable
 
 from aiohttp import web
 
+from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.transport.engine.socket import ClientSocket, Waiting
 
 
@@ -18,11 +19,18 @@ class FakeSocket:
         self.transport = transport
         self.closing = self.closed = self.said_goodbye = False
         self.answering: web.Request | None = None
+        self.address = "192.0.2.1"
+        self.frames: TokenBucket | None = None
+        self.allows = True
+        """Whether one more frame that is no event may come."""
         self.waiting = Waiting(0, 0)
         self.reads: asyncio.Event | None = None
         """If it is there: set when the client reads."""
         self.done: list[str] = []
         self.written: list[str] = []
+
+    def allow_frame(self) -> bool:
+        return self.allows
 
     def write(self, packet: str) -> bool:
         self.written.append(packet)

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
+from signaling_server.core.protocol.limits import TokenBucket
+
 
 class Waiting(NamedTuple):
     """What waits for a client that has not read it yet."""
@@ -25,6 +27,10 @@ class ClientSocket(Protocol):
     """Whether its end is complete."""
     answering: web.Request | None
     """The poll that is being answered."""
+    address: str
+    """Where the client is; "" until the connection is open."""
+    frames: TokenBucket | None
+    """The rate of frames, and of packets in a POST, that are no events; None: no limit."""
 
     @property
     def transport(self) -> str:
@@ -37,6 +43,9 @@ class ClientSocket(Protocol):
     @property
     def waiting(self) -> Waiting:
         """What is queued for the client."""
+
+    def allow_frame(self) -> bool:
+        """Count a frame, or packet of a POST, that is no event; False: that is one too many."""
 
     def write(self, packet: str) -> bool:
         """Write a Socket.IO packet, or queue it; True if it has to wait."""
