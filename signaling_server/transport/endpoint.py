@@ -70,12 +70,10 @@ class SocketIOEndpoint:
         return await self._engine.handle_request(request)
 
     def _remark_path(self, request: web.Request) -> None:
-        """Other servers answer 404 to a client that leaves the slash out: its author should know."""
+        """Other servers answer 404 to such a client: its author should know."""
         if self._remarks.take(time.monotonic()):
             address = address_of(request)
-            text = (
-                "a client from %s leaves the slash out at the end of %s: it is served all the same"
-            )
+            text = "a client from %s asks for %s without the slash at its end: it is served"
             log.info(text, address, request.path, extra={"HAWKEYE_ADDRESS": address})
 
     def _fault(self, request: web.Request, query: dict[str, list[str]]) -> tuple[str, str] | None:

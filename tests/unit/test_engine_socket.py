@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
 import pytest
 from engineio import async_socket
 
-from signaling_server.core.protocol.limits import OVERHEAD, Budget
+from signaling_server.core.protocol.limits import OVERHEAD, Budget, TokenBucket
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.send_queue import SendQueue
 
@@ -214,5 +215,15 @@ def test_answer_to_a_poll_that_is_not_read_is_given_up_at_the_end(
         gone: Any = SimpleNamespace(transport=None)
         socket.answering = gone
         socket.abandon()
+
+    act(scene)
+
+
+def test_frames_that_are_no_events_take_from_the_rate_of_the_socket() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        assert socket.allow_frame(), "without a rate"
+        socket.frames = TokenBucket(0.0, 2, time.monotonic())
+        assert [socket.allow_frame() for _ in range(3)] == [True, True, False]
 
     act(scene)

@@ -10,6 +10,7 @@ from signaling_server.transport.engine.frame_counter import BadFrame, FrameCount
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
+    encoded,
     header,
 )
 from signaling_server.transport.engine.write_batch import WriteBatch
@@ -252,3 +253,7 @@ def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
     scene.reader.idle = True
     scene.reader.feed_data(text_frame(SIGNAL) + whole)
     assert (scene.relayed, renewed.fed) == ([ARGUMENT], [whole])
+
+
+def test_lone_surrogate_is_encoded_like_a_character() -> None:
+    assert encoded("ü\ud800") == b"\xc3\xbc\xed\xa0\x80"
