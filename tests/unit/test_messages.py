@@ -103,8 +103,10 @@ def test_wrong_type_is_refused_with_the_valid_ones(parse: Parse, kind: object) -
     ],
 )
 def test_wrong_type_is_named_cut_and_escaped(parse: Parse, kind: object, told: str) -> None:
-    message = refusal(parse, json.dumps({"type": kind, "data": {}})).message
-    assert message == f"type must be one of offer, answer, ice-candidate; this one is {told}"
+    rejection = refusal(parse, json.dumps({"type": kind, "data": {}}))
+    known = "type must be one of offer, answer, ice-candidate"
+    assert rejection.message == f"{known}; this one is {told}"
+    assert rejection.noted == known, "the log is no place for what a client sends"
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])

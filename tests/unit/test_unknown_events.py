@@ -28,6 +28,23 @@ def test_sender_of_an_unknown_event_hears_what_to_send_instead(name: str, advice
     assert (payload["code"], payload["event"]) == ("unknown-event", name)
 
 
+@pytest.mark.parametrize(
+    ("name", "logged"),
+    [
+        ("create or join", True),
+        ("offer", True),
+        ("secret", False),
+        ("join\n", False),
+        ("join" + "x" * 33, False),
+        ("", False),
+    ],
+)
+def test_name_is_in_the_log_only_if_it_is_a_usual_one(name: str, logged: bool) -> None:
+    noted = unknown_event(name).noted
+    assert noted.startswith(f'this server knows no event "{name}"') is logged
+    assert logged or noted.startswith("an event that this server does not know: ")
+
+
 def test_name_is_cut_and_escaped() -> None:
     rejection = unknown_event("\n" + "x" * 9999)
     assert rejection.payload()["event"] == "\n" + "x" * (MAX_NAME - 1)

@@ -138,11 +138,10 @@ def parse_argument(text: str, max_bytes: int) -> Any:
 
 def _invalid_type(kind: Any) -> Rejection:
     came = json.dumps(kind[:MAX_TYPE]) if isinstance(kind, str) else _KINDS[type(kind)]
-    return Rejection(
-        "invalid-type",
-        f"type must be one of {', '.join(VALID_TYPES)}; this one is {came}",
-        valid_types=VALID_TYPES,
-    )
+    message = f"type must be one of {', '.join(VALID_TYPES)}"
+    # Not in the log: a client that mixes up its fields would put an SDP line there.
+    told = f"{message}; this one is {came}"
+    return Rejection("invalid-type", told, logged=message, valid_types=VALID_TYPES)
 
 
 _KINDS = {

@@ -7,12 +7,16 @@ A client written for one of those would wait in silence.
 from __future__ import annotations
 
 import json
+import re
 
 from signaling_server.errors import Rejection
 
 MAX_NAME = 64
 """Characters of an event's name that are repeated to its sender, and in the log."""
 
+_OTHER = "it takes signal, report and ice_servers"
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_:. -]{0,31}")
+"""A name that may be in the log. A token is longer."""
 _SIGNALS = {
     "offer": "offer",
     "answer": "answer",
@@ -29,8 +33,12 @@ _ROOMS = ("join", "create", "room", "register", "login")
 def unknown_event(name: str) -> Rejection:
     """The rejection of an event with this name."""
     cut = name[:MAX_NAME]
-    message = f"this server knows no event {json.dumps(cut)}: {_advice(cut)}"
-    return Rejection("unknown-event", message, event=cut)
+    advice = _advice(cut)
+    message = f"this server knows no event {json.dumps(cut)}: {advice}"
+    # The log is no place for whatever a client takes for the name of an event.
+    usual = advice != _OTHER and _WORD.fullmatch(name)
+    logged = "" if usual else f"an event that this server does not know: {advice}"
+    return Rejection("unknown-event", message, logged=logged, event=cut)
 
 
 def _advice(name: str) -> str:
@@ -42,4 +50,4 @@ def _advice(name: str) -> str:
         return "give the room (and a name) in auth or in the URL when you connect"
     if plain.startswith(("leave", "bye", "hangup", "disconnect")):
         return "disconnect to leave"
-    return "it takes signal, report and ice_servers"
+    return _OTHER
