@@ -94,6 +94,8 @@ function show(status) {
   part("warnings-title").hidden = status.server.warnings.length === 0;
   morph(part("warnings"), status.server.warnings.map((text) => element("li", {}, text)));
   morph(part("rooms"), status.rooms.length ? status.rooms.map(room) : [nobody()]);
+  part("refused").hidden = status.refusals.length === 0;
+  morph(part("refusals"), status.refusals.map(refusal));
   const events = showsAll ? status.events : status.events.slice(0, FIRST_EVENTS);
   morph(part("events"), events.map(event));
   part("more").hidden = events.length === status.events.length;
@@ -223,6 +225,17 @@ function event({ seconds_ago: seconds, room: where, text }) {
     element("span", { class: "when" }, `${ago(seconds)} ago`),
     element("span", { class: "where" }, where ?? ""),
     element("span", {}, text),
+  );
+}
+
+function refusal({ seconds_ago: seconds, address, text, times }) {
+  const often = times > 1 ? ` (${times} times)` : "";
+  return element(
+    "li",
+    {},
+    element("span", { class: "when" }, `${ago(seconds)} ago`),
+    element("span", { class: "where" }, address),
+    element("span", {}, text + often),
   );
 }
 
