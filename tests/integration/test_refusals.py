@@ -19,7 +19,7 @@ from integration.credentials import new_token, write_tokens
 from integration.inside import running
 from integration.pages import get
 from integration.raw import RawClient
-from integration.server import PATIENCE, ServerProcess
+from integration.server import PATIENCE, ServerProcess, run_to_its_end
 from signaling_server.core.protocol.auth import new_token as random_token
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -166,3 +166,11 @@ async def test_python_client_with_a_wrong_token_hears_why_each_time(tmp_path: Pa
             message = error["data"]["message"]
             assert re.match("unknown token|too many failed log-ins from this address", message)
             await sio.disconnect()
+
+
+def test_status_command_lists_who_was_refused(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        for _ in range(2):
+            knock(server.port, KNOCKS["old-client"])
+        shown = run_to_its_end("status", "--url", server.url).stdout
+        assert "refused clients\n  127.0.0.1 (2 times, last 0 s ago): Socket.IO client 1.x" in shown
