@@ -24,6 +24,7 @@ from signaling_server.core.config.load import (
     applied_by_reload,
     changes_needing_restart,
 )
+from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
@@ -82,9 +83,10 @@ class App:
             is_full=self._is_full,
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
+            refuse=self._refuse,
         )
         callers = Callers(self.settings, self._certificate_names, self._instruments.record)
-        self._site = Site(self._routes(), self._door.recognise, callers)
+        self._site = Site(self._routes(), self._door.recognise, callers, on_other=self._refuse)
         bad_requests.keep_out_of_log()
 
     def _routes(self) -> list[web.RouteDef]:
@@ -92,7 +94,8 @@ class App:
             return self.settings.current.status.enabled
 
         access = Access(self.settings, self.transport.penalty, self._instruments.record, address_of)
-        path = self.settings.current.socketio.path.rstrip("/") + "/"
+        bare = self.settings.current.socketio.path.rstrip("/")
+        path = f"{bare}/"
         return [
             *api.routes(
                 may_see_status=access.may_see_status,
@@ -103,13 +106,18 @@ class App:
             ),
             *pages.routes(status_enabled, path),
             *(
-                web.route(method, path, self.transport.handle_request)
+                web.route(method, each, self.transport.handle_request)
                 for method in ("GET", "POST", "OPTIONS")
+                for each in filter(None, (path, bare))  # some clients leave the slash out
             ),
         ]
 
     def _certificate_names(self) -> tuple[str, ...]:
         return self._certificate.names if self._certificate else ()
+
+    def _refuse(self, code: str, address: str) -> None:
+        """Record a caller that is refused for a code of refusals.REASONS."""
+        self._instruments.record(Refused(address, code))
 
     def _is_full(self) -> bool:
         callers = self._site.connections + self._door.entering

@@ -53,20 +53,25 @@ class Rejection(SignalingError):
     """A client's request is refused.
 
     `code` is one of the error codes in docs/protocol.md. `details` are further fields for the
-    client, such as `valid_types`. `note` goes into the server's log and never to the client.
+    client, such as `valid_types`. `note` goes into the server's log and never to the client;
+    `logged` is in the log in place of a message that repeats what the client sent.
     """
 
-    def __init__(self, code: str, message: str, *, note: str = "", **details: Any) -> None:
+    def __init__(
+        self, code: str, message: str, *, note: str = "", logged: str = "", **details: Any
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.note = note
+        self.logged = logged
         self.details = details
 
     @property
     def noted(self) -> str:
         """The message with the note, for the server's log."""
-        return f"{self.message} ({self.note})" if self.note else self.message
+        message = self.logged or self.message
+        return f"{message} ({self.note})" if self.note else message
 
     def payload(self) -> dict[str, Any]:
         """The body of an `error` event: {code, message, ...}."""

@@ -28,6 +28,8 @@ from typing import Any, Callable, Coroutine
 
 from signaling_server.appliance.descriptors import Reserve
 from signaling_server.appliance.listener import Address
+from signaling_server.appliance.peek import peek
+from signaling_server.core.protocol.refusals import first_bytes
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +44,20 @@ PAUSE_SECONDS = 0.1
 COMPLAINT_SECONDS = 10
 """The interval between two log lines about callers turned away."""
 TLS_HANDSHAKE_SECONDS = 10
+MOST_REQUEST = 65536
+PLAIN_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"This port speaks TLS: use https:// and wss://\n"
+)
+"""For a caller that speaks plain HTTP to a port with TLS."""
 
 
 class Door:
     """Accepts callers and gives each a protocol made by `factory`.
 
     `spawn` runs a coroutine in the background. `is_full()` says whether callers are turned away. A
-    caller has `deadline()` seconds to send a whole request. With `tls`, all callers must speak it.
+    caller has `deadline()` seconds to send a whole request. With `tls`, all callers must speak it;
+    `refuse` is called with (code, address) for one that begins with something else.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class Door:
         is_full: Callable[[], bool] = lambda: False,
         deadline: Callable[[], float] = lambda: 5.0,
         tls: ssl.SSLContext | None = None,
+        refuse: Callable[[str, str], None] = lambda code, address: None,
     ) -> None:
         self.turned_away = 0
         """Callers turned away so far."""
@@ -67,6 +77,7 @@ class Door:
         self._is_full = is_full
         self._deadline = deadline
         self._tls = tls
+        self._refuse = refuse
         self._listener: socket.socket | None = None
         self._expects: Callable[[Address], bool] = lambda address: False
         self._strangers: dict[asyncio.BaseProtocol, asyncio.TimerHandle | None] = {}
@@ -163,6 +174,8 @@ class Door:
         protocol = self._factory()
         self._strangers[protocol] = None
         try:
+            if self._tls:
+                await self._refuse_other_than_tls(caller)
             transport, _ = await self._loop.connect_accepted_socket(
                 lambda: protocol, caller, ssl=self._tls, ssl_handshake_timeout=timeout
             )
@@ -174,3 +187,12 @@ class Door:
             self._strangers.pop(protocol, None)
             caller.close()
             log.debug("a caller did not get in: %s", error)
+
+    async def _refuse_other_than_tls(self, caller: socket.socket) -> None:
+        """Raises OSError for a caller that begins with something else than TLS."""
+        code = first_bytes(await peek(caller, self._deadline()), tls=True)
+        if code:
+            self._refuse(code, caller.getpeername()[0])
+            caller.recv(MOST_REQUEST)  # a close with unread bytes would take the answer along
+            caller.send(PLAIN_ANSWER)
+            raise ConnectionAbortedError(code)

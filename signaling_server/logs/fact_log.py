@@ -11,6 +11,7 @@ from signaling_server.core.protocol.events import (
     HeldSignalsDelivered,
     HeldSignalsExpired,
     HeldSignalsReplaced,
+    Refused,
     Rejected,
     SignalAccepted,
 )
@@ -44,6 +45,7 @@ class FactLogger(Observer):
                 **dict.fromkeys(SAYINGS, self._other),
                 SignalAccepted: self._signal,
                 Rejected: self._rejection,
+                Refused: self._refusal,
             }
         )
         self._signals = LineLimiter()
@@ -79,6 +81,12 @@ class FactLogger(Observer):
 
     def _rejection(self, fact: Rejected, now: float) -> None:
         if self._rejections.admit((fact.peer_id or fact.address, fact.room), fact.code, now):
+            _write_fact(fact)
+        else:
+            self.summing = True
+
+    def _refusal(self, fact: Refused, now: float) -> None:
+        if self._rejections.admit((fact.address, None), fact.code, now):
             _write_fact(fact)
         else:
             self.summing = True

@@ -121,7 +121,7 @@ class Admission:
         return int(soon[grant]) if soon else None
 
     def penalty(self, address: str) -> float:
-        """Seconds to wait before a failed log-in from an address is answered."""
+        """Count a failed log-in from an address; returns the seconds until its verdict is due."""
         return self._penalties.failed(address, time.monotonic())
 
     def may_stay(self, grant: Grant | None) -> bool:

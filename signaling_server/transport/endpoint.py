@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import Callable
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from signaling_server.core.protocol.events import Fact, Rejected
-from signaling_server.core.protocol.limits import Budget
+from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.events import Fact, Refused, Rejected
+from signaling_server.core.protocol.limits import Budget, TokenBucket
+from signaling_server.core.protocol.refusals import handshake_fault, reason_of
 from signaling_server.transport.admission import Admission, address_of
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.engine.polling import query_of, read_body, upgrades
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 
+log = logging.getLogger(__name__)
+
+REMARKS = 20
+"""Log lines at once about clients that are served although they are not quite right."""
 RETRY_AFTER = 2
 """Seconds that an HTTP 503 asks a client to wait."""
 
@@ -25,12 +33,15 @@ class SocketIOEndpoint:
 
     def __init__(
         self,
+        settings: Settings,
         engine: SocketIOServer,
         admission: Admission,
         closer: Closer,
         budget: Budget,
         observe: Callable[[Fact], None],
     ) -> None:
+        self._remarks = TokenBucket(1, REMARKS, time.monotonic())
+        self._settings = settings
         self._engine = engine
         self._admission = admission
         self._closer = closer
@@ -41,9 +52,12 @@ class SocketIOEndpoint:
         """Serve one request; a client that has to wait gets a 503."""
         # Parsed like engine.io does: an empty sid, too, asks for a new connection.
         query = parse_qs(query_of(request))
-        if query.get("transport", [""])[0] == "websocket" and not upgrades(request):
-            raise web.HTTPBadRequest  # python-engineio 4.x would return something else than this
+        fault = self._fault(request, query)
+        if fault is not None:
+            return self._refuse(request, *fault)
         engine_sid = query.get("sid", [""])[0]
+        if not (engine_sid or request.path.endswith("/")):
+            self._remark_path(request)
         refusal = None if engine_sid else self._refusal(request)
         if refusal is not None:
             return refusal
@@ -53,6 +67,27 @@ class SocketIOEndpoint:
         if socket is not None and request.method == "GET" and not upgrades(request):
             return await self._poll(request, socket)
         return await self._engine.handle_request(request)
+
+    def _remark_path(self, request: web.Request) -> None:
+        """Other servers answer 404 to such a client: its author should know."""
+        if self._remarks.take(time.monotonic()):
+            address = address_of(request)
+            text = "a client from %s asks for %s without the slash at its end: it is served"
+            log.info(text, address, request.path, extra={"HAWKEYE_ADDRESS": address})
+
+    def _fault(self, request: web.Request, query: dict[str, list[str]]) -> tuple[str, str] | None:
+        """(code, detail) if the client is of the wrong kind: it will never get in like this."""
+        if request.method == "OPTIONS":
+            return None
+        options = self._settings.current.socketio
+        return handshake_fault(query, upgrades(request), options.transports)
+
+    def _refuse(self, request: web.Request, code: str, detail: str) -> web.Response:
+        """The 400 for a client of the wrong kind."""
+        self._observe(Refused(address_of(request), code, detail))
+        reason = reason_of(code, detail)
+        told = {"code": code, "message": f"{reason.why}; {reason.advice}"}
+        return web.json_response(told, status=400)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """The 503 for a client that may not connect now."""
@@ -69,10 +104,10 @@ class SocketIOEndpoint:
         """Read the body of a POST: engine.io would wait forever for one that trickles."""
         most, seconds = self._engine.frame_limit, self._engine.patience
         try:
-            body = await read_body(request, most, self._budget, seconds)
-        except ValueError:
+            body = await read_body(request, most, self._budget, seconds, socket.allow_frame)
+        except ValueError as error:
             self._closer.abort(socket)
-            raise web.HTTPBadRequest from None
+            raise web.HTTPBadRequest(text=str(error)) from None
         if socket.closed:  # meanwhile; python-engineio 4.x would find it and raise a KeyError
             self._engine.remove_socket(socket.sid)
         return body

@@ -8,17 +8,25 @@ Engine.IO connections that have sent no CONNECT.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Callable
 
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
-from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.core.protocol.events import Fact, Refused, Rejected
+from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.refusals import MAX_SHOWN, REASONS, shown
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
 from signaling_server.transport.closing import FAREWELL, Closer
-from signaling_server.transport.connection import Connection, Connections
-from signaling_server.transport.engine.packets import BadPacket, ack_id_of_binary
+from signaling_server.transport.connection import Connection, Connections, dumps
+from signaling_server.transport.engine.frame_counter import BadFrame
+from signaling_server.transport.engine.packets import (
+    BadPacket,
+    ack_id_of_binary,
+    namespace_of_connect,
+)
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 from signaling_server.transport.handlers import Handlers
@@ -55,9 +63,11 @@ class Gate:
 
     def opened(self, socket: ClientSocket, request: web.Request) -> None:
         """There is a new connection: its CONNECT has to come before the deadline."""
-        address = address_of(request)
+        address = socket.address = address_of(request)
         self._admission.opened(address)
-        deadline = self._settings.current.limits.connect_deadline
+        limits = self._settings.current.limits
+        socket.frames = TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
+        deadline = limits.connect_deadline
         loop = asyncio.get_running_loop()
         loop.call_later(deadline, self._check_connected, socket.sid, address, deadline)
 
@@ -68,7 +78,7 @@ class Gate:
 
     def _check_connected(self, engine_sid: str, address: str, deadline: float) -> None:
         socket = self._engine.sockets.get(engine_sid)
-        if socket is not None and engine_sid not in self._greeted:
+        if socket is not None and not socket.closed and engine_sid not in self._greeted:
             message = f"no CONNECT in {deadline:g} s"
             self._observe(Rejected("", "", "", address, "invalid-format", message))
             self._closer.abort(socket)
@@ -78,6 +88,10 @@ class Gate:
         if socket.closing:
             return  # what follows a goodbye
         connection = self._connections.by_engine.get(socket.sid)
+        namespace = namespace_of_connect(packet)
+        if namespace:
+            self._refuse_namespace(socket, namespace)
+            return
         try:
             self._check_order(socket.sid, connection, packet)
             await self._engine.dispatch(socket.sid, packet)
@@ -89,6 +103,25 @@ class Gate:
                 self._reject(connection, rejection, packet)
         except Exception:
             self._closer.abort_after_crash(socket)
+
+    def _refuse_namespace(self, socket: ClientSocket, namespace: str) -> None:
+        """Answer a CONNECT to a namespace other than `/` with a connect error that says why.
+
+        One connection may carry clients of several namespaces: it ends only if no other one comes.
+        """
+        if not socket.allow_frame():
+            self.bad_frame(socket, BadFrame("rate-limited", "too many CONNECTs"))
+            return
+        advice = REASONS["unknown-namespace"].advice
+        error = {"message": f"Invalid namespace {namespace[:MAX_SHOWN]}: {advice}"}
+        socket.write(f"4{namespace},{dumps(error)}")
+        detail = f"it asks for the Socket.IO namespace {shown(namespace)}, which is not there"
+        self._observe(Refused(socket.address, "unknown-namespace", detail))
+        asyncio.get_running_loop().call_later(FAREWELL, self._close_unless_greeted, socket)
+
+    def _close_unless_greeted(self, socket: ClientSocket) -> None:
+        if socket.sid in self._engine.sockets and socket.sid not in self._greeted:
+            self._closer.close(socket)
 
     def _check_order(self, engine_sid: str, connection: Connection | None, packet: str) -> None:
         """Raises BadPacket for a second CONNECT, for anything before the first is accepted, and for
@@ -130,3 +163,13 @@ class Gate:
             if connection.bad_packets <= self._settings.current.limits.bad_packets:
                 return
         self._closer.abort(socket)
+
+    def bad_frame(self, socket: ClientSocket, error: BadFrame) -> None:
+        """End the connection of a client that sends too many frames, or one without a mask."""
+        rejection = Rejection(error.code, f"{error}: the connection is closed")
+        connection = self._connections.by_engine.get(socket.sid)
+        if connection is not None:
+            self._switchboard.record(connection, rejection)
+        else:
+            self._observe(Rejected("", "", "", socket.address, error.code, rejection.message))
+        self._closer.abort(socket, error.code)

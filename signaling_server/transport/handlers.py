@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import Any, Callable, Mapping
 
@@ -11,10 +12,11 @@ from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Left, Output, Send, SignalAccepted
-from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.limits import Penalties, TokenBucket
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
+from signaling_server.core.protocol.unknown_events import unknown_event
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.closing import Closer
@@ -75,8 +77,8 @@ class Handlers:
         except Rejection as rejection:
             self._switchboard.record(connection, rejection)
             if rejection.code in PERMANENT:
-                await self._punish(connection, rejection)
-                return ConnectError(rejection.code, rejection.payload())
+                told = await self._punished(connection, rejection)
+                return ConnectError(told.code, told.payload())
             # After a connect error a client never comes back, after a lost connection it does.
             outputs = [Send(sid, "error", rejection.payload())]
             self._closer.close(socket)
@@ -108,12 +110,20 @@ class Handlers:
         servers, _ = self._ice_servers(connection)
         return self._switchboard.ask(joined._replace(ice_servers=servers))
 
-    async def _punish(self, connection: Connection, rejection: Rejection) -> None:
-        """Make a client wait for its refusal if its address has guessed before."""
-        if rejection.code == "unauthorized":
-            penalty = self._admission.penalty(connection.address)
-            # python-socketio 5.x never removes a client that ends before its connect handler does.
-            await asyncio.sleep(min(penalty, self._settings.current.socketio.ping_timeout / 2))
+    async def _punished(self, connection: Connection, rejection: Rejection) -> Rejection:
+        """What a client is told, after a while if its address has guessed before.
+
+        Never so late that the client has given up: if its turn is not soon, it hears that instead.
+        """
+        if rejection.code != "unauthorized":
+            return rejection
+        penalty = self._admission.penalty(connection.address)
+        # python-socketio 5.x never removes a client that ends before its connect handler does.
+        await asyncio.sleep(min(penalty, Penalties.PATIENCE))
+        if penalty <= Penalties.PATIENCE:
+            return rejection
+        wait = f"wait {math.ceil(penalty)} s before the next try"
+        return Rejection("unauthorized", f"too many failed log-ins from this address; {wait}")
 
     def disconnect(self, sid: str, reason: str) -> None:
         """Let the peer leave, for python-socketio's `reason`."""
@@ -173,6 +183,15 @@ class Handlers:
     def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
         settings = self._settings
         return ice_servers(settings.current, settings.turn_secret, connection.peer_id, time.time())
+
+    def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
+        """Refuse an event that the server does not know."""
+        connection = self._connections.by_sid[sid]
+        try:
+            self._switchboard.count(connection)
+            raise unknown_event(event)
+        except Rejection as rejection:
+            return self._switchboard.reject(connection, rejection)
 
     def report(self, sid: str, text: str) -> dict[str, Any]:
         """Take what a client says of its RTCPeerConnection."""

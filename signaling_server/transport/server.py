@@ -62,7 +62,9 @@ class Transport:
         )
         self.penalty = admission.penalty
         """The seconds that the answer to a wrong token from an address waits, over HTTP as well."""
-        self._endpoint = SocketIOEndpoint(engine, admission, closer, relay.budget, observe)
+        self._endpoint = SocketIOEndpoint(
+            settings, engine, admission, closer, relay.budget, observe
+        )
         self.handle_request = self._endpoint.handle
         engine.attach(self._gate, self._handlers)
         settings.subscribe(self._reconfigured)

@@ -13,7 +13,7 @@ from typing import Any, Awaitable, Callable, Iterable
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
-from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.core.protocol.events import Fact, Refused
 from signaling_server.core.protocol.forwarded import Client, client_of, trusted_networks
 from signaling_server.core.protocol.hosts import host_refusal, own_names
 from signaling_server.core.protocol.origins import ANY, AUTO, origin_refusal
@@ -109,7 +109,7 @@ class Callers:
         self, request: web.Request, client: Client, code: str, why: str, status: int
     ) -> web.Response:
         sentence = f"{why}; {REASONS[code].advice}"
-        self._observe(Rejected("", "", "", client.address, code, sentence))
+        self._observe(Refused(client.address, code, why))
         headers = {"Cache-Control": "no-store"}
         if self._is_socketio(request):
             told = {"code": code, "message": sentence}

@@ -178,7 +178,7 @@ async def test_packet_before_connect_ends_the_connection(early: str) -> None:
         await server.empty()
 
 
-@pytest.mark.parametrize("second", ["40", '40{"name":"other"}', "40/,", "40/admin,"])
+@pytest.mark.parametrize("second", ["40", '40{"name":"other"}', "40/,"])
 async def test_second_connect_is_a_bad_packet(second: str) -> None:
     async with running({"limits": {"bad_packets": 1}}) as server:
         async with RawClient(server.url, name="node") as client:

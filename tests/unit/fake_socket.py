@@ -8,6 +8,7 @@ from typing import Callable
 from aiohttp import web
 
 from signaling_server.core.protocol.events import Pulse
+from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.transport.engine.socket import ClientSocket, Waiting
 
 
@@ -22,6 +23,10 @@ class FakeSocket:
         self.poll_broke = False
         self.pulse = Pulse.LIVES
         self.when_heard: Callable[[], None] | None = None
+        self.address = "192.0.2.1"
+        self.frames: TokenBucket | None = None
+        self.allows = True
+        """Whether one more frame that is no event may come."""
         self.waiting = Waiting(0, 0)
         self.reads: asyncio.Event | None = None
         """If it is there: set when the client reads."""
@@ -32,6 +37,9 @@ class FakeSocket:
         act, self.when_heard = self.when_heard, None
         if act is not None:
             act()
+
+    def allow_frame(self) -> bool:
+        return self.allows
 
     def write(self, packet: str) -> bool:
         self.written.append(packet)

@@ -14,7 +14,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, ListenSettings, SocketIOSettings
 from signaling_server.core.protocol.auth import Tokens
-from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.core.protocol.events import Fact, Refused
 from signaling_server.web.callers import METHODS, Callers, allowed_origin
 
 PEER, CLIENT = "192.0.2.1", "198.51.100.7"
@@ -44,7 +44,7 @@ class Scene:
         self.handled: web.Request
 
     def _record(self, fact: Fact) -> None:
-        assert isinstance(fact, Rejected)
+        assert isinstance(fact, Refused)
         self.refused.append((fact.code, fact.address))
 
     def ask(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
+from pathlib import Path
+from typing import Callable
 
 import pytest
 
+from integration.credentials import make_ca, make_certificate
 from signaling_server.appliance import door as door_module
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.listener import open_listener
@@ -255,3 +259,65 @@ def test_door_that_was_never_opened_closes() -> None:
         await Door(Greeting, Background().start).close()
 
     asyncio.run(scene())
+
+
+def tls_door(
+    tmp_path: Path, refused: list[tuple[str, str]], factory: Callable[[], asyncio.BaseProtocol]
+) -> tuple[Door, str]:
+    make_ca(tmp_path)
+    certificate, key = make_certificate(tmp_path, "server", days=9)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    door = Door(
+        factory,
+        Background().start,
+        tls=context,
+        deadline=lambda: 0.3,
+        refuse=lambda *refusal: refused.append(refusal),
+    )
+    return door, str(tmp_path / "ca.crt")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "answer"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "plain-on-tls-port", b"HTTP/1.1 400 "),
+        (b"PROXY TCP4 10.0.0.1 10.0.0.2 5 80\r\n", "proxy-protocol", b"HTTP/1.1 400 "),
+        (b"", "", b""),
+        (b"nonsense that is no handshake", "", b""),
+    ],
+)
+def test_caller_of_a_tls_port_that_speaks_something_else_is_reported(
+    notifier: Notifier, tmp_path: Path, said: bytes, code: str, answer: bytes
+) -> None:
+    async def scene() -> None:
+        refused: list[tuple[str, str]] = []
+        door, _ = tls_door(tmp_path, refused, Greeting)
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        door.open(listener)
+        caller = await call(listener)
+        await asyncio.get_running_loop().sock_sendall(caller, said)
+        assert (await heard(caller))[: len(answer) or None] == answer
+        assert refused == ([(code, LOOPBACK)] if code else [])
+        await door.close()
+
+    asyncio.run(scene())
+
+
+def test_caller_that_speaks_tls_gets_in(notifier: Notifier, tmp_path: Path) -> None:
+    async def scene() -> bytes:
+        refused: list[tuple[str, str]] = []
+        door, ca = tls_door(tmp_path, refused, Greeting)
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        door.open(listener)
+        context = ssl.create_default_context(cafile=ca)
+        reader, writer = await asyncio.open_connection(
+            *listener.getsockname(), ssl=context, server_hostname="localhost"
+        )
+        greeting = await reader.readexactly(5)
+        writer.close()
+        await door.close()
+        assert refused == []
+        return greeting
+
+    assert asyncio.run(scene()) == b"hello"

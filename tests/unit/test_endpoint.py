@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
@@ -11,8 +12,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from signaling_server.core.config.schema import Config, LimitsSettings
-from signaling_server.core.protocol.events import Rejected
-from signaling_server.transport.endpoint import RETRY_AFTER, SocketIOEndpoint
+from signaling_server.core.protocol.events import Refused, Rejected
+from signaling_server.core.protocol.refusals import REASONS
+from signaling_server.transport.endpoint import REMARKS, RETRY_AFTER, SocketIOEndpoint
 from unit.fake_engine import Transport
 from unit.fake_socket import FakeSocket
 
@@ -37,6 +39,13 @@ class Body:
     def __init__(self, content: bytes) -> None:
         self._content = content
 
+    def at_eof(self) -> bool:
+        return not self._content
+
+    async def readany(self) -> bytes:
+        piece, self._content = self._content[:3], self._content[3:]
+        return piece
+
     async def readexactly(self, length: int) -> bytes:
         if len(self._content) < length:
             raise asyncio.IncompleteReadError(self._content, length)
@@ -47,12 +56,13 @@ class Request:
     """What the endpoint uses of aiohttp's."""
 
     remote = "192.0.2.1"
+    path = "/socket.io/"
 
     def __init__(self, method: str, query: str, body: bytes = b"", **headers: str) -> None:
         self.method = method
         self.rel_url = URL(f"/?{query}", encoded=True)
         self.headers = CIMultiDict(headers)
-        self.content_length = len(body)
+        self.content_length: int | None = len(body)
         self.content = Body(body)
         self.transport: Tcp | None = Tcp()
 
@@ -82,7 +92,12 @@ class Scene(Transport):
         self.handled: list[Any] = []
         self.engine.handle_request = self._handle
         self.endpoint = SocketIOEndpoint(
-            self.engine, self.admission, self.closer, self.relay.budget, self.facts.append
+            self.settings,
+            self.engine,
+            self.admission,
+            self.closer,
+            self.relay.budget,
+            self.facts.append,
         )
 
     async def _handle(self, request: Any, body: bytes = b"") -> Any:
@@ -113,7 +128,7 @@ def polling(scene: Scene) -> FakeSocket:
     return scene.open(transport="polling")
 
 
-@pytest.mark.parametrize("query", ["EIO=4&transport=polling", "EIO=4", "EIO=4&sid=", ""])
+@pytest.mark.parametrize("query", ["EIO=4&transport=polling", "EIO=4", "EIO=4&sid="])
 def test_handshake_goes_to_the_library_while_there_is_room(query: str) -> None:
     async def scene(scene: Scene) -> None:
         assert await scene.handle("GET", query) is scene.response
@@ -137,14 +152,51 @@ def test_handshake_that_is_refused_for_now_is_a_503(query: str) -> None:
     act(scene, connections=1)
 
 
-def test_websocket_without_an_upgrade_is_a_bad_request() -> None:
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("EIO=4&transport=websocket", "upgrade-lost"),
+        ("EIO=3&transport=polling", "old-client"),
+        ("", "old-client"),
+        ("EIO=4&transport=polling&j=0", "jsonp"),
+        ("EIO=4&transport=carrier-pigeon", "transport-off"),
+    ],
+)
+def test_client_of_the_wrong_kind_is_refused_and_reported(query: str, code: str) -> None:
     async def scene(scene: Scene) -> None:
-        assert await scene.refused("GET", "EIO=4&transport=websocket")
-        assert not await scene.refused(
-            "GET", "EIO=4&transport=websocket", Upgrade="websocket", Connection="Upgrade"
-        )
+        answer = await scene.handle("GET", query)
+        told = json.loads(answer.body)
+        assert (answer.status, told["code"]) == (400, code)
+        (fact,) = scene.facts
+        assert isinstance(fact, Refused)
+        assert (fact.code, fact.address) == (code, "192.0.2.1")
+        assert (fact.detail or REASONS[code].why) in told["message"]
+        assert scene.handled == []
 
     act(scene)
+
+
+def test_websocket_with_its_upgrade_is_for_the_library() -> None:
+    async def scene(scene: Scene) -> None:
+        query = "EIO=4&transport=websocket"
+        await scene.handle("GET", query, Upgrade="websocket", Connection="Upgrade")
+        assert (len(scene.handled), scene.facts) == (1, [])
+
+    act(scene)
+
+
+def test_path_without_its_slash_is_remarked(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(scene: Scene) -> None:
+        for _ in range(100):
+            made: Any = Request("GET", "EIO=4")
+            made.path = "/socket.io"
+            await scene.endpoint.handle(made)
+        assert len(scene.handled) == 100
+
+    with caplog.at_level(logging.INFO):
+        act(scene)
+    assert len(caplog.records) == REMARKS
+    assert "192.0.2.1 asks for /socket.io without the slash" in caplog.text
 
 
 def test_post_is_read_before_the_library_sees_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 from engineio import async_socket, packet
 
 from signaling_server.core.protocol.events import Pulse
-from signaling_server.core.protocol.limits import OVERHEAD, Budget
+from signaling_server.core.protocol.limits import OVERHEAD, Budget, TokenBucket
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.send_queue import SendQueue
 
@@ -286,3 +286,13 @@ def test_packet_is_a_sign_of_life_and_is_told_once() -> None:
         return calls
 
     assert asyncio.run(scene()) == ["heard", "pong", "pong"]
+
+
+def test_frames_that_are_no_events_take_from_the_rate_of_the_socket() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        assert socket.allow_frame(), "without a rate"
+        socket.frames = TokenBucket(0.0, 2, time.monotonic())
+        assert [socket.allow_frame() for _ in range(3)] == [True, True, False]
+
+    act(scene)

@@ -44,3 +44,9 @@ def test_note_is_for_the_log_and_not_for_the_client() -> None:
     assert rejection.noted == "two machines use it (the other is at 10.0.0.2)"
     assert rejection.payload() == {"code": "name-in-use", "message": "two machines use it"}
     assert Rejection("too-large", "too large").noted == "too large"
+
+
+def test_what_a_client_sent_can_be_kept_out_of_the_log() -> None:
+    rejection = Rejection("invalid-type", "not 'x'", logged="wrong", note="why")
+    assert (rejection.message, rejection.noted) == ("not 'x'", "wrong (why)")
+    assert rejection.payload() == {"code": "invalid-type", "message": "not 'x'"}

@@ -18,6 +18,7 @@ from signaling_server.core.protocol.events import (
     PeerLeft,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     RoomOverfull,
     SignalAccepted,
@@ -189,3 +190,22 @@ def test_quiet_log_counts_no_signals(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(100):
         fact_log.record(delivered(), 0.0)
     assert (caplog.records, fact_log.next_deadline()) == ([], None)
+
+
+def test_refused_callers_are_one_line_each_and_summed_when_they_flood(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fact_log = FactLogger()
+    for _ in range(100):
+        fact_log.record(Refused("10.0.0.2", "old-client"), 0.0)
+    lines = len(caplog.records)
+    assert fields(caplog.records[0]) == {
+        "HAWKEYE_EVENT": "refused",
+        "HAWKEYE_ROOM": None,
+        "HAWKEYE_ADDRESS": "10.0.0.2",
+        "HAWKEYE_CODE": "old-client",
+    }
+    assert fact_log.summing
+    fact_log.write_sums(1.0)
+    (record,) = caplog.records[lines:]
+    assert record.getMessage().startswith(f"10.0.0.2: {100 - lines} more rejections")

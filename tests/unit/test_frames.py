@@ -6,9 +6,11 @@ import pytest
 
 from framing import frame
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
+    encoded,
     header,
 )
 from signaling_server.transport.engine.write_batch import WriteBatch
@@ -55,6 +57,8 @@ class Scene:
         self.relayed: list[str] = []
         self.takes = True
         self.aborted = False
+        self.allows = True
+        self.refused: list[BadFrame] = []
         protocol = Protocol()
         self.parser: Parser = protocol._payload_parser
         self.renewed: Any = None
@@ -64,6 +68,8 @@ class Scene:
             self._abort,
             self._relay if fast else None,
             lambda parser: self.renewed or parser,
+            FrameCounter(lambda: self.allows),
+            self.refused.append,
         )
         self.reader.watch(protocol)
         assert protocol._payload_parser is self.reader
@@ -99,13 +105,9 @@ def test_whole_signals_are_relayed_where_they_are_read(size: int) -> None:
         frame(SIGNAL.encode(), final=False),
         frame(SIGNAL.encode(), opcode=2),
         b"\xc1" + text_frame(SIGNAL)[1:],
-        b"\x81\x40" + text_frame(SIGNAL)[2:],
         text_frame('42["signal",' + "x" * 70000 + "]"),
         frame(b"ping", opcode=9),
         frame(b"ping of a length that it could be", opcode=9),
-        text_frame(SIGNAL)[:10],
-        text_frame(SIGNAL)[:-1],
-        text_frame('42["signal",' + "x" * 200 + "]")[:-1],
     ],
 )
 def test_any_other_frame_and_those_behind_it_are_for_aiohttp(other: bytes) -> None:
@@ -116,6 +118,22 @@ def test_any_other_frame_and_those_behind_it_are_for_aiohttp(other: bytes) -> No
     assert scene.budget.used == WIDEST * len(other + text_frame(SIGNAL))
     scene.reader.feed_data(text_frame(SIGNAL))
     assert scene.relayed == [ARGUMENT], "nothing overtakes what aiohttp has"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        text_frame(SIGNAL)[:10],
+        text_frame(SIGNAL)[:-1],
+        text_frame('42["signal",' + "x" * 200 + "]")[:-1],
+    ],
+)
+def test_frame_that_is_not_complete_is_for_aiohttp(part: bytes) -> None:
+    scene = Scene()
+    scene.reader.feed_data(text_frame(SIGNAL) + part)
+    assert scene.relayed == [ARGUMENT]
+    assert scene.parser.fed == [part]
+    assert scene.budget.used == WIDEST * len(part)
 
 
 def test_signal_that_is_not_relayed_is_for_aiohttp() -> None:
@@ -129,10 +147,10 @@ def test_nothing_overtakes_a_message_that_is_being_handled() -> None:
     scene = Scene()
     scene.reader.feed_data(text_frame("421[]"))
     scene.reader.idle = False
-    scene.reader.taken("421[]")
+    scene.reader.taken()
     scene.reader.feed_data(text_frame(SIGNAL))
     assert scene.relayed == []
-    scene.reader.taken(SIGNAL)
+    scene.reader.taken()
     scene.reader.idle = True
     scene.reader.feed_data(text_frame(SIGNAL))
     assert scene.relayed == [ARGUMENT]
@@ -145,44 +163,46 @@ def test_without_the_fast_path_every_frame_is_for_aiohttp() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
-@pytest.mark.parametrize("kind", [str, bytes, bytearray])
-def test_bytes_count_until_they_are_taken(size: int, kind: type) -> None:
+def test_bytes_count_until_they_are_taken(size: int) -> None:
     scene = Scene()
-    payload = "x" * size
-    came = text_frame(payload)
+    came = text_frame("x" * size)
     half = len(came) // 2
     scene.reader.feed_data(came[:half])
     scene.reader.feed_data(came[half:] + b"\x81")
     assert scene.budget.used == WIDEST * (len(came) + 1)
-    scene.reader.taken(payload if kind is str else kind(payload.encode()))
+    scene.reader.taken()
     assert scene.budget.used == WIDEST, "the beginning of the next"
+    scene.reader.taken()
+    assert scene.budget.used == WIDEST, "what is not complete cannot be taken"
 
 
-def test_taken_text_counts_as_it_came() -> None:
+def test_unfinished_message_counts_whatever_comes_between_its_fragments() -> None:
     scene = Scene()
-    scene.reader.feed_data(text_frame("ü" * 10))
-    scene.reader.taken("ü" * 10)
+    first, ping = frame(b"4" * 1000, final=False, mask=MASK), frame(b"", opcode=9, mask=MASK)
+    more, last = (frame(b"x", opcode=0, final=final, mask=MASK) for final in (False, True))
+    scene.reader.feed_data(first + ping + more)
+    scene.reader.taken()
+    assert scene.budget.used == WIDEST * len(first + more)
+    scene.reader.feed_data(last)
+    scene.reader.taken()
     assert scene.budget.used == 0
+    scene.reader.feed_data(text_frame(SIGNAL))
+    assert scene.relayed == [ARGUMENT], "and then the fast path is open again"
 
 
-def test_more_was_taken_than_is_known_to_have_come() -> None:
+@pytest.mark.parametrize("refused", [frame(b"", opcode=9), b"\x81\x03421"])
+def test_refused_frame_reaches_neither_relay_nor_aiohttp(refused: bytes) -> None:
     scene = Scene()
-    scene.reader.feed_data(b"12")
-    scene.reader.taken("x" * 100)
-    assert scene.budget.used == 0
-    for _ in range(5):
-        scene.reader.feed_data(text_frame("abc"))
-    scene.reader.taken("abc")
-    assert scene.budget.used == WIDEST * len(text_frame("abc")), (
-        "no more than came last can be left"
-    )
+    scene.allows = False
+    assert scene.reader.feed_data(text_frame(SIGNAL) + refused) == (True, b"")
+    assert (scene.relayed, scene.parser.fed, len(scene.refused)) == ([ARGUMENT], [], 1)
 
 
 def test_client_with_more_than_its_share_is_aborted_while_memory_is_short() -> None:
     scene = Scene(total=100)
     scene.budget.share = 50
-    assert scene.reader.feed_data(b"\x01" * 12) == (False, b"")
-    assert scene.reader.feed_data(b"\x01" * 14) == (True, b"")
+    assert scene.reader.feed_data(text_frame("4" * 6)) == (False, b"")
+    assert scene.reader.feed_data(text_frame("4" * 8)) == (True, b"")
     assert scene.aborted
     scene.reader.close()
     assert scene.budget.used == 0
@@ -226,10 +246,14 @@ def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
     renewed = scene.renewed = Parser()
     scene.reader.feed_data(whole[3:])
     scene.reader.idle = False
-    scene.reader.taken("421[]")
+    scene.reader.taken()
     scene.reader.feed_data(whole)
     assert (scene.parser.fed, renewed.fed) == ([whole[:3], whole[3:], whole], [])
-    scene.reader.taken("421[]")
+    scene.reader.taken()
     scene.reader.idle = True
     scene.reader.feed_data(text_frame(SIGNAL) + whole)
     assert (scene.relayed, renewed.fed) == ([ARGUMENT], [whole])
+
+
+def test_lone_surrogate_is_encoded_like_a_character() -> None:
+    assert encoded("ü\ud800") == b"\xc3\xbc\xed\xa0\x80"

@@ -8,9 +8,10 @@ from typing import Any, Awaitable, Callable
 import pytest
 
 from signaling_server.core.config.schema import Config, LimitsSettings
-from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.events import Joined, Refused
 from signaling_server.errors import Rejection
 from signaling_server.transport import gate as gate_module
+from signaling_server.transport.engine.frame_counter import BadFrame
 from signaling_server.transport.engine.packets import BadPacket
 from signaling_server.transport.engine.socket import Waiting
 from signaling_server.transport.gate import Gate
@@ -212,6 +213,79 @@ def test_bad_frame_before_connect_ends_the_connection() -> None:
         assert (socket.done, scene.facts) == (["abort"], [])
 
     act(scene)
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_client_with_a_bad_frame_is_closed_and_the_reason_recorded(joined: bool) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined() if joined else scene.open()
+        scene.gate.bad_frame(socket, BadFrame("rate-limited", "too many"))
+        assert (socket.done, scene.rejections()) == (["abort"], ["rate-limited"])
+
+    act(scene)
+
+
+@pytest.mark.parametrize("namespace", ["/gcom", "//", "/a/b", "/*", "/" + "x" * 9999])
+def test_connect_to_another_namespace_is_answered_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, namespace: str
+) -> None:
+    monkeypatch.setattr(gate_module, "FAREWELL", 0.0)
+
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        await scene.gate.message(socket, f"0{namespace}?a=b,{{}}")
+        (answer,) = socket.written
+        assert answer.startswith(f'4{namespace},{{"message":"Invalid namespace {namespace[:64]}: ')
+        (fact,) = scene.facts
+        assert isinstance(fact, Refused)
+        assert (fact.code, fact.address) == ("unknown-namespace", "192.0.2.1")
+        assert namespace[:64] in fact.detail
+        assert scene.engine.done == []
+        while not scene.background._tasks:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.gather(*scene.background._tasks)
+        assert socket.done == ["drain", "hang up"]
+
+    act(scene)
+
+
+def test_connect_to_another_namespace_leaves_the_client_of_this_one_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate_module, "FAREWELL", 0.0)
+
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        await scene.gate.message(socket, "0/other,")
+        await scene.gate.message(socket, "0")
+        await scene.gate.message(socket, "0/another")
+        await asyncio.sleep(0.01)
+        assert (socket.done, scene.rejections()) == ([], [])
+        assert [text[:8] for text in socket.written] == ["4/other,", '2["welco', "4/anothe"]
+
+    act(scene)
+
+
+def test_connects_to_other_namespaces_are_limited() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        socket.allows = False
+        await scene.gate.message(socket, "0/other,")
+        assert (socket.written, socket.done) == ([], ["abort"])
+
+    act(scene)
+
+
+def test_client_that_has_ended_is_not_late() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        scene.gate.opened(socket, REQUEST)
+        assert socket.frames is not None
+        socket.closed = True
+        await asyncio.sleep(0.05)
+        assert (socket.done, scene.facts) == ([], [])
+
+    act(scene, connect_deadline=0.01)
 
 
 def test_connections_of_an_address_are_counted() -> None:

@@ -89,6 +89,44 @@ def test_failed_log_in_waits_for_its_answer_if_its_address_has_failed_before() -
     act(scene, tokens=TOKENS)
 
 
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [(0.01, "unknown token"), (1.2, "too many failed log-ins from this address; wait 2 s")],
+)
+def test_failed_log_in_is_answered_before_its_client_gives_up(
+    monkeypatch: pytest.MonkeyPatch, penalty: float, message: str
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def scene(scene: Transport) -> None:
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        scene.admission.penalty = lambda address: penalty  # type: ignore[method-assign]
+        error = await scene.handlers.connect("1", scene.open(), request(), {"token": "x"})
+        assert error is not None
+        assert error.data is not None
+        assert error.data["message"].startswith(message)
+        assert slept == [min(penalty, 0.8)]
+
+    act(scene, tokens=TOKENS)
+
+
+def test_event_that_is_not_known_is_answered_with_advice_and_counted() -> None:
+    async def scene(scene: Transport) -> None:
+        socket = await join(scene, "1", "node")
+        answer = scene.handlers.unknown("offer", "1", "{}")
+        assert (answer["ok"], answer["error"]["code"]) == (False, "unknown-event")
+        assert heard(socket) == ["welcome", "error"]
+        assert '"event":"offer"' in socket.written[-1]
+        scene.connections.by_sid["1"].bucket = TokenBucket(0.0, 0, 0.0)
+        assert scene.handlers.unknown("offer", "1", "{}")["error"]["code"] == "rate-limited"
+        assert scene.rejections() == ["unknown-event", "rate-limited"]
+
+    act(scene)
+
+
 def test_rejection_that_may_pass_is_an_error_and_a_lost_connection() -> None:
     async def scene(scene: Transport) -> None:
         await join(scene, "1", "node")

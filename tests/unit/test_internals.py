@@ -25,6 +25,7 @@ from signaling_server.transport.engine.internals import (
     install_for_clients,
     missing_internals,
     renewed_parser,
+    take_tail,
 )
 from signaling_server.transport.engine.packets import MAX_PACKETS
 from signaling_server.transport.engine.socketio_server import SocketIOServer
@@ -160,3 +161,10 @@ def test_parser_stays_when_aiohttp_has_changed() -> None:
     assert renewed_parser(response, parser, 200) is parser
     gone: Any = SimpleNamespace()
     assert renewed_parser(gone, OldParser("queue", 100), 200).made == ("queue", 100, True)
+
+
+def test_what_came_behind_a_handshake_is_taken_from_aiohttp() -> None:
+    protocol: Any = SimpleNamespace(_message_tail=b"abc")
+    assert take_tail(protocol) == b"abc"
+    assert (take_tail(protocol), protocol._message_tail) == (b"", b"")
+    assert take_tail(SimpleNamespace()) == b"", "aiohttp has changed"

@@ -65,27 +65,44 @@ def test_pause_earns_no_more_than_the_burst() -> None:
     assert [bucket.take(1e9) for _ in range(4)] == [True, True, True, False]
 
 
-def test_first_failure_is_answered_at_once_and_each_next_one_later() -> None:
+HOME = "10.0.0.1"
+
+
+def test_turns_of_an_address_come_ever_later() -> None:
+    penalties, now, turns = Penalties(), 0.0, []
+    for _ in range(10):
+        wait = penalties.failed(HOME, now)
+        if wait > penalties.PATIENCE:
+            now += wait
+            wait = penalties.failed(HOME, now)
+        turns.append(now + wait)
+        now += wait
+    gaps = [later - earlier for earlier, later in zip(turns, turns[1:])]
+    assert gaps == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5])
+
+
+def test_connections_of_an_address_share_its_turns() -> None:
     penalties = Penalties()
-    waits = [penalties.failed("10.0.0.1", float(at)) for at in range(10)]
-    assert waits[:4] == [0.0, 0.2, 0.4, 0.8]
-    assert waits == sorted(waits)
-    assert waits[-1] == Penalties.LONGEST
+    waits = [penalties.failed(HOME, 0.0) for _ in range(100)]
+    assert waits[:3] == pytest.approx([0.0, 0.2, 0.6])
+    assert waits[3:] == pytest.approx([1.4] * 97), "no more than three have a verdict"
+    assert penalties.failed("10.0.0.2", 0.0) == 0
 
 
 def test_failure_is_forgiven_after_a_while() -> None:
     penalties = Penalties()
-    penalties.failed("10.0.0.1", 0.0)
-    assert penalties.failed("10.0.0.1", 59.0) > 0
-    assert penalties.failed("10.0.0.1", 59.0 + Penalties.FORGIVEN) == 0
+    for _ in range(4):
+        penalties.failed(HOME, 0.0)
+    assert penalties.failed(HOME, Penalties.FORGIVEN) == 0
+    assert penalties.failed(HOME, Penalties.FORGIVEN) == pytest.approx(0.2)
 
 
 def test_addresses_are_delayed_separately_and_the_oldest_is_forgotten() -> None:
     penalties = Penalties()
-    penalties.failed("10.0.0.1", 0.0)
+    penalties.failed(HOME, 0.0)
     for number in range(Penalties.ADDRESSES - 1):
         assert penalties.failed(f"client-{number}", 0.0) == 0
-    assert penalties.failed("10.0.0.1", 1.0) > 0, "it is the youngest now"
+    assert penalties.failed(HOME, 0.1) > 0, "it is the youngest now"
     for number in range(Penalties.ADDRESSES):
         penalties.failed(f"other-{number}", 1.0)
-    assert penalties.failed("10.0.0.1", 1.0) == 0
+    assert penalties.failed(HOME, 0.2) == 0

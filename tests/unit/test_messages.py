@@ -88,6 +88,36 @@ def test_wrong_type_is_refused_with_the_valid_ones(parse: Parse, kind: object) -
     assert rejection.payload()["valid_types"] == ("offer", "answer", "ice-candidate")
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("Offer", '"Offer"'),
+        ("a\n\x1b[1m\ud800", r'"a\n\u001b[1m\ud800"'),
+        ("x" * 9999, '"' + "x" * messages.MAX_TYPE + '"'),
+        (None, "missing"),
+        (True, "a boolean"),
+        (7, "a number"),
+        (7.5, "a number"),
+        ([], "an array"),
+        ({}, "an object"),
+    ],
+)
+def test_wrong_type_is_named_cut_and_escaped(parse: Parse, kind: object, told: str) -> None:
+    rejection = refusal(parse, json.dumps({"type": kind, "data": {}}))
+    known = "type must be one of offer, answer, ice-candidate"
+    assert rejection.message == f"{known}; this one is {told}"
+    assert rejection.noted == known, "the log is no place for what a client sends"
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_number_that_json_does_not_know_is_named(parse: Parse, constant: str) -> None:
+    rejection = refusal(parse, f'{{"type":"offer","data":{{"n":{constant}}}}}')
+    assert rejection.code == "invalid-format"
+    assert rejection.message == f"{constant} is not JSON: send null, or leave it out"
+    with pytest.raises(Rejection, match=f"^{constant} is not JSON"):
+        parse_argument(f"[{constant}]", 100)
+
+
 @pytest.mark.parametrize("to", [None, ""])
 def test_empty_receiver_is_none(parse: Parse, to: str | None) -> None:
     assert parse(json.dumps({"type": "offer", "data": {}, "to": to})).to is None

@@ -10,6 +10,7 @@ from signaling_server.core.protocol.events import (
     HeldSignalsReplaced,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     RoomOverfull,
     SignalAccepted,
@@ -150,9 +151,18 @@ def test_every_metric_has_its_help_and_type_once_before_its_values() -> None:
             assert words[3] in ("counter", "gauge", "histogram")
         else:
             assert row.startswith(seen[-1])
-    assert len(seen) == 18
+    assert len(seen) == 19
 
 
 def test_labels_are_escaped() -> None:
     found = values(build={"version": 'a"b\\c\nd'})
     assert found['hawkeye_build_info{version="a\\"b\\\\c\\nd"}'] == "1"
+
+
+def test_refused_callers_are_counted_by_code_from_zero() -> None:
+    metrics = Metrics()
+    metrics.record(Refused("10.0.0.2", "old-client"), 1.0)
+    assert metrics.last_error == "old-client: Socket.IO client 1.x or 2.x (EIO=3)"
+    rows = render(metrics, Histogram((1.0,)), READINGS).splitlines()
+    assert 'hawkeye_refused_total{code="old-client"} 1' in rows
+    assert 'hawkeye_refused_total{code="jsonp"} 0' in rows

@@ -11,6 +11,7 @@ from signaling_server.transport.engine.packets import (
     BadPacket,
     GuardedPacket,
     ack_id_of_binary,
+    namespace_of_connect,
 )
 
 
@@ -97,3 +98,25 @@ def test_connect_and_disconnect_are_left_to_the_library() -> None:
 def test_events_that_only_a_library_may_fire_are_no_packets(name: str) -> None:
     with pytest.raises(BadPacket):
         GuardedPacket(encoded_packet=f'2["{name}",{{}}]')
+
+
+@pytest.mark.parametrize(
+    ("packet", "namespace"),
+    [
+        ("0", ""),
+        ("0{}", ""),
+        ('0{"a":"/b,"}', ""),
+        ("0/", ""),
+        ("0/,", ""),
+        ("0/,{}", ""),
+        ("0/gcom", "/gcom"),
+        ("0/gcom,", "/gcom"),
+        ("0/gcom?a=b", "/gcom"),
+        ('0/gcom?a=b,{"token":"x,y"}', "/gcom"),
+        ("0//,", "//"),
+        ("2/gcom,[]", ""),
+        ("", ""),
+    ],
+)
+def test_connect_to_another_namespace_is_told_apart(packet: str, namespace: str) -> None:
+    assert namespace_of_connect(packet) == namespace

@@ -53,6 +53,37 @@ def test_body_is_bounded_in_bytes() -> None:
         read(b"401", most=2)
 
 
+@pytest.mark.parametrize("body", [b"40", b"40\x1e41", b""])
+def test_body_whose_length_is_not_known_is_read_to_its_end(body: bytes) -> None:
+    budget = Budget(10**6)
+
+    async def play(most: int) -> bytes:
+        request: Any = Request("POST", "", body)
+        request.content_length = None
+        return await read_body(request, most, budget, 10)
+
+    if body:
+        assert asyncio.run(play(len(body))) == body
+        with pytest.raises(ValueError, match="no room"):
+            asyncio.run(play(len(body) - 1))
+    else:
+        with pytest.raises(ValueError, match="no packet"):
+            asyncio.run(play(10))
+    assert budget.used == 0
+
+
+def test_packets_that_are_no_events_take_from_the_rate() -> None:
+    left = iter([True, True, False])
+
+    async def play(text: str) -> bytes:
+        request: Any = Request("POST", "", text.encode())
+        return await read_body(request, 1000, Budget(10**6), 10, lambda: next(left))
+
+    assert asyncio.run(play("3\x1e40\x1e41\x1e6"))
+    with pytest.raises(ValueError, match="too many"):
+        asyncio.run(play("40\x1e3"))
+
+
 def test_body_that_is_cut_off_is_refused() -> None:
     with pytest.raises(ValueError, match="incomplete"):
         read(b"40", cut=1)

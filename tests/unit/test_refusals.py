@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 
 from signaling_server.core.protocol.refusals import (
@@ -8,31 +10,59 @@ from signaling_server.core.protocol.refusals import (
     REASONS,
     Refusals,
     first_bytes,
+    handshake_fault,
+    shown,
 )
-
-
-def test_refusal_is_one_line_that_says_who_why_and_what_to_do() -> None:
-    refusal = Refusals().note("old-client", "10.0.0.1", 5.0)
-    assert refusal.line == (
-        "refused a client from 10.0.0.1: Socket.IO client 1.x or 2.x (EIO=3); use 3 or newer:"
-        " socket.io-client 4, python-socketio 5"
-    )
-    assert Refusals().note("old-client", "", 5.0).line.startswith("refused a client: Socket.IO")
 
 
 @pytest.mark.parametrize("code", REASONS)
 def test_every_code_has_a_reason_and_advice_in_one_line(code: str) -> None:
-    line = Refusals().note(code, "10.0.0.1", 5.0).line
-    assert line.isprintable()
-    assert len(line) < 250
+    sentence = Refusals().note(code, "10.0.0.1", 5.0).sentence
+    assert sentence.isprintable()
+    assert len(sentence) < 220
     assert all(REASONS[code])
 
 
 def test_detail_says_why_in_this_case() -> None:
     refusal = Refusals().note("unknown-namespace", "10.0.0.1", 5.0, "no namespace '/gcom'")
     assert refusal.sentence.startswith("no namespace '/gcom'; connect to http://HOST:PORT/")
-    assert "10.0.0.1: no namespace '/gcom'; connect to http://HOST:PORT/" in refusal.line
     assert len(Refusals().note("old-client", "x", 5.0, "y" * 999).why) == MAX_DETAIL
+
+
+@pytest.mark.parametrize(
+    ("query", "upgrades", "code", "detail"),
+    [
+        ("EIO=3&transport=polling", False, "old-client", ""),
+        ("transport=polling", False, "old-client", "no Socket.IO client"),
+        ("EIO=5&EIO=4", False, "old-client", "no Socket.IO client"),
+        ("EIO=3&transport=polling&j=0", False, "jsonp", ""),
+        ("EIO=4&transport=polling&j=", False, "", ""),
+        ("EIO=4&transport=polling&sid=x&j=1", False, "jsonp", ""),
+        ("EIO=4&transport=webtransport", False, "transport-off", '"webtransport"'),
+        ("EIO=4&transport=a%0ab", False, "transport-off", r'"a\nb"'),
+        ("EIO=4&transport=websocket", False, "upgrade-lost", ""),
+        ("EIO=4&transport=websocket&sid=x", False, "upgrade-lost", ""),
+        ("EIO=4&transport=websocket", True, "", ""),
+        ("EIO=4&transport=polling", False, "", ""),
+        ("EIO=4", False, "", ""),
+        ("sid=x&transport=polling", False, "", ""),
+    ],
+)
+def test_handshake_tells_a_client_of_the_wrong_kind(
+    query: str, upgrades: bool, code: str, detail: str
+) -> None:
+    found = handshake_fault(parse_qs(query), upgrades, ("websocket", "polling"))
+    assert (found[0] if found else "") == code
+    assert not found or detail in found[1]
+
+
+def test_transport_that_is_turned_off_is_told() -> None:
+    found = handshake_fault(parse_qs("EIO=4&transport=polling"), False, ("websocket",))
+    assert found == ("transport-off", 'its transport "polling" is turned off here, or unknown')
+
+
+def test_what_a_caller_sent_is_cut_and_escaped() -> None:
+    assert shown('é\n"' + "x" * 99) == r'"\u00e9\n\"' + "x" * 61 + '"'
 
 
 def test_refusals_are_counted_by_code_from_zero() -> None:

@@ -16,6 +16,7 @@ from signaling_server.core.protocol.events import (
     PeerLeft,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     RoomOverfull,
     SignalAccepted,
@@ -39,6 +40,15 @@ def test_every_fact_has_its_own_saying() -> None:
 @pytest.mark.parametrize(
     ("fact", "text"),
     [
+        (
+            Refused("10.0.0.2", "old-client"),
+            "refused a client from 10.0.0.2: Socket.IO client 1.x or 2.x (EIO=3); "
+            "use 3 or newer: socket.io-client 4, python-socketio 5",
+        ),
+        (
+            Refused("", "jsonp", "in detail"),
+            "refused a client: in detail; use WebSocket or ordinary polling: turn forceJSONP off",
+        ),
         (
             PeerJoined("sid", "node", "drone-1", "10.0.0.2", "websocket", False),
             "node joined from 10.0.0.2 over websocket",

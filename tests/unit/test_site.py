@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 
 import pytest
 from aiohttp import web
@@ -55,5 +56,50 @@ def site_is_empty(site: Site) -> bool:
 def test_site_that_has_not_been_started_takes_no_caller() -> None:
     async def scene() -> None:
         assert site_is_empty(Site([], lambda protocol: None, callers()))
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere"])
+def test_body_that_no_route_wants_is_neither_read_nor_inflated(path: str) -> None:
+    async def scene() -> None:
+        site = Site([web.get("/", hello)], lambda protocol: None, callers())
+        await site.start()
+        ours, theirs = socket.socketpair()
+        protocol = site.protocol()
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, theirs)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Encoding: deflate\r\n"
+        writer.write(f"{head}Content-Length: 1000000\r\n\r\nabc".encode())
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert b" 40" in answer.split(b"\r\n")[0]
+        writer.close()
+        await site.stop(0.1)
+
+    asyncio.run(scene())
+
+
+def test_compressed_body_arrives_as_it_was_sent() -> None:
+    bodies: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        return web.Response(text="hello")
+
+    async def scene() -> None:
+        site = Site([web.post("/", take)], lambda protocol: None, callers())
+        await site.start()
+        for encoding in ("deflate", "gzip", "br", "zstd"):
+            ours, theirs = socket.socketpair()
+            protocol = site.protocol()
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, theirs)  # noqa: B023
+            reader, writer = await asyncio.open_connection(sock=ours)
+            head = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: {encoding}\r\n"
+            sent = zlib.compress(b"x" * 1000)
+            writer.write(f"{head}Content-Length: {len(sent)}\r\n\r\n".encode() + sent)
+            assert b" 200 " in await reader.readuntil(b"\r\n")
+            assert bodies.pop() == sent
+            writer.close()
+        await site.stop(0.1)
 
     asyncio.run(scene())

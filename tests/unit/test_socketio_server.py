@@ -44,6 +44,12 @@ class Callbacks:
     def bad_packet(self, socket: Any) -> None:
         self.heard.append(("bad packet", socket.sid))
 
+    def bad_frame(self, socket: Any, error: Any) -> None:
+        self.heard.append(("bad frame", socket.sid, error.code))
+
+    def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
+        return {"unknown": [event, text]}
+
     async def connect(self, sid: str, socket: Any, request: Any, auth: Any) -> ConnectError | None:
         self.heard.append(("connect", socket.sid, request, auth))
         return self.error
@@ -98,6 +104,31 @@ def test_connection_is_told_from_its_beginning_to_its_end() -> None:
         assert scene.callbacks.heard[2] == ("ended", "engine-sid", REQUEST)
         assert socket.queue.dropped
         assert not scene.server._sio.environ
+
+    act(scene)
+
+
+@pytest.mark.parametrize(
+    ("reason", "done"), [("client disconnect", ["hang up"]), ("transport close", [])]
+)
+def test_websocket_is_closed_after_the_goodbye_of_engine_io(reason: str, done: list[str]) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        hung_up: list[str] = []
+        socket.hang_up = lambda: hung_up.append("hang up")  # type: ignore[method-assign]
+        await scene.eio.handlers["disconnect"]("engine-sid", reason)
+        assert hung_up == done
+
+    act(scene)
+
+
+def test_event_that_nobody_knows_is_answered_too() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        await scene.server.dispatch("engine-sid", "0")
+        await scene.server.dispatch("engine-sid", '27["offer",{"sdp":""}]')
+        packets = [socket.queue.get_nowait().data for _ in range(socket.queue.qsize())]
+        assert packets[-1] == """37[{"unknown":["offer","{\\"sdp\\":\\"\\"}"]}]"""
 
     act(scene)
 
@@ -209,7 +240,7 @@ def test_fast_path_can_be_switched_off(fast_path: bool) -> None:
     async def scene(scene: Scene) -> None:
         options = scene.eio._async["websocket"].keywords["options"]
         assert (options.relay_signal is not None) is fast_path
-        assert options.on_bad_frame == scene.callbacks.bad_packet
+        assert options.on_bad_message == scene.callbacks.bad_packet
 
     act(scene, config=Config(socketio=SocketIOSettings(fast_path=fast_path)))
 

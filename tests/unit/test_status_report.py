@@ -5,7 +5,7 @@ import json
 from scenarios.scene import Scene
 from sdps import candidate
 from signaling_server.core.insight.insight import Insight
-from signaling_server.core.protocol.events import Joined, Rejected, SignalAccepted
+from signaling_server.core.protocol.events import Joined, Refused, Rejected, SignalAccepted
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.rtc_report import ConnectionReport
@@ -36,7 +36,21 @@ def test_unused_server() -> None:
         },
         "rooms": [],
         "events": [],
+        "refusals": [],
     }
+
+
+def test_refused_callers_are_listed_newest_first() -> None:
+    metrics = Metrics()
+    for address, at in (("10.0.0.1", 5.0), ("10.0.0.1", 6.0), ("10.0.0.2", 7.5)):
+        metrics.record(Refused(address, "old-client", "it is old"), at)
+    found = build(Scene().relay, metrics, Insight(), "1.2.3", 61.26, [], 10.0)["refusals"]
+    assert [(one["address"], one["times"], one["seconds_ago"]) for one in found] == [
+        ("10.0.0.2", 1, 2.5),
+        ("10.0.0.1", 2, 4.0),
+    ]
+    assert found[0]["code"] == "old-client"
+    assert found[0]["text"].startswith("it is old; use 3 or newer")
 
 
 def test_pair_shows_the_stages_that_have_happened() -> None:

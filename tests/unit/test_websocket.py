@@ -37,6 +37,10 @@ class EngineSocket:
         self.closed: list[dict[str, Any]] = []
         self.handled: list[Any] = []
         self.error: BaseException | None = None
+        self.allows = True
+
+    def allow_frame(self) -> bool:
+        return self.allows
 
     def heard(self) -> None:
         self.heard_times += 1
@@ -89,6 +93,7 @@ class Parser:
 class Protocol:
     def __init__(self) -> None:
         self._payload_parser: Any = Parser()
+        self._message_tail = b""
 
 
 class Request:
@@ -132,7 +137,7 @@ class Response:
 class Scene:
     """A WebSocket that is open once `open` is awaited."""
 
-    def __init__(self, fast: bool = True, compression: bool = False) -> None:
+    def __init__(self, fast: bool = True) -> None:
         self.budget = Budget(10**6)
         self.batch = WriteBatch()
         self.bad: list[Any] = []
@@ -146,9 +151,9 @@ class Scene:
             self.engine.handler,
             self.server,
             WebSocketOptions(
-                compression,
                 self._relay if fast else None,
                 self.bad.append,
+                lambda socket, error: self.bad.append((socket, error.code)),
                 self.budget,
                 self.batch,
             ),
@@ -432,15 +437,6 @@ def test_nothing_overtakes_the_queue_of_engine_io() -> None:
     act(scene)
 
 
-def test_with_compression_engine_io_writes() -> None:
-    async def scene(scene: Scene) -> None:
-        await scene.open()
-        assert not scene.websocket.write("packet")
-        await scene.close()
-
-    act(scene, compression=True)
-
-
 @pytest.mark.parametrize("buffered", ["by the system", "in the batch"])
 def test_slow_client_is_for_the_queue(buffered: str) -> None:
     async def scene(scene: Scene) -> None:
@@ -473,9 +469,41 @@ def test_connection_that_closes_is_not_written_to() -> None:
 # --- a new frame limit ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compression", [False, True])
+def test_frames_that_came_with_the_handshake_pass_the_counter() -> None:
+    async def scene(scene: Scene) -> None:
+        whole = frame(b"40")
+        scene.request.protocol._message_tail = whole[:3]
+        await scene.open()
+        reader = scene.request.protocol._payload_parser
+        assert scene.request.protocol._message_tail == b""
+        reader.feed_data(whole[3:])
+        reader.taken()
+        assert scene.budget.used == 0
+        await scene.close()
+
+    act(scene)
+
+
+@pytest.mark.parametrize(
+    ("data", "allows", "code"),
+    [(b"\x81\x0240", True, "invalid-format"), (frame(b"", opcode=9), False, "rate-limited")],
+)
+def test_frame_without_a_mask_or_above_the_rate_is_reported(
+    data: bytes, allows: bool, code: str
+) -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.open()
+        scene.engine.allows = allows
+        reader = scene.request.protocol._payload_parser
+        assert reader.feed_data(data) == (True, b"")
+        assert scene.bad == [(scene.engine, code)]
+        await scene.close()
+
+    act(scene)
+
+
 def test_parser_is_renewed_when_the_frame_limit_has_changed(
-    monkeypatch: pytest.MonkeyPatch, compression: bool
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[int] = []
 
@@ -492,8 +520,8 @@ def test_parser_is_renewed_when_the_frame_limit_has_changed(
             scene.server.max_http_buffer_size = limit
             reader.idle = True
             reader.feed_data(frame(b"3"))
-            reader.taken("3")
-        assert made == ([] if compression else [5000])
+            reader.taken()
+        assert made == [5000]
         await scene.close()
 
-    act(scene, compression=compression)
+    act(scene)

@@ -86,7 +86,7 @@ class SocketIOSettings:
         ("websocket", "polling"), TRANSPORTS, "websocket, polling or both", restart=True
     )
     compression: bool = key(
-        False, boolean(), "compress WebSocket messages; costs CPU and memory", restart=True
+        False, boolean(), "compress answers to polling clients; costs CPU", restart=True
     )
     fast_path: bool = key(True, boolean(), "use the fast path for plain signals", restart=True)
 

@@ -19,10 +19,12 @@ from signaling_server.core.protocol.events import (
     PeerLeft,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     RoomOverfull,
     SignalAccepted,
 )
+from signaling_server.core.protocol.refusals import reason_of
 from signaling_server.core.words import first, plural
 
 NAMED_PEERS = 20
@@ -112,6 +114,12 @@ def _rejected(fact: Rejected) -> str:
     return f"refused {who} from {fact.address}: {fact.code}: {fact.message}"
 
 
+def _refused(fact: Refused) -> str:
+    reason = reason_of(fact.code, fact.detail)
+    who = f"a client from {fact.address}" if fact.address else "a client"
+    return f"refused {who}: {reason.why}; {reason.advice}"
+
+
 def _disconnected(fact: Disconnected) -> str:
     return (
         f"connection of {fact.peer_id} from {fact.address} ended ({fact.reason}) "
@@ -132,5 +140,6 @@ SAYINGS: Mapping[type, Saying] = {
     HeldSignalsReplaced: Saying("dropped", _dropped),
     RoomOverfull: Saying("crowded", _overfull, "warning"),
     Rejected: Saying("rejected", _rejected, "warning"),
+    Refused: Saying("refused", _refused, "warning"),
     Disconnected: Saying("disconnected", _disconnected),
 }

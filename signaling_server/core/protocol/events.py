@@ -236,6 +236,20 @@ class Rejected(NamedTuple):
     message: str
 
 
+class Refused(NamedTuple):
+    """A caller was refused before it was a client; `code` is one of refusals.REASONS."""
+
+    address: str
+    code: str
+    detail: str = ""
+    """Why in this case, in place of the code's own sentence; what the caller sent is escaped."""
+
+    @property
+    def room(self) -> str:
+        """It is in none."""
+        return ""
+
+
 class Disconnected(NamedTuple):
     """A connection has ended after `seconds`, with `received` signals in and `sent` signals out."""
 
@@ -263,6 +277,7 @@ Fact = Union[
     HeldSignalsReplaced,
     RoomOverfull,
     Rejected,
+    Refused,
     Disconnected,
 ]
 Output = Union[Command, Fact]

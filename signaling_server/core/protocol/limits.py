@@ -81,25 +81,38 @@ class TokenBucket:
 
 
 class Penalties:
-    """Failed log-ins delay the next ones from the same address.
+    """Failed log-ins delay the verdict on the next ones from the same address.
 
-    At most `ADDRESSES` are remembered; the one that failed longest ago is forgotten first.
+    All connections of an address wait in one row: a verdict is given when its turn has come, and
+    the next turn comes a delay later, which grows. At most `ADDRESSES` are remembered; the one that
+    failed longest ago is forgotten first.
     """
 
     ADDRESSES = 1024
     FORGIVEN = 60.0
     """Seconds without a failure after which an address starts anew."""
     LONGEST = 5.0
-    """The longest delay in seconds; below every ping timeout."""
+    """The longest delay in seconds."""
+    PATIENCE = 0.8
+    """Seconds that an answer may take: python-socketio's `connect()` gives up after 1."""
 
     def __init__(self) -> None:
-        self._failures: dict[str, tuple[int, float]] = {}
+        self._failures: dict[str, tuple[int, float, float]] = {}
 
     def failed(self, address: str, now: float) -> float:
-        """Count a failure; returns the seconds to wait before it is answered."""
-        count, at = self._failures.pop(address, (0, now))
-        count = count + 1 if now - at < self.FORGIVEN else 1
-        self._failures[address] = (count, now)
+        """Count a failure; returns the seconds until its turn.
+
+        If that is more than PATIENCE, it has to be answered without a verdict, and has no turn.
+        """
+        count, at, turn = self._failures.pop(address, (0, now, now))
+        if now - at >= self.FORGIVEN:
+            count = 0
+        turn = max(turn, now) if count else now
+        wait = turn - now
+        if wait <= self.PATIENCE:
+            count += 1
+            turn += min(self.LONGEST, 0.1 * 2 ** min(count, 10))
+        self._failures[address] = (count, now, turn)
         if len(self._failures) > self.ADDRESSES:
             del self._failures[next(iter(self._failures))]
-        return min(self.LONGEST, 0.1 * 2 ** min(count - 1, 10)) if count > 1 else 0.0
+        return wait

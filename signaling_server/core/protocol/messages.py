@@ -13,6 +13,8 @@ from typing import Any, Callable, Iterator, NamedTuple, Tuple
 
 from signaling_server.errors import Rejection
 
+MAX_TYPE = 64
+"""Characters of an invalid type that are repeated to its sender, and in the log."""
 VALID_TYPES = ("offer", "answer", "ice-candidate")
 
 
@@ -32,8 +34,12 @@ Scanner = Callable[[str, int], Tuple[Any, int]]
 """The value at an offset of a JSON text, and where it ends; StopIteration if there is none."""
 
 
+class _Constant(ValueError):
+    """NaN or an infinity, which json.dumps of Python writes, though they are not JSON."""
+
+
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    raise _Constant(f"{name} is not JSON: send null, or leave it out")
 
 
 # Numbers are passed on as text, and nobody looks at their value here. float() reads any number of
@@ -92,6 +98,8 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
         message = _loads(text)
     except RecursionError:
         raise _too_deep(max_depth) from None
+    except _Constant as error:
+        raise Rejection("invalid-format", str(error)) from None
     except (ValueError, StopIteration):
         raise Rejection("invalid-format", "a signal must be a single JSON object") from None
     if type(message) is not dict:
@@ -102,9 +110,7 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
 
     kind = message.get("type")
     if kind not in VALID_TYPES:
-        raise Rejection(
-            "invalid-type", f"type must be one of {', '.join(VALID_TYPES)}", valid_types=VALID_TYPES
-        )
+        raise _invalid_type(kind)
     data = message.get("data")
     if type(data) is not dict and not (data is None and kind == "ice-candidate"):
         raise Rejection("invalid-data", f"data of type {kind} must be an object")
@@ -124,8 +130,29 @@ def parse_argument(text: str, max_bytes: int) -> Any:
         )
     try:
         return _loads(text)
+    except _Constant as error:
+        raise Rejection("invalid-format", str(error)) from None
     except (ValueError, StopIteration, RecursionError):
         raise Rejection("invalid-format", "this event takes exactly one JSON argument") from None
+
+
+def _invalid_type(kind: Any) -> Rejection:
+    came = json.dumps(kind[:MAX_TYPE]) if isinstance(kind, str) else _KINDS[type(kind)]
+    message = f"type must be one of {', '.join(VALID_TYPES)}"
+    # Not in the log: a client that mixes up its fields would put an SDP line there.
+    told = f"{message}; this one is {came}"
+    return Rejection("invalid-type", told, logged=message, valid_types=VALID_TYPES)
+
+
+_KINDS = {
+    type(None): "missing",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+}
+"""What JSON calls the values that are no text."""
 
 
 def _too_deep(max_depth: int) -> Rejection:

@@ -6,11 +6,14 @@ a sentence that says why, and one that says what to do.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Collection, Mapping, NamedTuple, Sequence
 
 LAST = 20
 """Refusals that are kept: what a person reads."""
+MAX_SHOWN = 64
+"""Characters that are shown of what a caller sent."""
 MAX_DETAIL = 300
 """Characters of a detail that are kept."""
 
@@ -47,6 +50,10 @@ REASONS: dict[str, Reason] = {
         "it asks for a Socket.IO namespace that is not there",
         "connect to http://HOST:PORT/ without a path; path is an option of its own",
     ),
+    "jsonp": Reason(
+        "it polls by JSONP, with which a page of any origin could open a session",
+        "use WebSocket or ordinary polling: turn forceJSONP off",
+    ),
     "proxy-protocol": Reason(
         "a proxy speaks the PROXY protocol",
         "turn it off there (haproxy: send-proxy), and let it send X-Forwarded-For instead",
@@ -63,11 +70,17 @@ REASONS: dict[str, Reason] = {
 """By code; the codes are those of the counters in /metrics."""
 
 
+def reason_of(code: str, detail: str = "") -> Reason:
+    """The reason of a code; `detail` is why in this case, in place of the code's own sentence."""
+    reason = REASONS[code]
+    return reason._replace(why=detail[:MAX_DETAIL] or reason.why)
+
+
 class Refusal(NamedTuple):
     """The refusals of one address under one code."""
 
     at: float
-    """The last one: seconds since 1970."""
+    """The last one, on the clock of `note`."""
     address: str
     code: str
     why: str
@@ -75,14 +88,8 @@ class Refusal(NamedTuple):
     times: int
 
     @property
-    def line(self) -> str:
-        """For the log."""
-        who = f"a client from {self.address}" if self.address else "a client"
-        return f"refused {who}: {self.sentence}"
-
-    @property
     def sentence(self) -> str:
-        """For the client."""
+        """Why, and what to do."""
         return f"{self.why}; {self.advice}"
 
 
@@ -98,12 +105,11 @@ class Refusals:
 
         `code` is one of REASONS; `detail` is one line in which what the caller sent is escaped.
         """
-        reason = REASONS[code]
         self.counts[code] += 1
         before = self._last.pop((address, code), None)
         times = before.times + 1 if before else 1
-        why = detail[:MAX_DETAIL] or reason.why
-        refusal = Refusal(at, address, code, why, reason.advice, times)
+        reason = reason_of(code, detail)
+        refusal = Refusal(at, address, code, *reason, times)
         self._last[address, code] = refusal
         if len(self._last) > LAST:
             self._last.popitem(last=False)
@@ -112,6 +118,33 @@ class Refusals:
     def last(self) -> list[Refusal]:
         """The last ones, newest first."""
         return list(reversed(self._last.values()))
+
+
+def handshake_fault(
+    query: Mapping[str, Sequence[str]], upgrades: bool, transports: Collection[str]
+) -> tuple[str, str] | None:
+    """(code, detail) if a request comes from a client of the wrong kind.
+
+    `query` is what urllib.parse.parse_qs returns; `upgrades`: whether it asks for a WebSocket;
+    `transports` is `socketio.transports`.
+    """
+    if "j" in query:
+        return "jsonp", ""
+    version = query.get("EIO", ["none"])[0]
+    if version != "4" and not query.get("sid"):
+        return "old-client", "" if version in ("1", "2", "3") else _NO_VERSION
+    transport = query.get("transport", ["polling"])[0]
+    if transport not in transports:
+        return "transport-off", f"its transport {shown(transport)} is turned off here, or unknown"
+    return ("upgrade-lost", "") if transport == "websocket" and not upgrades else None
+
+
+_NO_VERSION = "no Socket.IO client: its request names no version that is known (EIO=4)"
+
+
+def shown(text: str) -> str:
+    """What a caller sent, cut and escaped, so that it cannot control a log or a terminal."""
+    return json.dumps(text[:MAX_SHOWN])
 
 
 _PROXY_V1 = b"PROXY "

@@ -16,11 +16,13 @@ from signaling_server.core.protocol.events import (
     HeldSignalsReplaced,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     SignalAccepted,
 )
 from signaling_server.core.protocol.messages import VALID_TYPES
 from signaling_server.core.protocol.observer import Observer
+from signaling_server.core.protocol.refusals import Refusals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -33,6 +35,7 @@ class Metrics(Observer):
             {
                 SignalAccepted: self._signal,
                 Rejected: self._rejection,
+                Refused: self._refusal,
                 Disconnected: self._disconnection,
                 HeldSignalsExpired: self._expiry,
                 HeldSignalsReplaced: self._expiry,
@@ -44,6 +47,8 @@ class Metrics(Observer):
         """Accepted signals by type."""
         self.rejections: CounterOf[str] = Counter()
         """Refusals by error code."""
+        self.refusals = Refusals()
+        """Callers that were refused before they were clients."""
         self.disconnections: CounterOf[str] = Counter()
         """Ends of connections by reason."""
         self.delivered = 0
@@ -66,6 +71,10 @@ class Metrics(Observer):
     def _rejection(self, fact: Rejected, now: float) -> None:
         self.rejections[fact.code] += 1
         self.last_error = f"{fact.code}: {fact.message}"
+
+    def _refusal(self, fact: Refused, now: float) -> None:
+        refusal = self.refusals.note(fact.code, fact.address, now, fact.detail)
+        self.last_error = f"{fact.code}: {refusal.why}"
 
     def _disconnection(self, fact: Disconnected, now: float) -> None:
         self.disconnections[fact.reason] += 1
@@ -110,6 +119,12 @@ def render(metrics: Metrics, handshakes: Histogram, readings: Readings) -> str:
         *_count("held", "Copies of signals that had to wait.", metrics.held),
         *_count("expired", "Held signals dropped: nobody joined in time.", metrics.expired),
         *_by("hawkeye_rejected_total", "code", "Refusals by error code.", metrics.rejections),
+        *_by(
+            "hawkeye_refused_total",
+            "code",
+            "Callers refused before they were clients.",
+            metrics.refusals.counts,
+        ),
         *_by(
             "hawkeye_disconnected_total",
             "reason",

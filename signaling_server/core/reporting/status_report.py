@@ -17,6 +17,7 @@ from signaling_server.core.insight.reports import (
     Stage,
 )
 from signaling_server.core.protocol.peers import Peer, Room
+from signaling_server.core.protocol.refusals import Refusal
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Metrics
 
@@ -30,7 +31,10 @@ def build(
     warnings: Sequence[str],
     now: float,
 ) -> dict[str, Any]:
-    """{server, counters, rooms, events}; `uptime` in seconds, `now` on the clock of the facts."""
+    """{server, counters, rooms, events, refusals}.
+
+    `uptime` is in seconds, `now` on the clock of the facts.
+    """
     reports = {report.name: report for report in insight.rooms(now)}
     return {
         "server": {
@@ -44,6 +48,7 @@ def build(
             for room in relay.rooms.values()
         ],
         "events": [_event(note, now) for note in insight.notes()],
+        "refusals": [_refusal(refusal, now) for refusal in metrics.refusals.last()],
     }
 
 
@@ -123,6 +128,16 @@ def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 def _event(note: Note, now: float) -> dict[str, Any]:
     times = f" ({note.times} times)" if note.times > 1 else ""
     return {"seconds_ago": _ago(note.at, now), "room": note.room, "text": f"{note.text}{times}"}
+
+
+def _refusal(refusal: Refusal, now: float) -> dict[str, Any]:
+    return {
+        "seconds_ago": _ago(refusal.at, now),
+        "address": refusal.address,
+        "code": refusal.code,
+        "text": refusal.sentence,
+        "times": refusal.times,
+    }
 
 
 def _ago(at: float, now: float) -> float:

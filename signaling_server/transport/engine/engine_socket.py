@@ -9,6 +9,7 @@ from aiohttp import web
 from engineio import async_socket, packet
 
 from signaling_server.core.protocol.events import Pulse
+from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socket import Waiting
 
@@ -30,6 +31,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     answering: web.Request | None = None
     poll_broke: bool = False
     when_heard: Callable[[], None] | None = None
+    frames: TokenBucket | None = None
+    address = ""
 
     @classmethod
     def adopt(cls, socket: Any) -> EngineSocket:
@@ -81,6 +84,10 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def waiting(self) -> Waiting:
         """What is queued; without what is being written."""
         return Waiting(self.queue.qsize(), self.queue.bytes)
+
+    def allow_frame(self) -> bool:
+        """Count a frame, or packet of a POST, that is no event."""
+        return self.frames is None or self.frames.take(time.monotonic())
 
     def write(self, text: str) -> bool:
         """Write a Socket.IO packet, or queue it; True if it has to wait."""

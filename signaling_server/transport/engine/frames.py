@@ -12,11 +12,8 @@ overtaken: `idle` (engine.io waits for a message) and `_unread == 0` (aiohttp ha
 
 Memory: aiohttp collects a message up to its frame limit, for each connection. Times all
 connections that is more than there is, so what aiohttp holds counts to the shared budget until
-engine.io takes the message. The text of a message may take WIDEST times its bytes.
-
-Worst case: `_unread` is an estimate. `taken` gives back the smallest header that the message can
-have had, so extra headers (fragments, a longer length field than needed) stay counted. The client
-then keeps to the slow path, and at most the bytes of its last read are counted too much.
+engine.io takes the message (frame_counter.py). The text of a message may take WIDEST times its
+bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +22,7 @@ import struct
 from typing import Any, Callable
 
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
 from signaling_server.transport.engine.internals import find_unmask
 from signaling_server.transport.engine.plain_signal import argument_of
 from signaling_server.transport.engine.write_batch import WriteBatch
@@ -61,18 +59,23 @@ class FrameReader:
         abort: Callable[[], None],
         relay_signal: RelaySignal | None,
         renew: Callable[[Any], Any],
+        counter: FrameCounter,
+        refuse: Callable[[BadFrame], None],
     ) -> None:
-        """`renew(parser)`: the parser to use from now on, asked for between two frames."""
+        """`renew(parser)`: the parser to use from now on, asked for between two frames.
+
+        `refuse` ends the connection of a client for a frame that it sent.
+        """
         self._batch = batch
         self._budget = budget
         self._abort = abort
         self._relay_signal = relay_signal
         self._renew = renew
+        self._counter = counter
+        self._refuse = refuse
         self._parser: Any = None
         self._unread = 0
         """Bytes that aiohttp holds and engine.io has not taken."""
-        self._last = 0
-        """Bytes of them that came with the last read."""
         self.idle = False
         """Whether engine.io has handled every message that it took."""
 
@@ -92,12 +95,16 @@ class FrameReader:
                     return False, b""
                 data = data[read:]
             self._parser = self._renew(self._parser)
-        self._last = len(data)
-        self._unread += self._last
-        self._budget.charge(WIDEST * self._last)
+        self._unread += len(data)
+        self._budget.charge(WIDEST * len(data))
         if self._budget.exceeded_by(WIDEST * self._unread):
             self._abort()
             return True, b""  # aiohttp: the parser has ended
+        try:
+            self._counter.follow(data)
+        except BadFrame as error:
+            self._refuse(error)
+            return True, b""
         return self._parser.feed_data(data)
 
     def _relay_signals(self, data: bytes, relay_signal: RelaySignal) -> int:
@@ -132,25 +139,17 @@ class FrameReader:
         """Called by aiohttp: nothing more will come."""
         self._parser.feed_eof()
 
-    def taken(self, data: str | bytes | bytearray) -> None:
-        """engine.io took a message. The rest of the last read may be the beginning of another."""
-        size = len(encoded(data)) if isinstance(data, str) and not data.isascii() else len(data)
-        left = min(max(0, self._unread - size - _header_size(size)), self._last)
-        self._budget.release(WIDEST * (self._unread - left))
-        self._unread = left
+    def taken(self) -> None:
+        """engine.io took a message."""
+        size = min(self._counter.taken(), self._unread)
+        self._budget.release(WIDEST * size)
+        self._unread -= size
 
     def close(self) -> None:
         """The connection has ended."""
         self._relay_signal = None
         self._budget.release(WIDEST * self._unread)
         self._unread = 0
-
-
-def _header_size(length: int) -> int:
-    """Bytes before the payload of a masked frame, in the shortest form."""
-    if length <= LONGEST_7:
-        return HEADER_7
-    return HEADER_16 if length <= LONGEST_16 else HEADER_64
 
 
 def encoded(text: str) -> bytes:

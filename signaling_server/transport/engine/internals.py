@@ -63,6 +63,13 @@ INTERNALS = (
         lambda socket: hasattr(web.RequestHandler, "_payload_parser"),
     ),
     Internal(
+        "RequestHandler._message_tail",
+        "aiohttp 3.8 to 3.14",
+        "frames that came together with the handshake reach FrameReader as well (take_tail)",
+        "a client that sends the beginning of a frame with its handshake is cut off",
+        lambda socket: hasattr(web.RequestHandler, "_message_tail"),
+    ),
+    Internal(
         "WebSocketResponse._reader; WebSocketReader(queue, max_msg_size, ...)",
         "aiohttp 3.8 to 3.14; the argument decode_text since 3.14",
         "a new limits.message_bytes reaches WebSockets that are open (renewed_parser)",
@@ -205,6 +212,14 @@ def install_for_clients() -> None:
     """The same for a process that is a client."""
     # Before aiohttp 3.11 ws_connect takes the seconds themselves.
     vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
+
+
+def take_tail(protocol: Any) -> bytes:
+    """What came behind a handshake: aiohttp would feed it to its own parser of frames."""
+    tail: bytes = getattr(protocol, "_message_tail", b"")
+    if tail:
+        protocol._message_tail = b""
+    return tail
 
 
 def renewed_parser(response: web.WebSocketResponse, parser: Any, frame_limit: int) -> Any:

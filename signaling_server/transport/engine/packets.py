@@ -34,6 +34,7 @@ _KINDS = tuple("012")
 """CONNECT, DISCONNECT, EVENT. The server never asks for an ACK."""
 _EVENT = re.compile(rf'(?:/,)?(\d{{0,{MAX_ACK_DIGITS}}})[ \t\n\r]*\[[ \t\n\r]*(?=")')
 _BINARY_EVENT = re.compile(rf"5\d*-(?:/,)?(\d{{1,{MAX_ACK_DIGITS}}})\[")
+_NAMESPACE = re.compile(r"0(/[^,?]+)(?:\?[^,]*)?(?:,|\Z)")
 _COMMA = re.compile(r"[ \t\n\r]*(,?)")
 _scan_once = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -44,6 +45,12 @@ class BadPacket(SignalingError):
 
 class Arguments(str):
     """The JSON text of an event's arguments, from after the event's name to before the `]`."""
+
+
+def namespace_of_connect(text: str) -> str:
+    """The namespace other than `/` that a CONNECT asks for; "" if it is none."""
+    found = _NAMESPACE.match(text)
+    return found[1] if found else ""
 
 
 def ack_id_of_binary(text: str) -> str:

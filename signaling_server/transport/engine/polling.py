@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Callable
 
 from aiohttp import web
 from engineio.async_drivers import aiohttp as driver
@@ -12,6 +12,7 @@ from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.packets import ENGINE_PACKET, MAX_PACKETS
 
 _SEPARATOR = "\x1e"
+_MESSAGE = "4"
 _ATTACHMENT = "b"
 """Begins a packet of base64: the attachment of a binary event, which is refused anyway."""
 
@@ -27,27 +28,63 @@ class Body:
         return self._content
 
 
-async def read_body(request: web.Request, most: int, budget: Budget, seconds: float) -> bytes:
+async def read_body(
+    request: web.Request,
+    most: int,
+    budget: Budget,
+    seconds: float,
+    allow: Callable[[], bool] = lambda: True,
+) -> bytes:
     """The packets of a POST, without attachments.
 
-    Raises ValueError if the body is larger than `most` bytes or than the memory allows, has not
-    come after `seconds`, or has something else than packets in it.
+    `allow()`: whether one more packet that is no MESSAGE may come. Raises ValueError if the body is
+    larger than `most` bytes or than the memory allows, has not come after `seconds`, has something
+    else than packets in it, or too many packets.
     """
-    length = request.content_length or 0
-    budget.charge(length)
+    intake = _Intake(most, budget)
     try:
-        if length > most or budget.exceeded_by(length):
-            raise ValueError("there is no room for the body")
         # python-engineio 4.x calls read() once, and aiohttp's gives what the network has so far.
-        body = await asyncio.wait_for(request.content.readexactly(length), seconds)
+        body = await asyncio.wait_for(_content(request, intake), seconds)
     except (asyncio.IncompleteReadError, asyncio.TimeoutError, OSError, web.RequestPayloadError):
         raise ValueError("the body is incomplete") from None
     finally:
-        budget.release(length)
+        budget.release(intake.size)
     packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
     if len(packets) > MAX_PACKETS or not all(map(ENGINE_PACKET.match, packets)):
         raise ValueError("the body has something in it that is no packet")
+    if not all(allow() for one in packets if one[:1] != _MESSAGE):
+        raise ValueError("too many packets that are no events")
     return _SEPARATOR.join(packets).encode()
+
+
+class _Intake:
+    """The bytes of one body, counted to the memory of all."""
+
+    def __init__(self, most: int, budget: Budget) -> None:
+        self.size = 0
+        self._most = most
+        self._budget = budget
+
+    def add(self, size: int) -> None:
+        """Count bytes that are there, or will be; raises ValueError if there is no room."""
+        self.size += size
+        self._budget.charge(size)
+        if self.size > self._most or self._budget.exceeded_by(self.size):
+            raise ValueError("there is no room for the body")
+
+
+async def _content(request: web.Request, intake: _Intake) -> bytes:
+    """The body; of a chunked one (RFC 9112, section 7.1) nobody knows the length before."""
+    length = request.content_length
+    if length is not None:
+        intake.add(length)
+        return await request.content.readexactly(length)
+    body = b""
+    while not request.content.at_eof():
+        piece = await request.content.readany()
+        intake.add(len(piece))
+        body += piece
+    return body
 
 
 def translate_request(request: web.Request, body: bytes = b"") -> dict[str, Any]:

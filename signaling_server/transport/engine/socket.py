@@ -7,6 +7,7 @@ from typing import Callable, NamedTuple, Protocol
 from aiohttp import web
 
 from signaling_server.core.protocol.events import Pulse
+from signaling_server.core.protocol.limits import TokenBucket
 
 
 class Waiting(NamedTuple):
@@ -31,6 +32,10 @@ class ClientSocket(Protocol):
     """Whether the client did not wait for the answer to its last poll."""
     when_heard: Callable[[], None] | None
     """What to call, once, when the client shows that it lives."""
+    address: str
+    """Where the client is; "" until the connection is open."""
+    frames: TokenBucket | None
+    """The rate of frames, and of packets in a POST, that are no events; None: no limit."""
 
     @property
     def transport(self) -> str:
@@ -50,6 +55,9 @@ class ClientSocket(Protocol):
     @property
     def waiting(self) -> Waiting:
         """What is queued for the client."""
+
+    def allow_frame(self) -> bool:
+        """Count a frame, or packet of a POST, that is no event; False: that is one too many."""
 
     def write(self, packet: str) -> bool:
         """Write a Socket.IO packet, or queue it; True if it has to wait."""

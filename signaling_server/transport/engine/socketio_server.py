@@ -13,6 +13,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
+from signaling_server.transport.engine.frame_counter import BadFrame
 from signaling_server.transport.engine.internals import install, missing_internals
 from signaling_server.transport.engine.packets import GuardedPacket
 from signaling_server.transport.engine.polling import translate_request
@@ -49,6 +50,9 @@ class ConnectionCallbacks(Protocol):
     def bad_packet(self, socket: ClientSocket) -> None:
         """Something else has come."""
 
+    def bad_frame(self, socket: ClientSocket, error: BadFrame) -> None:
+        """A frame has come after which the connection has to end."""
+
 
 class EventCallbacks(Protocol):
     """What a Socket.IO client does (handlers.py). `text` is the JSON of an event's argument."""
@@ -63,6 +67,9 @@ class EventCallbacks(Protocol):
 
     def relay_signal(self, engine_sid: str, argument: str) -> bool:
         """It sent a plain signal, on the fast path; False: take the slow path."""
+
+    def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
+        """It sent an event that `events` does not name."""
 
     @property
     def events(self) -> Mapping[str, Callable[[str, str], dict[str, Any]]]:
@@ -111,6 +118,7 @@ class SocketIOServer:
         self._sio.on("disconnect", client.disconnect)
         for name, handler in client.events.items():
             self._sio.on(name, handler)
+        self._sio.on("*", client.unknown)
         self._serve_websockets()
 
     def _serve_websockets(self) -> None:
@@ -122,9 +130,9 @@ class SocketIOServer:
                 "; ".join(missing),
             )
         websockets = WebSocketOptions(
-            options.compression,
             self._client.relay_signal if options.fast_path and not missing else None,
             self._connections.bad_packet,
+            self._connections.bad_frame,
             self._budget,
             WriteBatch(),
         )
@@ -146,6 +154,8 @@ class SocketIOServer:
         socket = self._eio.sockets.get(engine_sid)
         if socket is not None:
             socket.abandon()
+            if reason == self._eio.reason.CLIENT_DISCONNECT:
+                socket.hang_up()  # engine.io would wait for the client to close its WebSocket
 
     async def _message(self, engine_sid: str, packet: str) -> None:
         socket = self.sockets.get(engine_sid)

@@ -15,8 +15,9 @@ from aiohttp import WSMsgType, web
 
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
+from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
 from signaling_server.transport.engine.frames import FrameReader, encoded, header
-from signaling_server.transport.engine.internals import renewed_parser
+from signaling_server.transport.engine.internals import renewed_parser, take_tail
 from signaling_server.transport.engine.packets import ENGINE_PACKET
 from signaling_server.transport.engine.plain_signal import argument_of
 from signaling_server.transport.engine.socket import ClientSocket
@@ -29,12 +30,14 @@ ROOM_TO_WRITE = 32768
 class WebSocketOptions(NamedTuple):
     """What all WebSockets of a server share."""
 
-    compression: bool
     relay_signal: Callable[[str, str], bool] | None
     """Relays a plain signal, given engine.io's sid and the JSON text of its argument; False: take
     the slow path. None: every message takes it.
     """
-    on_bad_frame: Callable[[ClientSocket], None]
+    on_bad_message: Callable[[ClientSocket], None]
+    """A text frame that is no packet has come."""
+    on_bad_frame: Callable[[ClientSocket, BadFrame], None]
+    """A frame has come after which the connection has to end."""
     budget: Budget
     batch: WriteBatch
 
@@ -55,12 +58,18 @@ class WebSocket:
         self._relay_signal = relay_signal and functools.partial(
             relay_signal, self._engine_socket.sid
         )
-        self._writes_itself = relay_signal is not None and not options.compression
+        self._writes_itself = relay_signal is not None
         self._frame_limit: int = server.max_http_buffer_size
         self._response: web.WebSocketResponse
         self._tcp: Any = None
         self._reader = FrameReader(
-            options.budget, options.batch, self.abort, self._relay_signal, self._parser_for_limit
+            options.budget,
+            options.batch,
+            self.abort,
+            self._relay_signal,
+            self._parser_for_limit,
+            FrameCounter(self._engine_socket.allow_frame),
+            functools.partial(options.on_bad_frame, self._engine_socket),
         )
         self._frames: list[bytes] = []
         """Frames that wait for the end of the write batch."""
@@ -71,9 +80,11 @@ class WebSocket:
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
+        # Never compressed: what a client compresses is inflated on the loop, a thousandfold.
         self._response = response = web.WebSocketResponse(
-            max_msg_size=self._frame_limit, compress=self._options.compression, autoping=False
+            max_msg_size=self._frame_limit, compress=False, autoping=False
         )
+        tail = take_tail(request.protocol)
         try:
             await response.prepare(request)
         except (ConnectionError, ValueError):  # the client is gone already, or its key is no text
@@ -81,6 +92,8 @@ class WebSocket:
             return web.Response(status=400)
         self._tcp = request.transport
         self._reader.watch(request.protocol)
+        if tail:
+            self._reader.feed_data(tail)
         try:
             await self._handler(self)
         finally:
@@ -99,7 +112,7 @@ class WebSocket:
     def _parser_for_limit(self, parser: Any) -> Any:
         """aiohttp's parser of frames with the frame limit that a reload may have changed."""
         limit = self._server.max_http_buffer_size
-        if limit == self._frame_limit or self._options.compression:
+        if limit == self._frame_limit:
             return parser
         self._frame_limit = limit
         return renewed_parser(self._response, parser, limit)
@@ -115,13 +128,13 @@ class WebSocket:
             self._reader.idle = False
             kind, data = message.type, message.data
             if isinstance(data, (str, bytes, bytearray)):
-                self._reader.taken(data)
+                self._reader.taken()
             if kind is WSMsgType.TEXT:
                 if self._relayed(data):
                     continue
                 if ENGINE_PACKET.match(data):
                     return str(data)
-                self._options.on_bad_frame(self._engine_socket)
+                self._options.on_bad_message(self._engine_socket)
             elif kind is WSMsgType.PING:
                 await self._response.pong(data)
             elif kind not in (WSMsgType.PONG, WSMsgType.BINARY):
