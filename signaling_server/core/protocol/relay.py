@@ -6,9 +6,7 @@ others), which logs, metrics and insight record. A client's fault is raised as `
 nothing has changed then. `next_deadline()` says when `Ticked` is due. `now` is seconds on a
 monotonic clock.
 
-No signal that was accepted vanishes unless its sender or its receiver is told, or is gone itself:
-docs/protocol.md, "No silent loss", lists the ways.
-
+No accepted signal vanishes unless its sender or its receiver is told, or is gone itself.
 Wire format and semantics: docs/protocol.md.
 """
 
