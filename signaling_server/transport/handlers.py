@@ -11,7 +11,6 @@ from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Joined, Left, Output, Send, SignalAccepted
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
@@ -70,7 +69,8 @@ class Handlers:
         self, sid: str, socket: ClientSocket, request: web.Request, auth: Any
     ) -> ConnectError | None:
         """Let a client join; returns the connect error that refuses it."""
-        connection = Connection(sid, socket, address_of(request), self._bucket())
+        limits = self._settings.current.limits
+        connection = Connection(sid, socket, address_of(request), limits)
         try:
             outputs = self._join(connection, request, auth)
         except Rejection as rejection:
@@ -90,10 +90,6 @@ class Handlers:
         # only after this handler has returned, and nothing may come before that answer.
         self._switchboard.perform(outputs)
         return None
-
-    def _bucket(self) -> TokenBucket:
-        limits = self._settings.current.limits
-        return TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
 
     def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""

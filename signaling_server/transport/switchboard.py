@@ -61,6 +61,9 @@ class Switchboard:
         now = time.monotonic()
         if not connection.bucket.take(now):
             raise self._flood()
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if not connection.byte_rate.take(size, now):
+            raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
         outputs = self._relay.handle(Signalled(connection.sid, signal), now)
         self.perform(outputs)

@@ -7,7 +7,7 @@ from typing import Awaitable, Callable
 import pytest
 
 from signaling_server.background import Background
-from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.transport import closing
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
@@ -28,7 +28,7 @@ class Scene:
 
     def connect(self, transport: str = "websocket") -> tuple[FakeSocket, Connection]:
         socket = FakeSocket(transport=transport)
-        connection = Connection("sid", socket, "127.0.0.1", TokenBucket(1, 1, 0.0))
+        connection = Connection("sid", socket, "127.0.0.1", LimitsSettings())
         self.connections.add(connection)
         return socket, connection
 

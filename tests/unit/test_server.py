@@ -11,7 +11,6 @@ from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Fact, Joined, Rejected, Ticked
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.transport import closing, server
 from signaling_server.transport.connection import Connection
@@ -37,7 +36,7 @@ class Scene:
 
     def connect(self, sid: str, grant: Grant | None = None) -> FakeSocket:
         socket = self.sockets[f"engine-{sid}"] = FakeSocket(f"engine-{sid}")
-        connection = Connection(sid, socket, "127.0.0.1", TokenBucket(1, 1, 0.0))
+        connection = Connection(sid, socket, "127.0.0.1", LimitsSettings())
         connection.hello, connection.grant = Hello("default", f"peer-{sid}"), grant
         self.connections.add(connection)
         connection.outbox.uncork()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings
+from signaling_server.core.protocol.byte_rate import ByteRate
 from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsExpired,
@@ -35,6 +37,7 @@ class Connection:
         self.sid = sid
         self.socket = f"socket of {sid}"
         self.bucket = TokenBucket(1e6, 2, 0.0)
+        self.byte_rate = ByteRate(1, 0, 60, 0.0)
         self.received = 0
         self.heard: list[str] = []
         self.waits = self.too_much = False
@@ -122,6 +125,20 @@ def test_bad_signal_and_a_flood_are_rejected(board: Board) -> None:
             flood()
         assert caught.value.code == "rate-limited"
     assert node.received == 2
+
+
+def test_bytes_are_limited_before_they_are_read(board: Board) -> None:
+    node, _ = board.join("1"), board.join("2")
+    board.switchboard.signal(node, OFFER)
+    wide = OFFER.replace("{}", '{"é":"éééé"}')
+    for text in (wide, "[" * len(wide)):
+        node.byte_rate = ByteRate(1, 0, len(wide) - 1, time.monotonic())
+        node.bucket = TokenBucket(1e6, 2, 0.0)
+        with pytest.raises(Rejection, match="1048576 bytes") as caught:
+            board.switchboard.signal(node, text)
+        assert caught.value.code == "rate-limited"
+    node.byte_rate = ByteRate(0, 0, 1, 0.0)
+    board.switchboard.signal(node, wide)
 
 
 def test_other_events_count_like_signals(board: Board) -> None:

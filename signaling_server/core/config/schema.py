@@ -143,6 +143,13 @@ class LimitsSettings:
         10, integer(), "malformed packets from a client; past that, it is closed"
     )
     json_depth: int = key(64, integer(4, 500), "levels of nesting in a signal, at most")
+    bytes_per_second: float = key(
+        1048576.0, float_(0, 10**9), "bytes per second from one client, on average; 0: no limit"
+    )
+    burst_bytes: int = key(
+        4194304, integer(0, 2**30), "bytes at once from one client, or one signal if more"
+    )
+    strangers: int = key(2048, integer(1, 10**6), "callers that no CONNECT has let in yet, at most")
 
 
 @dataclass(frozen=True)
