@@ -6,22 +6,24 @@ from signaling_server.core.protocol.json_text import MOST_FROM, shape, without_f
 
 
 @pytest.mark.parametrize(
-    ("text", "containers", "depth"),
+    ("text", "containers", "values", "depth"),
     [
-        ("1", 0, 0),
-        ("{}", 1, 1),
-        ('{"a":[],"b":[{}]}', 4, 3),
-        ('{"[":"]{","\\"[":"\\\\","{":[]}', 2, 2),
-        ('["","[",["]"],"[]","\\\\\\"["]', 2, 2),
-        ("[[[[[]]]]]", 5, 5),
-        ("[" * 64 + "]" * 64, 64, 64),
-        ("[" + ",".join(["[" * 60 + "]" * 60] * 100) + "]", 6001, 61),
-        ("[[[],[[]]],[[[[],[]]]]]", 10, 5),
-        ('"\ud800[é"', 0, 0),
+        ("1", 0, 1, 0),
+        ("{}", 1, 2, 1),
+        ('{"a":[],"b":[{}]}', 4, 6, 3),
+        ('{"[":"]{","\\"[":"\\\\","{":[]}', 2, 5, 2),
+        ('["","[",["]"],"[]","\\\\\\"["]', 2, 7, 2),
+        ("[[[[[]]]]]", 5, 6, 5),
+        ("[" * 64 + "]" * 64, 64, 65, 64),
+        ("[" + ",".join(["[" * 60 + "]" * 60] * 100) + "]", 6001, 6101, 61),
+        ("[[[],[[]]],[[[[],[]]]]]", 10, 14, 5),
+        ('"\ud800[é"', 0, 1, 0),
     ],
 )
-def test_shape_counts_containers_and_levels(text: str, containers: int, depth: int) -> None:
-    assert shape(text) == (containers, depth)
+def test_shape_counts_containers_values_and_levels(
+    text: str, containers: int, values: int, depth: int
+) -> None:
+    assert shape(text) == (containers, values, depth)
 
 
 @pytest.mark.parametrize("text", ["", '"[', "[[[", "]]", "\x00[\x01\xff", "}{" * 50])

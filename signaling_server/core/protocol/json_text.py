@@ -5,7 +5,7 @@ members. To check it must not cost more than to parse it, or one client within e
 the loop from relaying what others say.
 
 Plan: an outline of the text, one byte for each bracket outside of strings, made with functions of
-bytes alone, each linear: drop the escapes, drop all but brackets and quotes, drop the strings. Its
+bytes alone, each linear: drop the escapes, drop what does not count, drop the strings. Its
 running sum is the level of nesting. An outline is shortened before it is summed: leaves are cut
 off, and runs of eight brackets become one byte.
 
@@ -23,11 +23,14 @@ from typing import Callable, NamedTuple
 MOST_FROM = 16
 """Members `from` of one object: each one is cut out by a step of Python."""
 
-_OPENS, _CLOSES, _KEY = b"\x01", b"\xff", b"\0"
-"""The bytes of an outline; as signed numbers, what they add to the level."""
-_BYTES = bytes.maketrans(b"{[}]", 2 * _OPENS + 2 * _CLOSES)
-_REST = bytes(set(range(256)) - set(b'{[}]"' + _KEY))
-_IS_KEY = bytes([1]) + bytes(255)
+_OPENS, _CLOSES, _MARK = b"\x01", b"\xff", b"\0"
+"""The bytes of an outline; as signed numbers, what they add to the level. A mark is a comma, or
+where a key was.
+"""
+_BYTES = bytes.maketrans(b"{[}],", 2 * _OPENS + 2 * _CLOSES + _MARK)
+_NO_COMMA = bytes(set(range(256)) - set(b'{[}]"' + _MARK))
+_NO_MARK = bytes(set(range(256)) - set(b'{[}]",'))
+_IS_MARK = bytes([1]) + bytes(255)
 _LEAVES = 3
 """Rounds of cutting off leaves: after them at most a quarter of the brackets are innermost ones."""
 _RUN = 8
@@ -49,18 +52,22 @@ class Shape(NamedTuple):
 
     containers: int
     """Objects and arrays in it."""
+    values: int
+    """Values in it, of all kinds; an empty container counts as two."""
     depth: int
     """Levels of nesting: 1 for {}. Of duplicate keys a parser keeps one; here all count."""
 
 
 def shape(text: str) -> Shape:
     """The shape of a JSON text."""
-    outline = _outline(text)
-    containers, cut = outline.count(_OPENS), 0
+    outline = _outline(text, _NO_MARK)
+    containers = outline.count(_OPENS)
+    values = containers + outline.count(_MARK) + 1
+    outline, cut = outline.replace(_MARK, b""), 0
     while cut < _LEAVES and outline:
         outline, cut = outline.replace(_OPENS + _CLOSES, b""), cut + 1
     outline = outline.replace(_RUN * _OPENS, _RUN_OPENS).replace(_RUN * _CLOSES, _RUN_CLOSES)
-    return Shape(containers, cut + max(accumulate(array("b", outline)), default=0))
+    return Shape(containers, values, cut + max(accumulate(array("b", outline)), default=0))
 
 
 def without_from(text: str) -> str:
@@ -85,16 +92,17 @@ def without_from(text: str) -> str:
 
 def _top_level(parts: list[str]) -> list[int]:
     """Where in a text that is split at its keys `from` those of the outermost object are."""
-    outline = _outline("\0".join(parts[::2]))
-    levels = compress(accumulate(array("b", outline)), outline.translate(_IS_KEY))
+    outline = _outline("\0".join(parts[::2]), _NO_COMMA)
+    levels = compress(accumulate(array("b", outline)), outline.translate(_IS_MARK))
     return [2 * index + 1 for index, level in enumerate(levels) if level == 1]
 
 
-def _outline(text: str) -> bytes:
+def _outline(text: str, rest: bytes) -> bytes:
+    """The outline of a text; `rest` are the bytes that do not count."""
     encoded = text.encode("utf-8", "surrogatepass")
     if b"\\" in encoded:
         encoded = encoded.replace(rb"\\", b"").replace(rb"\"", b"")
-    brackets = encoded.translate(_BYTES, _REST)
+    brackets = encoded.translate(_BYTES, rest)
     # Every second piece between quotes is a string. Two quotes side by side change nothing of
     # that for the others, and there are many of them.
     return b"".join(brackets.replace(b'""', b"").split(b'"')[::2])

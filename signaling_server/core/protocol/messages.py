@@ -18,6 +18,8 @@ MOST_CONTAINERS = 10_000
 """Objects and arrays in a signal: a description with all its candidates has a few hundred, and each
 of them costs more time and memory than its two bytes suggest.
 """
+MOST_VALUES = 50_000
+"""Values of all kinds in a signal: a number costs more than its two bytes suggest, too."""
 
 
 class Signal(NamedTuple):
@@ -89,8 +91,8 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
             f"a signal may be at most {max_bytes} bytes; this one is {size}",
             limit=max_bytes,
         )
-    # The quick count includes brackets inside strings: only if it is high is the exact one needed.
-    if text.count("{") + text.count("[") > max_depth:
+    # The quick counts include what is inside strings: only if one is high are exact ones needed.
+    if text.count("{") + text.count("[") > max_depth or text.count(",") > MOST_VALUES:
         _refuse_shape(text, max_depth)
     try:
         message = _loads(text)
@@ -131,11 +133,14 @@ def _refuse_shape(text: str, max_depth: int) -> None:
     """Before it is parsed: to parse 100,000 lists takes longer than to count them."""
     found = shape(text)
     if found.depth > max_depth:
-        most = f"may be nested at most {max_depth} levels deep"
-        raise Rejection("invalid-format", f"a signal {most}")
-    if found.containers > MOST_CONTAINERS:
-        most = f"may hold at most {MOST_CONTAINERS} objects and arrays"
-        raise Rejection("invalid-format", f"a signal {most}")
+        most = f"be nested at most {max_depth} levels deep"
+    elif found.containers > MOST_CONTAINERS:
+        most = f"hold at most {MOST_CONTAINERS} objects and arrays"
+    elif found.values > MOST_VALUES:
+        most = f"hold at most {MOST_VALUES} values"
+    else:
+        return
+    raise Rejection("invalid-format", f"a signal may {most}")
 
 
 def _without_from(text: str) -> str:
