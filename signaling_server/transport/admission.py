@@ -38,7 +38,10 @@ PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 
 
 class Admission:
-    """The first two of the three judges. `count` tells how many connections there are."""
+    """The first two of the three judges. `count` tells how many connections there are.
+
+    Strangers are not among them (entrance.py): they have a limit of their own.
+    """
 
     def __init__(self, settings: Settings, relay: Relay, count: Callable[[], int]) -> None:
         self._settings = settings
@@ -73,12 +76,27 @@ class Admission:
     def _refuse_if_full(self, address: str) -> None:
         if self.closing:
             raise Rejection("shutting-down", "the server is shutting down")
+        self.refuse_if_full()
         limits = self._settings.current.limits
-        if self._count() >= limits.connections:
-            raise Rejection("server-full", f"the server has {limits.connections} connections")
         if 0 < limits.connections_per_address <= self._by_address[address]:
             most = limits.connections_per_address
             raise Rejection("server-full", f"at most {most} connections from one address")
+
+    def refuse_if_full(self) -> None:
+        """Raise the Rejection of a server that has as many connections as it may have."""
+        limits = self._settings.current.limits
+        if self._count() >= limits.connections:
+            raise Rejection("server-full", f"the server has {limits.connections} connections")
+
+    def vouches(self, query: str) -> bool:
+        """Whether the token in a URL's query is valid, so that its bearer is no stranger."""
+        if self._settings.tokens is None:
+            return False
+        try:
+            self.identify(None, query)
+        except Rejection:
+            return False
+        return True
 
     def identify(self, auth: Any, query: str) -> tuple[Hello, Grant | None]:
         """Who a client is, and by which grant; raises Rejection."""

@@ -8,17 +8,20 @@ Engine.IO connections that have sent no CONNECT.
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Callable
 
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
 from signaling_server.transport.closing import FAREWELL, Closer
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.engine.packets import BadPacket, ack_id_of_binary
+from signaling_server.transport.engine.polling import query_of
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 from signaling_server.transport.handlers import Handlers
@@ -41,7 +44,9 @@ class Gate:
         switchboard: Switchboard,
         closer: Closer,
         observe: Callable[[Fact], None],
+        entrance: Entrance,
     ) -> None:
+        self._entrance = entrance
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -57,6 +62,9 @@ class Gate:
         """There is a new connection: its CONNECT has to come before the deadline."""
         address = address_of(request)
         self._admission.opened(address)
+        if not self._admission.vouches(query_of(request)):
+            self._entrance.add(socket.sid, address, functools.partial(self._closer.abort, socket))
+            self._entrance.progress(socket.sid)
         deadline = self._settings.current.limits.connect_deadline
         loop = asyncio.get_running_loop()
         loop.call_later(deadline, self._check_connected, socket.sid, address, deadline)
@@ -64,6 +72,7 @@ class Gate:
     def ended(self, engine_sid: str, request: web.Request) -> None:
         """It has ended."""
         self._admission.ended(address_of(request))
+        self._entrance.leave(engine_sid)
         self._greeted.discard(engine_sid)
 
     def _check_connected(self, engine_sid: str, address: str, deadline: float) -> None:
@@ -108,6 +117,7 @@ class Gate:
             if not socket.closed:
                 self._closer.close(socket, after=FAREWELL)
         elif before is None:
+            self._entrance.leave(socket.sid)
             connection.outbox.uncork()
             if socket.closed:  # it ended while its CONNECT was handled
                 self._handlers.forget(connection)

@@ -14,6 +14,7 @@ from signaling_server.core.protocol.events import Fact, Joined, Left, Output, Se
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
+from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.closing import Closer
@@ -50,7 +51,9 @@ class Handlers:
         closer: Closer,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
+        entrance: Entrance,
     ) -> None:
+        self._entrance = entrance
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -72,6 +75,8 @@ class Handlers:
         limits = self._settings.current.limits
         connection = Connection(sid, socket, address_of(request), limits)
         try:
+            if socket.sid in self._entrance:  # it takes a place that its handshake did not
+                self._admission.refuse_if_full()
             outputs = self._join(connection, request, auth)
         except Rejection as rejection:
             self._switchboard.record(connection, rejection)

@@ -11,6 +11,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Left, Reconfigured, Ticked
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
@@ -40,7 +41,10 @@ class Transport:
         relay: Relay,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
+        entrance: Entrance | None = None,
     ) -> None:
+        if entrance is None:
+            entrance = Entrance(lambda: settings.current.limits.strangers)
         # From the outside in: each part is handed the parts that it calls, and is complete.
         self._settings = settings
         self._relay = relay
@@ -48,18 +52,42 @@ class Transport:
         self._connections = connections = Connections()
         self._engine = engine = SocketIOServer(settings, relay.budget)
         self._closer = closer = Closer(connections, engine.disconnect, self._background)
-        self._admission = admission = Admission(settings, relay, lambda: len(engine.sockets))
+        self._admission = admission = Admission(
+            settings, relay, lambda: len(engine.sockets) - entrance.sessions
+        )
         self._switchboard = switchboard = Switchboard(settings, relay, connections, closer, observe)
         self._handlers = Handlers(
-            settings, engine, connections, admission, switchboard, closer, observe, report
+            settings,
+            engine,
+            connections,
+            admission,
+            switchboard,
+            closer,
+            observe,
+            report,
+            entrance,
         )
         self._gate = Gate(
-            settings, engine, connections, admission, self._handlers, switchboard, closer, observe
+            settings,
+            engine,
+            connections,
+            admission,
+            self._handlers,
+            switchboard,
+            closer,
+            observe,
+            entrance,
         )
         self._endpoint = SocketIOEndpoint(engine, admission, closer, relay.budget, observe)
         self.handle_request = self._endpoint.handle
         engine.attach(self._gate, self._handlers)
         settings.subscribe(self._reconfigured)
+
+    def vouches(self, first_line: bytes) -> bool:
+        """Whether a request that begins like this has a valid token in its URL."""
+        target = first_line.partition(b"\r\n")[0].split(b" ")[1:2]
+        query = b"".join(target).partition(b"?")[2]
+        return self._admission.vouches(query.decode("latin-1"))
 
     def _reconfigured(self) -> None:
         """The settings have changed: act where reading them is not enough."""

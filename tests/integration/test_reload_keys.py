@@ -30,6 +30,7 @@ from integration.seen import (
     second_join,
     sends,
     silent_client_is_closed,
+    silent_client_is_closed_for_another,
     slow_client,
     state_of_a_lost_peer,
     status_page,
@@ -123,6 +124,12 @@ CASES = {
     ),
     "limits.bad_packets": Case(survives_bad_packets, {"limits.bad_packets": 1}, False, True),
     "limits.json_depth": Case(sends(DEEP), {"limits.json_depth": 4}, "invalid-format", "held"),
+    "limits.strangers": Case(
+        silent_client_is_closed_for_another,
+        {"limits.strangers": 1},
+        True,
+        False,
+    ),
     "auth.tokens_file": Case(
         anonymous_client, {"auth.tokens_file": "{folder}/tokens.yaml"}, "44", "40"
     ),

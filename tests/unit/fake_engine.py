@@ -11,6 +11,7 @@ from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.events import Fact, Output, Rejected
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.entrance import Entrance
 from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
@@ -57,7 +58,10 @@ class Transport:
         self.background = Background()
         self.connections = Connections()
         self.closer = Closer(self.connections, self.engine.disconnect, self.background)
-        self.admission = Admission(self.settings, self.relay, lambda: len(self.engine.sockets))
+        self.entrance = Entrance(lambda: self.settings.current.limits.strangers)
+        self.admission = Admission(
+            self.settings, self.relay, lambda: len(self.engine.sockets) - self.entrance.sessions
+        )
         self.switchboard = Switchboard(
             self.settings, self.relay, self.connections, self.closer, self.facts.append
         )
@@ -70,6 +74,7 @@ class Transport:
             self.closer,
             self.facts.append,
             lambda *report: self.reports.append(report),
+            self.entrance,
         )
 
     def open(self, engine_sid: str = "engine-sid", transport: str = "websocket") -> FakeSocket:

@@ -109,3 +109,11 @@ def test_address_is_that_of_the_connection() -> None:
     assert address_of(request) == ""
     request._cache["remote"] = HOME
     assert address_of(request) == HOME
+
+
+def test_token_in_the_url_vouches_for_its_bearer() -> None:
+    assert not Door().admission.vouches("")
+    admission = Door(tokens=TOKENS).admission
+    assert admission.vouches(f"room=drone-1&token={TOKEN}")
+    assert not admission.vouches("room=drone-1&token=hs_wrong")
+    assert not admission.vouches(f"room=other&token={TOKEN}")

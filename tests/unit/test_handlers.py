@@ -65,6 +65,18 @@ def test_client_that_connects_joins_and_hears_nothing_before_the_answer() -> Non
     act(scene)
 
 
+def test_stranger_finds_no_place_in_a_full_server() -> None:
+    async def scene(scene: Transport) -> None:
+        known = scene.open("known")
+        assert await scene.handlers.connect("1", known, request(), None) is None
+        stranger = scene.open("stranger")
+        scene.entrance.add("stranger", "10.0.0.1", lambda: None)
+        assert await scene.handlers.connect("2", stranger, request(), None) is None
+        assert scene.rejections() == ["server-full"]
+
+    act(scene, Config(limits=LimitsSettings(connections=1)))
+
+
 def test_refusal_for_good_is_a_connect_error() -> None:
     async def scene(scene: Transport) -> None:
         error = await scene.handlers.connect("1", scene.open(), request("name=%0a"), None)
