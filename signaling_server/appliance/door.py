@@ -199,7 +199,7 @@ class Door:
         """Let callers in from the porch, the addresses in turn; those left have to wait a turn."""
         room = LET_IN_PER_TURN
         while self._porch and room:
-            caller = self._porch.take()
+            _, caller = self._porch.take()
             if not caller.entering and caller.socket.fileno() != -1:
                 self._waiting -= 1
                 self._start(caller)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Generic, Hashable, TypeVar
+from typing import Any, Generic, Hashable, TypeVar
 
 T = TypeVar("T")
 
@@ -21,9 +21,6 @@ class FairQueue(Generic[T]):
     def __bool__(self) -> bool:
         return bool(self._queues)
 
-    def __contains__(self, owner: Hashable) -> bool:
-        return owner in self._queues
-
     def add(self, owner: Hashable, item: T) -> None:
         """Put in an item of an owner, behind all others of the same owner."""
         queue = self._queues.get(owner)
@@ -32,14 +29,18 @@ class FairQueue(Generic[T]):
         else:
             queue.append(item)
 
-    def take(self) -> T:
-        """Take the oldest item of the owner whose turn it is. KeyError if nothing waits."""
+    def put_back(self, owner: Hashable, item: T) -> None:
+        """Put an item in front of all others of the same owner, whose turn is over."""
+        self._queues.setdefault(owner, deque()).appendleft(item)
+        self._queues.move_to_end(owner)
+
+    def take(self) -> tuple[Any, T]:
+        """Take the oldest item of the owner whose turn it is, with the owner.
+
+        Raises KeyError if nothing waits.
+        """
         owner, queue = self._queues.popitem(last=False)
         item = queue.popleft()
         if queue:
             self._queues[owner] = queue  # behind all others
-        return item
-
-    def of(self, owner: Hashable) -> deque[T]:
-        """The items of an owner, out of turn: they are in the queue no longer."""
-        return self._queues.pop(owner, deque())
+        return owner, item

@@ -130,6 +130,7 @@ class Transport:
     async def close(self, drain: float) -> None:
         """End all connections within `drain` seconds so that clients come back; refuse new ones."""
         self._admission.closing = True
+        self._switchboard.flush()
         sockets = list(self._engine.sockets.values())
         await asyncio.gather(*(self._closer.close(socket, within=drain) for socket in sockets))
         await self._engine.shutdown()

@@ -124,6 +124,20 @@ CASES = {
     ),
     "limits.bad_packets": Case(survives_bad_packets, {"limits.bad_packets": 1}, False, True),
     "limits.json_depth": Case(sends(DEEP), {"limits.json_depth": 4}, "invalid-format", "held"),
+    "limits.bytes_per_second": Case(
+        sends(LARGE, LARGE, LARGE),
+        {"limits.bytes_per_second": 1},
+        "rate-limited",
+        "held",
+        {**SMALL_SIGNALS, "limits.bytes_per_second": 0, "limits.burst_bytes": 0},
+    ),
+    "limits.burst_bytes": Case(
+        sends(LARGE, LARGE, LARGE),
+        {"limits.burst_bytes": 0},
+        "rate-limited",
+        "held",
+        {**SMALL_SIGNALS, "limits.bytes_per_second": 1, "limits.burst_bytes": 100_000},
+    ),
     "limits.strangers": Case(
         silent_client_is_closed_for_another,
         {"limits.strangers": 1},
