@@ -25,6 +25,7 @@ from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
+from signaling_server.core.protocol.joins import Joins
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
@@ -48,6 +49,7 @@ class Admission:
         self._relay = relay
         self._count = count
         self._penalties = Penalties()
+        self._joins = Joins()
         self._by_address: Counter[str] = Counter()
         self.closing = False
         """Whether the server stops: nobody may connect."""
@@ -87,6 +89,11 @@ class Admission:
         limits = self._settings.current.limits
         if self._count() >= limits.connections:
             raise Rejection("server-full", f"the server has {limits.connections} connections")
+
+    def wait_for_turn(self, room_name: str) -> float:
+        """Seconds after which a client may join a room that is crowded; raises Rejection."""
+        room = self._relay.rooms.get(room_name)
+        return self._joins.wait(len(room.peers) if room else 0, time.monotonic())
 
     def vouches(self, query: str) -> bool:
         """Whether the token in a URL's query is valid, so that its bearer is no stranger."""

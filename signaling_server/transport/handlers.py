@@ -77,7 +77,7 @@ class Handlers:
         try:
             if socket.sid in self._entrance:  # it takes a place that its handshake did not
                 self._admission.refuse_if_full()
-            outputs = self._join(connection, request, auth)
+            outputs = await self._join(connection, request, auth)
         except Rejection as rejection:
             self._switchboard.record(connection, rejection)
             if rejection.code in PERMANENT:
@@ -96,9 +96,13 @@ class Handlers:
         self._switchboard.perform(outputs)
         return None
 
-    def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
+    async def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
         connection.hello, connection.grant = self._admission.identify(auth, query_of(request))
+        wait = self._admission.wait_for_turn(connection.hello.room)
+        if wait:
+            await asyncio.sleep(wait)  # a reload may revoke its token meanwhile
+            connection.hello, connection.grant = self._admission.identify(auth, query_of(request))
         servers, _ = self._ice_servers(connection)
         transport = connection.socket.transport
         return self._switchboard.ask(

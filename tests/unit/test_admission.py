@@ -11,6 +11,8 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
+from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
@@ -27,7 +29,8 @@ class Door:
         self.count = 0
         config = Config(limits=LimitsSettings(**limits))
         self.settings = Settings(Loaded(config, {}, tokens))
-        self.admission = Admission(self.settings, Relay(config), lambda: self.count)
+        self.relay = Relay(config)
+        self.admission = Admission(self.settings, self.relay, lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
         request: Any = SimpleNamespace(remote=HOME, rel_url=URL(f"/?{query}", encoded=True))
@@ -117,3 +120,12 @@ def test_token_in_the_url_vouches_for_its_bearer() -> None:
     assert admission.vouches(f"room=drone-1&token={TOKEN}")
     assert not admission.vouches("room=drone-1&token=hs_wrong")
     assert not admission.vouches(f"room=other&token={TOKEN}")
+
+
+def test_clients_of_a_crowd_wait_for_their_turn() -> None:
+    door = Door()
+    for number in range(100):
+        door.relay.handle(Joined(str(number), Hello("crowd")), 0.0)
+    waits = [door.admission.wait_for_turn(room) for room in ("crowd", "crowd", "other")]
+    assert waits[0] == waits[2] == 0.0
+    assert waits[1] > 0.0

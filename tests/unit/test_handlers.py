@@ -65,6 +65,21 @@ def test_client_that_connects_joins_and_hears_nothing_before_the_answer() -> Non
     act(scene)
 
 
+def test_client_that_joins_a_crowd_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(scene: Transport) -> None:
+        rooms: list[str] = []
+
+        def wait(room: str) -> float:
+            rooms.append(room)
+            return 0.01
+
+        monkeypatch.setattr(scene.admission, "wait_for_turn", wait)
+        await join(scene, "1", "node")
+        assert rooms == ["default"]
+
+    act(scene)
+
+
 def test_stranger_finds_no_place_in_a_full_server() -> None:
     async def scene(scene: Transport) -> None:
         known = scene.open("known")
