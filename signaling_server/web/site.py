@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any, Callable, Iterable
 
 from aiohttp import web
 
+RETRY = {"Retry-After": "2"}
 KEEP_ALIVE_SECONDS = 15.0
 """How long a caller may keep a connection without a request; aiohttp's default is an hour."""
 
@@ -25,7 +27,13 @@ class Site:
         @web.middleware
         async def report(request: web.Request, handler: Any) -> web.StreamResponse:
             on_request(request.protocol)
-            response: web.StreamResponse = await handler(request)
+            try:
+                response: web.StreamResponse = await handler(request)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+                text = "the server has no file descriptor left: try again in a moment"
+                raise web.HTTPServiceUnavailable(text=text, headers=RETRY) from None
             return response
 
         application = web.Application(middlewares=[report])

@@ -363,6 +363,4 @@ async def test_unfinished_messages_count_against_the_memory(tmp_path: Path) -> N
 
 def test_start_warns_of_more_connections_than_descriptors(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, limits(connections=2_000_000)) as server:
-        server.wait_for_line(
-            r"limits.connections is 2000000 and .* requires \d+ open files"
-        )
+        server.wait_for_line(r"limits.connections is 2000000 and .* requires \d+ open files")
