@@ -41,10 +41,8 @@ class Transport:
         relay: Relay,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
-        entrance: Entrance | None = None,
+        entrance: Entrance,
     ) -> None:
-        if entrance is None:
-            entrance = Entrance(lambda: settings.current.limits.strangers)
         # From the outside in: each part is handed the parts that it calls, and is complete.
         self._settings = settings
         self._relay = relay

@@ -27,6 +27,8 @@ class Site:
         @web.middleware
         async def report(request: web.Request, handler: Any) -> web.StreamResponse:
             on_request(request.protocol)
+            # aiohttp answers pipelined requests in one go: between two of them, others have a turn.
+            await asyncio.sleep(0)
             try:
                 response: web.StreamResponse = await handler(request)
             except OSError as error:

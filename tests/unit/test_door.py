@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -373,5 +376,28 @@ def test_door_that_closes_lets_in_who_waits_on_the_porch(notifier: Notifier) -> 
         hall.door._accept_some(hall.listener)
         await hall.door.close()
         assert len(hall.made) == len(callers)
+
+    asyncio.run(scene())
+
+
+def test_tls_handshake_is_progress(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier)
+        hall.door._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        loop, said = asyncio.get_running_loop(), []
+
+        async def shake_hands(factory: Any, caller: socket.socket, **options: Any) -> Any:
+            return SimpleNamespace(abort=caller.close), factory()
+
+        monkeypatch.setattr(loop, "connect_accepted_socket", shake_hands)
+        monkeypatch.setattr(hall.entrance, "progress", said.append)
+        hall.door.open(hall.listener)
+        caller = await call(hall.listener)
+        while not said:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert said == list(hall.door._strangers.values())
+        hall.door._end(said[0])
+        await hall.door.close()
+        caller.close()
 
     asyncio.run(scene())

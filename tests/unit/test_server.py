@@ -12,6 +12,7 @@ from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Fact, Joined, Rejected, Ticked
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.entrance import Entrance
 from signaling_server.transport import closing, server
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.server import Transport
@@ -29,7 +30,11 @@ class Scene:
         self.relay = Relay(Config())
         self.facts: list[Fact] = []
         self.transport = Transport(
-            self.settings, self.relay, self.facts.append, lambda *report: None
+            self.settings,
+            self.relay,
+            self.facts.append,
+            lambda *report: None,
+            Entrance(lambda: 9),
         )
         self.sockets: Any = self.transport._engine.sockets
         self.connections = self.transport._connections
@@ -151,3 +156,12 @@ def test_queue_high_water_is_that_of_all_queues(monkeypatch: pytest.MonkeyPatch)
         assert scene.transport.queue_high_water == 7
 
     act(scene)
+
+
+def test_first_line_of_a_request_shows_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    asked: list[str] = []
+    monkeypatch.setattr(scene.transport._admission, "vouches", asked.append)
+    for line in (b"GET /socket.io/?token=a&x HTTP/1.1\r\nHost: a?b", b"GET / HTTP", b"", b"\xff"):
+        scene.transport.vouches(line)
+    assert asked == ["token=a&x", "", "", ""]

@@ -45,6 +45,30 @@ def site_is_empty(site: Site) -> bool:
     return True
 
 
+def test_pipelined_requests_take_turns_with_others() -> None:
+    async def scene() -> None:
+        turns = answered = 0
+
+        async def count(request: web.Request) -> web.Response:
+            nonlocal answered
+            answered += 1
+            return web.Response()
+
+        site = Site([web.get("/", count)], lambda protocol: None)
+        await site.start()
+        ours, theirs = socket.socketpair()
+        ours.sendall(b"GET / HTTP/1.1\r\nHost: drone\r\n\r\n" * 100)
+        await asyncio.get_running_loop().connect_accepted_socket(site.protocol, theirs)
+        while answered < 100:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= 100
+        await site.stop(0.1)
+        ours.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 10))
+
+
 @pytest.mark.parametrize(
     ("number", "status"), [(errno.EMFILE, b"503"), (errno.ENFILE, b"503"), (errno.EIO, b"500")]
 )
