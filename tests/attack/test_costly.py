@@ -35,8 +35,8 @@ COSTLY = {
     "empty lists": member_of(",".join(["[]"] * 87_000)),
     "chains of lists": member_of(",".join(["[" * 60 + "]" * 60] * 2_100)),
     "brackets in texts": member_of(",".join(['"["'] * 60_000)),
-    "numbers": member_of(",".join(["0.1"] * 65_000)),
-    "a lone surrogate": member_of('"\\ud800"' + ",1" * 49_000),
+    "numbers": member_of(",".join(["0.1"] * 19_000)),
+    "a lone surrogate": member_of('"\\ud800"' + ",1" * 19_000),
 }
 
 

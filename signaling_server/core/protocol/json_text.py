@@ -54,8 +54,17 @@ class Shape(NamedTuple):
     """Objects and arrays in it."""
     values: int
     """Values in it, of all kinds; an empty container counts as two."""
-    depth: int
-    """Levels of nesting: 1 for {}. Of duplicate keys a parser keeps one; here all count."""
+    brackets: bytes
+    """The outline, without marks."""
+
+    @property
+    def depth(self) -> int:
+        """Levels of nesting: 1 for {}. Of duplicate keys a parser keeps one; here all count."""
+        outline, cut = self.brackets, 0
+        while cut < _LEAVES and outline:
+            outline, cut = outline.replace(_OPENS + _CLOSES, b""), cut + 1
+        outline = outline.replace(_RUN * _OPENS, _RUN_OPENS).replace(_RUN * _CLOSES, _RUN_CLOSES)
+        return cut + max(accumulate(array("b", outline)), default=0)
 
 
 def shape(text: str) -> Shape:
@@ -63,11 +72,7 @@ def shape(text: str) -> Shape:
     outline = _outline(text, _NO_MARK)
     containers = outline.count(_OPENS)
     values = containers + outline.count(_MARK) + 1
-    outline, cut = outline.replace(_MARK, b""), 0
-    while cut < _LEAVES and outline:
-        outline, cut = outline.replace(_OPENS + _CLOSES, b""), cut + 1
-    outline = outline.replace(_RUN * _OPENS, _RUN_OPENS).replace(_RUN * _CLOSES, _RUN_CLOSES)
-    return Shape(containers, values, cut + max(accumulate(array("b", outline)), default=0))
+    return Shape(containers, values, outline.replace(_MARK, b""))
 
 
 def without_from(text: str) -> str:

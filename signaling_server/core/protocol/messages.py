@@ -18,7 +18,7 @@ MOST_CONTAINERS = 10_000
 """Objects and arrays in a signal: a description with all its candidates has a few hundred, and each
 of them costs more time and memory than its two bytes suggest.
 """
-MOST_VALUES = 50_000
+MOST_VALUES = 20_000
 """Values of all kinds in a signal: a number costs more than its two bytes suggest, too."""
 
 
@@ -132,12 +132,12 @@ def parse_argument(text: str, max_bytes: int) -> Any:
 def _refuse_shape(text: str, max_depth: int) -> None:
     """Before it is parsed: to parse 100,000 lists takes longer than to count them."""
     found = shape(text)
-    if found.depth > max_depth:
-        most = f"be nested at most {max_depth} levels deep"
-    elif found.containers > MOST_CONTAINERS:
+    if found.containers > MOST_CONTAINERS:
         most = f"hold at most {MOST_CONTAINERS} objects and arrays"
     elif found.values > MOST_VALUES:
         most = f"hold at most {MOST_VALUES} values"
+    elif found.depth > max_depth:  # last: it takes longest to find
+        most = f"be nested at most {max_depth} levels deep"
     else:
         return
     raise Rejection("invalid-format", f"a signal may {most}")
