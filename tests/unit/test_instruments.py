@@ -168,3 +168,14 @@ def test_cancel_stops_the_timers(caplog: pytest.LogCaptureFixture) -> None:
         assert timers() == []
 
     run(look)
+
+
+def test_insight_catches_up_before_somebody_looks() -> None:
+    async def look(made: Instruments) -> None:
+        for name in ("node", "gcom"):
+            made.record(entered(name))
+        made.record(offer())
+        made.catch_up()
+        assert made.insight.notes()[0].text == "node sent an offer to gcom"
+
+    run(look)
