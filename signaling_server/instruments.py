@@ -14,7 +14,6 @@ from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.logs.fact_log import FactLogger
 
-
 TURNS_TO_CATCH_UP = 8
 
 
