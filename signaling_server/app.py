@@ -10,7 +10,11 @@ from typing import Callable
 from aiohttp import web
 
 from signaling_server.appliance import remembered
-from signaling_server.appliance.descriptors import allow_open_files, most_callers
+from signaling_server.appliance.descriptors import (
+    allow_open_files,
+    most_callers,
+    room_for_strangers,
+)
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.listener import open_listener
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
@@ -26,6 +30,7 @@ from signaling_server.core.config.load import (
 )
 from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.entrance import Entrance
 from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
@@ -64,8 +69,13 @@ class App:
         self.settings.subscribe(self._use_settings)
         self.relay = Relay(config)
         self._instruments = Instruments()
+        self._entrance = Entrance(self._most_strangers)
         self.transport = Transport(
-            self.settings, self.relay, self._instruments.record, self._instruments.report
+            self.settings,
+            self.relay,
+            self._instruments.record,
+            self._instruments.report,
+            self._entrance,
         )
         self.report = SelfReport(
             self.settings,
@@ -77,10 +87,13 @@ class App:
         )
         self.notifier = Notifier()
         self._background = Background()
+        self._reading = asyncio.Lock()
         self._door = Door(
             lambda: self._site.protocol(),
             self._background.start,
+            entrance=self._entrance,
             is_full=self._is_full,
+            vouches=self.transport.vouches,
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
             refuse=self._refuse,
@@ -120,8 +133,13 @@ class App:
         self._instruments.record(Refused(address, code))
 
     def _is_full(self) -> bool:
-        callers = self._site.connections + self._door.entering
+        callers = self._site.connections + self._door.entering - len(self._entrance)
         return callers >= most_callers(self.settings.current.limits.connections)
+
+    def _most_strangers(self) -> int:
+        """`limits.strangers`, or as many as there are descriptors for."""
+        limits = self.settings.current.limits
+        return room_for_strangers(limits.connections, limits.strangers)
 
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""
@@ -130,7 +148,7 @@ class App:
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
         check = SelfCheck(listener, self.report.instance, tls=self._certificate is not None)
-        allow_open_files(self.settings.current.limits.connections)
+        self._allow_open_files()
         self._door.open(listener, expects=check.is_caller)
         host, port = listener.getsockname()[:2]
         scheme = "https" if self._certificate else "http"
@@ -161,6 +179,15 @@ class App:
             for warning in self.report.warnings():
                 log.warning("%s", warning)
             await asyncio.sleep(A_DAY)
+
+    def reload_soon(self, load: Callable[[], Loaded]) -> None:
+        """Reload, but read the files in a thread: 8,000 tokens take two seconds."""
+        self._background.start(self._read_and_reload(load))
+
+    async def _read_and_reload(self, load: Callable[[], Loaded]) -> None:
+        async with self._reading:  # one after the other: the last that was asked for counts
+            loop = asyncio.get_running_loop()
+            self.reload(await loop.run_in_executor(None, _outcome, load))
 
     def reload(self, load: Callable[[], Loaded]) -> None:
         """Use the configuration that `load` reads; if that fails, the old one stays in use.
@@ -214,7 +241,11 @@ class App:
             self._certificate.reload(settings.tls)
         self._logs.set_level(settings.logging.level)
         self._logs.redirect(writer_for(sys.stderr.fileno(), settings.logging.format))
-        allow_open_files(settings.limits.connections)
+        self._allow_open_files()
+
+    def _allow_open_files(self) -> None:
+        limits = self.settings.current.limits
+        allow_open_files(limits.connections, limits.strangers)
 
     async def stop(self) -> None:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
@@ -226,3 +257,17 @@ class App:
         await self._background.cancel()
         self._instruments.cancel()
         self.notifier.close()
+
+
+def _outcome(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
+    """What came of `load`: call it to get the configuration, or the exception."""
+    try:
+        loaded = load()
+    except Exception as error:
+        failure = error
+
+        def fail() -> Loaded:
+            raise failure
+
+        return fail
+    return lambda: loaded

@@ -14,6 +14,8 @@ from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.logs.fact_log import FactLogger
 
+TURNS_TO_CATCH_UP = 8
+
 
 class Instruments:
     """Records each fact with all that watch. You must call `cancel` when the loop ends."""
@@ -39,6 +41,12 @@ class Instruments:
     def report(self, room: str, peer_id: str, report: ConnectionReport) -> None:
         """Record what a peer says of its own connection."""
         self.insight.report(room, peer_id, report, time.monotonic())
+
+    def catch_up(self) -> None:
+        """Let insight read what a few turns allow, before somebody looks at it."""
+        for _ in range(TURNS_TO_CATCH_UP):
+            if self.insight.pending:
+                self.insight.digest(time.monotonic())
 
     def cancel(self) -> None:
         """Stop all timers."""

@@ -46,7 +46,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> i
     app = App(loaded, logs)
     # Before the port is open: a signal without a handler would end the process.
     _on_signals(stopping.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload, load)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload_soon, load)
     try:
         await app.start()
     except StartError as error:

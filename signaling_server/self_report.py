@@ -82,6 +82,7 @@ class SelfReport:
 
     def status(self) -> dict[str, Any]:
         """The body of /api/status."""
+        self._instruments.catch_up()
         now = time.monotonic()
         return build(
             self._relay,
@@ -95,6 +96,7 @@ class SelfReport:
 
     async def metrics(self) -> str:
         """The page of /metrics."""
+        self._instruments.catch_up()
         asked_at = time.monotonic()
         await asyncio.sleep(0)  # how long one turn of the loop takes is how late everything is
         readings = Readings(

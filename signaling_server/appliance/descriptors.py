@@ -14,6 +14,9 @@ SPARE_CALLERS = 64
 SPARE_FILES = 64
 """Open files beside those connections."""
 
+FEW_STRANGERS = 64
+"""Callers that may always be about to introduce themselves."""
+
 
 class Reserve:
     """One descriptor kept for the moment when all others are in use.
@@ -47,18 +50,28 @@ def most_callers(connections: int) -> int:
     return 2 * connections + SPARE_CALLERS
 
 
-def allow_open_files(connections: int) -> None:
-    """Raise the limit on open files as limits.connections requires, or log a warning."""
-    needed = most_callers(connections) + SPARE_FILES
+def allow_open_files(connections: int, strangers: int) -> None:
+    """Raise the limit on open files as limits.connections and limits.strangers require, or warn."""
+    needed = most_callers(connections) + strangers + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft < needed:
         log.warning(
-            "limits.connections is %d, which requires %d open files, but only %d are allowed: "
-            "raise LimitNOFILE= or lower the limit",
+            "limits.connections is %d and limits.strangers %d, which requires %d open files, "
+            "but only %d are allowed: raise LimitNOFILE= or lower the limits",
             connections,
+            strangers,
             needed,
             soft,
         )
+
+
+def room_for_strangers(connections: int, strangers: int) -> int:
+    """`strangers`, or fewer if connections need the open files; at least FEW_STRANGERS."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return strangers
+    left = soft - most_callers(connections) - SPARE_FILES
+    return min(strangers, max(left, FEW_STRANGERS))

@@ -14,13 +14,21 @@ appliance cannot afford:
    loses. The door waits for those it has accepted; those in the backlog are left to the next
    process.
 
-The door also bounds what a caller can hold up: one that has not sent a whole request within the
-deadline is a stranger, and its connection is aborted.
+The door also bounds what a caller can hold up. One that has not sent a whole request is a stranger
+(entrance.py): it is aborted at a deadline, and earlier if there are too many of them.
+
+To let a caller in costs fifty times as much as to accept it, and an HTTP request with a WebSocket
+fifty times more. So all are accepted at once and wait on the porch, where the addresses take turns,
+and a few are let in each turn of the loop. A flood from one address then fills the porch and
+evicts itself; it takes neither the time of those inside nor the turn of other addresses. A caller
+that is evicted from the porch although its first line has a valid token is let in instead.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import logging
 import socket
 import ssl
@@ -29,12 +37,18 @@ from typing import Any, Callable, Coroutine
 from signaling_server.appliance.descriptors import Reserve
 from signaling_server.appliance.listener import Address
 from signaling_server.appliance.peek import peek
+from signaling_server.core.fair_queue import FairQueue
 from signaling_server.core.protocol.refusals import first_bytes
+from signaling_server.entrance import Entrance
 
 log = logging.getLogger(__name__)
 
-ACCEPTS_PER_TURN = 64
+ACCEPTS_PER_TURN = 256
 """Callers accepted in one turn of the loop: a storm of them leaves time for established clients."""
+LET_IN_PER_TURN = 8
+"""Callers let in in one turn: each is about to ask for something, which takes 0.5 ms."""
+FIRST_LINE = 2048
+"""Bytes of a request in which a token is looked for."""
 REQUEST_SECONDS = 0.05
 """How long, at a stop, a caller that has just connected may take to send its request."""
 CLOSE_SECONDS = 1
@@ -52,12 +66,48 @@ PLAIN_ANSWER = (
 """For a caller that speaks plain HTTP to a port with TLS."""
 
 
+class Caller:
+    """One TCP connection, from when it is accepted until its first request."""
+
+    __slots__ = ("entering", "protocol", "socket", "timer", "transport")
+
+    def __init__(self, socket: socket.socket) -> None:
+        self.socket = socket
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.transport: Any = None
+        self.entering = False
+        """Whether it has left the porch."""
+        self.timer: asyncio.TimerHandle | None = None
+        """Ends it at the deadline of its request."""
+
+    def end(self) -> None:
+        """Close the connection at once, wherever it is."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.transport is not None:
+            self.transport.abort()
+        elif self.entering:
+            with contextlib.suppress(OSError):  # the loop has it: it sees the end and closes it
+                self.socket.shutdown(socket.SHUT_RDWR)
+        else:
+            self.socket.close()
+
+    @property
+    def first_line(self) -> bytes:
+        """What it has sent while it waits on the porch: it is not read yet."""
+        try:
+            return self.socket.recv(FIRST_LINE, socket.MSG_PEEK)
+        except OSError:  # nothing yet, or it is gone
+            return b""
+
+
 class Door:
     """Accepts callers and gives each a protocol made by `factory`.
 
     `spawn` runs a coroutine in the background. `is_full()` says whether callers are turned away. A
     caller has `deadline()` seconds to send a whole request. With `tls`, all callers must speak it;
     `refuse` is called with (code, address) for one that begins with something else.
+    `vouches(first_line)` says whether a request that begins like this has a valid token.
     """
 
     def __init__(
@@ -65,8 +115,10 @@ class Door:
         factory: Callable[[], asyncio.BaseProtocol],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         *,
+        entrance: Entrance | None = None,
         is_full: Callable[[], bool] = lambda: False,
         deadline: Callable[[], float] = lambda: 5.0,
+        vouches: Callable[[bytes], bool] = lambda first_line: False,
         tls: ssl.SSLContext | None = None,
         refuse: Callable[[str, str], None] = lambda code, address: None,
     ) -> None:
@@ -74,14 +126,21 @@ class Door:
         """Callers turned away so far."""
         self._factory = factory
         self._spawn = spawn
+        self._entrance = Entrance(lambda: 2048) if entrance is None else entrance
         self._is_full = is_full
         self._deadline = deadline
+        self._vouches = vouches
         self._tls = tls
         self._refuse = refuse
         self._listener: socket.socket | None = None
         self._expects: Callable[[Address], bool] = lambda address: False
-        self._strangers: dict[asyncio.BaseProtocol, asyncio.TimerHandle | None] = {}
-        """Callers that have not sent a whole request, each with the timer that aborts it."""
+        self._strangers: dict[asyncio.BaseProtocol, Caller] = {}
+        """Callers that have a protocol and have not sent a whole request."""
+        self._porch: FairQueue[Caller] = FairQueue()
+        """Callers that wait to be let in, by address; some of them are closed already."""
+        self._waiting = 0
+        """Callers on the porch that are not closed."""
+        self._letting_in = False
         self._entering: set[asyncio.Task[None]] = set()
         self._reserve = Reserve()
         self._complained_at = -float(COMPLAINT_SECONDS)
@@ -106,6 +165,8 @@ class Door:
         self._loop.remove_reader(self._listener)
         self._listener.close()
         self._reserve.spend()
+        while self._porch:
+            self._let_some_in()
         if self._entering:
             await asyncio.wait(self._entering, timeout=CLOSE_SECONDS)
         if self._strangers:  # their requests may be on the way
@@ -114,33 +175,70 @@ class Door:
     @property
     def entering(self) -> int:
         """Callers accepted but not yet given to their protocol, such as during a TLS handshake."""
-        return len(self._entering)
+        return len(self._entering) + self._waiting
 
     def recognise(self, protocol: asyncio.BaseProtocol) -> None:
         """A caller has sent a whole request: it is no stranger, and no deadline is left for it."""
-        timer = self._strangers.pop(protocol, None)
-        if timer:
-            timer.cancel()
-
-    def _abort(self, protocol: asyncio.BaseProtocol, transport: Any) -> None:
-        """End a caller that has not sent a whole request by its deadline."""
-        del self._strangers[protocol]
-        transport.abort()
+        caller = self._strangers.pop(protocol, None)
+        if caller is not None:
+            self._entrance.leave(caller)
+            if caller.timer is not None:
+                caller.timer.cancel()
 
     def _accept_some(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             accepted = self._accept(listener)
             if accepted is None:
-                return
-            caller, address = accepted
+                break
+            sock, address = accepted
             full = not self._reserve.refill() or self._is_full()
             if full and not self._expects(address):
-                self._turn_away(caller)
-            else:
-                caller.setblocking(False)
-                task = self._spawn(self._let_in(caller))
-                self._entering.add(task)
-                task.add_done_callback(self._entering.discard)
+                self._turn_away(sock)
+                continue
+            sock.setblocking(False)
+            caller = Caller(sock)
+            if self._expects(address):
+                self._start(caller)
+                continue
+            self._waiting += 1
+            self._porch.add(address[0], caller)
+            self._entrance.add(caller, address[0], functools.partial(self._evict, caller))
+        if not self._letting_in:
+            self._let_some_in()
+
+    def _let_some_in(self) -> None:
+        """Let callers in from the porch, the addresses in turn; those left have to wait a turn."""
+        room = LET_IN_PER_TURN
+        while self._porch and room:
+            _, caller = self._porch.take()
+            if not caller.entering and caller.socket.fileno() != -1:
+                self._waiting -= 1
+                self._start(caller)
+                room -= 1
+        self._letting_in = bool(self._porch)
+        if self._letting_in:
+            self._loop.call_soon(self._let_some_in)
+
+    def _start(self, caller: Caller) -> None:
+        caller.entering = True
+        task = self._spawn(self._let_in(caller))
+        self._entering.add(task)
+        task.add_done_callback(self._entering.discard)
+
+    def _evict(self, caller: Caller) -> None:
+        """There are too many strangers, and this one has to make room."""
+        if not caller.entering:
+            self._waiting -= 1
+            if self._vouches(caller.first_line):
+                self._start(caller)
+                return
+        self._end(caller)
+
+    def _end(self, caller: Caller) -> None:
+        self._entrance.leave(caller)
+        if caller.protocol is not None:
+            self._strangers.pop(caller.protocol, None)
+        caller.end()
 
     def _accept(self, listener: socket.socket) -> tuple[socket.socket, Address] | None:
         """The next caller, if need be with the descriptor in reserve; None: no caller for now."""
@@ -169,30 +267,34 @@ class Door:
             self._complained_at = now
             log.error("connection limit reached; %d connections refused so far", self.turned_away)
 
-    async def _let_in(self, caller: socket.socket) -> None:
+    async def _let_in(self, caller: Caller) -> None:
         timeout = TLS_HANDSHAKE_SECONDS if self._tls else None
-        protocol = self._factory()
-        self._strangers[protocol] = None
+        caller.protocol = protocol = self._factory()
+        self._strangers[protocol] = caller
         try:
             if self._tls:
                 await self._refuse_other_than_tls(caller)
             transport, _ = await self._loop.connect_accepted_socket(
-                lambda: protocol, caller, ssl=self._tls, ssl_handshake_timeout=timeout
+                lambda: protocol, caller.socket, ssl=self._tls, ssl_handshake_timeout=timeout
             )
-            if protocol in self._strangers:  # its request may have come already
-                self._strangers[protocol] = self._loop.call_later(
-                    self._deadline(), self._abort, protocol, transport
-                )
         except (OSError, asyncio.TimeoutError) as error:
             self._strangers.pop(protocol, None)
-            caller.close()
+            self._entrance.leave(caller)
+            caller.socket.close()
             log.debug("a caller did not get in: %s", error)
+            return
+        if protocol in self._strangers:  # its request may have come already
+            caller.transport = transport
+            if self._tls is not None:
+                self._entrance.progress(caller)
+            caller.timer = self._loop.call_later(self._deadline(), self._end, caller)
 
-    async def _refuse_other_than_tls(self, caller: socket.socket) -> None:
+    async def _refuse_other_than_tls(self, caller: Caller) -> None:
         """Raises OSError for a caller that begins with something else than TLS."""
-        code = first_bytes(await peek(caller, self._deadline()), tls=True)
+        code = first_bytes(await peek(caller.socket, self._deadline()), tls=True)
         if code:
-            self._refuse(code, caller.getpeername()[0])
-            caller.recv(MOST_REQUEST)  # a close with unread bytes would take the answer along
-            caller.send(PLAIN_ANSWER)
+            self._refuse(code, caller.socket.getpeername()[0])
+            # A close with unread bytes would take the answer along.
+            caller.socket.recv(MOST_REQUEST)
+            caller.socket.send(PLAIN_ANSWER)
             raise ConnectionAbortedError(code)

@@ -26,6 +26,7 @@ from aiohttp import web
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
+from signaling_server.core.protocol.joins import Joins
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.token_expiry import expiring
@@ -43,6 +44,8 @@ PERMANENT = frozenset({"unauthorized", "invalid-name", "invalid-format"})
 class Admission:
     """The first two of the three judges. `count` tells how many connections there are, `pulse`
     whether the client of one of them, given its sid, seems to be there.
+
+    Strangers are not among the connections (entrance.py): they have a limit of their own.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Admission:
         self._count = count
         self._pulse = pulse
         self._penalties = Penalties()
+        self._joins = Joins()
         self._by_address: Counter[str] = Counter()
         self.closing = False
         """Whether the server stops: nobody may connect."""
@@ -87,12 +91,35 @@ class Admission:
     def _refuse_if_full(self, address: str) -> None:
         if self.closing:
             raise Rejection("shutting-down", "the server is shutting down")
+        self.refuse_if_full()
         limits = self._settings.current.limits
-        if self._count() >= limits.connections:
-            raise Rejection("server-full", f"the server has {limits.connections} connections")
         if 0 < limits.connections_per_address <= self._by_address[address]:
             most = limits.connections_per_address
             raise Rejection("server-full", f"at most {most} connections from one address")
+
+    def refuse_if_full(self) -> None:
+        """Raise the Rejection of a server that has as many connections as it may have."""
+        limits = self._settings.current.limits
+        if self._count() >= limits.connections:
+            raise Rejection("server-full", f"the server has {limits.connections} connections")
+
+    def wait_for_turn(self, room_name: str) -> float:
+        """Seconds after which a client may join a room that is crowded; raises Rejection."""
+        room = self._relay.rooms.get(room_name)
+        return self._joins.wait(len(room.peers) if room else 0, time.monotonic())
+
+    def vouches(self, query: str) -> bool:
+        """Whether the token in a URL's query is valid, so that its bearer is no stranger."""
+        tokens = self._settings.tokens
+        if tokens is None:
+            return False
+        fields, default = parse_qs(query), self._settings.current.rooms.default
+        try:
+            hello, token = parse_hello(None, fields, ""), parse_token(None, fields)
+            tokens.admit(hello, token, default, time.time())
+        except Rejection:
+            return False
+        return True
 
     def identify(self, auth: Any, request: web.Request) -> tuple[Hello, Grant | None]:
         """Who a client is, and by which grant; raises Rejection."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Awaitable, Callable
+from typing import Awaitable, Callable, Hashable
 
 from signaling_server.background import Background
 from signaling_server.transport.connection import Connection, Connections
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 FAREWELL = 1.0
 """Seconds that a client has to go by itself after it was told to."""
+MOST_FAREWELLS = 4
+"""Dismissed connections of one client that may wait for that: a session that flaps makes many."""
 
 
 class Closer:
@@ -45,6 +47,8 @@ class Closer:
         self._connections = connections
         self._disconnect = disconnect
         self._background = background
+        self._farewells: dict[Hashable, list[ClientSocket]] = {}
+        """The dismissed sockets of each client that have not gone yet, oldest first."""
 
     def abort(self, socket: ClientSocket, reason: str = "connection-lost") -> None:
         """End a connection at once. The first reason given counts."""
@@ -83,9 +87,21 @@ class Closer:
     def dismiss(self, connection: Connection, code: str) -> None:
         """Tell a client to go and stay away; end its connection if it does not go."""
 
-        async def dismiss() -> None:
-            await self._disconnect(connection.sid)
-            await self._close(connection.socket, FAREWELL, FAREWELL)
-
+        hello = connection.hello
+        client = (hello.room, hello.name, hello.session)
         connection.closed_for = code
-        self._background.start(dismiss())
+        self._background.start(self._dismiss(connection, client))
+
+    async def _dismiss(self, connection: Connection, client: Hashable) -> None:
+        waiting = self._farewells.setdefault(client, [])
+        waiting.append(connection.socket)
+        try:
+            await self._disconnect(connection.sid)
+            if len(waiting) > MOST_FAREWELLS:
+                self.abort(waiting.pop(0))
+            await self._close(connection.socket, FAREWELL, FAREWELL)
+        finally:
+            if connection.socket in waiting:
+                waiting.remove(connection.socket)
+            if not waiting:
+                self._farewells.pop(client, None)

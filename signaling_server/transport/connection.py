@@ -6,6 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
+from signaling_server.core.config.schema import LimitsSettings
+from signaling_server.core.protocol.byte_rate import ByteRate
 from signaling_server.core.protocol.events import Disconnected, Pulse, Rejected
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
@@ -27,6 +29,7 @@ class Connection:
         "address",
         "bad_packets",
         "bucket",
+        "byte_rate",
         "closed_for",
         "connected_at",
         "grant",
@@ -38,17 +41,23 @@ class Connection:
         "socket",
     )
 
-    def __init__(self, sid: str, socket: ClientSocket, address: str, bucket: TokenBucket) -> None:
+    def __init__(
+        self, sid: str, socket: ClientSocket, address: str, limits: LimitsSettings
+    ) -> None:
         self.sid = sid
         """The Socket.IO sid."""
         self.socket = socket
         self.address = address
-        self.bucket = bucket
+        now = time.monotonic()
+        self.bucket = TokenBucket(limits.messages_per_second, limits.burst, now)
+        self.byte_rate = ByteRate(
+            limits.bytes_per_second, limits.burst_bytes, limits.message_bytes, now
+        )
         self.hello = Hello("")
         self.grant: Grant | None = None
         """What its token allows."""
         self.outbox = Outbox(socket)
-        self.connected_at = time.monotonic()
+        self.connected_at = now
         self.closed_for = ""
         """Why the server closes it; "": the server does not."""
         self.received = 0

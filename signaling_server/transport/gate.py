@@ -8,6 +8,7 @@ Engine.IO connections that have sent no CONNECT.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from typing import Callable
 
@@ -17,6 +18,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Refused, Rejected
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.refusals import MAX_SHOWN, REASONS, shown
+from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
 from signaling_server.transport.closing import FAREWELL, Closer
@@ -27,6 +29,7 @@ from signaling_server.transport.engine.packets import (
     ack_id_of_binary,
     namespace_of_connect,
 )
+from signaling_server.transport.engine.polling import query_of
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 from signaling_server.transport.handlers import Handlers
@@ -49,7 +52,9 @@ class Gate:
         switchboard: Switchboard,
         closer: Closer,
         observe: Callable[[Fact], None],
+        entrance: Entrance,
     ) -> None:
+        self._entrance = entrance
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -65,6 +70,9 @@ class Gate:
         """There is a new connection: its CONNECT has to come before the deadline."""
         address = socket.address = address_of(request)
         self._admission.opened(address)
+        if not self._admission.vouches(query_of(request)):
+            self._entrance.add(socket.sid, address, functools.partial(self._closer.abort, socket))
+            self._entrance.progress(socket.sid)
         limits = self._settings.current.limits
         socket.frames = TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
         deadline = limits.connect_deadline
@@ -74,6 +82,7 @@ class Gate:
     def ended(self, engine_sid: str, request: web.Request) -> None:
         """It has ended."""
         self._admission.ended(address_of(request))
+        self._entrance.leave(engine_sid)
         self._greeted.discard(engine_sid)
 
     def _check_connected(self, engine_sid: str, address: str, deadline: float) -> None:
@@ -141,6 +150,7 @@ class Gate:
             if not socket.closed:
                 self._closer.close(socket, after=FAREWELL)
         elif before is None:
+            self._entrance.leave(socket.sid)
             connection.outbox.uncork()
             if socket.closed:  # it ended while its CONNECT was handled
                 self._handlers.forget(connection)

@@ -12,11 +12,12 @@ from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Left, Output, Send, SignalAccepted
-from signaling_server.core.protocol.limits import Penalties, TokenBucket
+from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.core.protocol.unknown_events import unknown_event
+from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.closing import Closer
@@ -52,7 +53,9 @@ class Handlers:
         closer: Closer,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
+        entrance: Entrance,
     ) -> None:
+        self._entrance = entrance
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -71,9 +74,12 @@ class Handlers:
         self, sid: str, socket: ClientSocket, request: web.Request, auth: Any
     ) -> ConnectError | None:
         """Let a client join; returns the connect error that refuses it."""
-        connection = Connection(sid, socket, address_of(request), self._bucket())
+        limits = self._settings.current.limits
+        connection = Connection(sid, socket, address_of(request), limits)
         try:
-            outputs = self._join(connection, request, auth)
+            if socket.sid in self._entrance:  # it takes a place that its handshake did not
+                self._admission.refuse_if_full()
+            outputs = await self._join(connection, request, auth)
         except Rejection as rejection:
             self._switchboard.record(connection, rejection)
             if rejection.code in PERMANENT:
@@ -92,13 +98,13 @@ class Handlers:
         self._switchboard.perform(outputs)
         return None
 
-    def _bucket(self) -> TokenBucket:
-        limits = self._settings.current.limits
-        return TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
-
-    def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
+    async def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
         hello, connection.grant = self._admission.identify(auth, request)
+        wait = self._admission.wait_for_turn(hello.room)
+        if wait:
+            await asyncio.sleep(wait)  # a reload may revoke its token meanwhile
+            hello, connection.grant = self._admission.identify(auth, request)
         joined = self._admission.introduce(
             connection.sid,
             hello,

@@ -12,6 +12,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Left, Reconfigured, Revoked, Ticked
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.entrance import Entrance
 from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connections
@@ -41,6 +42,7 @@ class Transport:
         relay: Relay,
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
+        entrance: Entrance,
     ) -> None:
         # From the outside in: each part is handed the parts that it calls, and is complete.
         self._settings = settings
@@ -50,15 +52,34 @@ class Transport:
         self._engine = engine = SocketIOServer(settings, relay.budget)
         self._closer = closer = Closer(connections, engine.disconnect, self._background)
         self._admission = admission = Admission(
-            settings, relay, lambda: len(engine.sockets), connections.pulse
+            settings,
+            relay,
+            lambda: len(engine.sockets) - entrance.sessions,
+            connections.pulse,
         )
         self._switchboard = switchboard = Switchboard(settings, relay, connections, closer, observe)
         self.token_watch = TokenWatch(settings, relay, connections, switchboard)
         self._handlers = Handlers(
-            settings, engine, connections, admission, switchboard, closer, observe, report
+            settings,
+            engine,
+            connections,
+            admission,
+            switchboard,
+            closer,
+            observe,
+            report,
+            entrance,
         )
         self._gate = Gate(
-            settings, engine, connections, admission, self._handlers, switchboard, closer, observe
+            settings,
+            engine,
+            connections,
+            admission,
+            self._handlers,
+            switchboard,
+            closer,
+            observe,
+            entrance,
         )
         self.penalty = admission.penalty
         """The seconds that the answer to a wrong token from an address waits, over HTTP as well."""
@@ -68,6 +89,12 @@ class Transport:
         self.handle_request = self._endpoint.handle
         engine.attach(self._gate, self._handlers)
         settings.subscribe(self._reconfigured)
+
+    def vouches(self, first_line: bytes) -> bool:
+        """Whether a request that begins like this has a valid token in its URL."""
+        target = first_line.partition(b"\r\n")[0].split(b" ")[1:2]
+        query = b"".join(target).partition(b"?")[2]
+        return self._admission.vouches(query.decode("latin-1"))
 
     def _reconfigured(self) -> None:
         """The settings have changed: act where reading them is not enough."""
@@ -110,6 +137,7 @@ class Transport:
     async def close(self, drain: float) -> None:
         """End all connections within `drain` seconds so that clients come back; refuse new ones."""
         self._admission.closing = True
+        self._switchboard.flush()
         sockets = list(self._engine.sockets.values())
         await asyncio.gather(*(self._closer.close(socket, within=drain) for socket in sockets))
         await self._engine.shutdown()

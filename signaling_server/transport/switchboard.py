@@ -10,6 +10,7 @@ from typing import Any, Callable
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import (
     Close,
+    Command,
     Event,
     Fact,
     Forward,
@@ -24,6 +25,7 @@ from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
+from signaling_server.transport.copies import MANY, Copies
 
 
 class Switchboard:
@@ -47,6 +49,7 @@ class Switchboard:
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
+        self._copies = Copies(self._carry_out)
         self._commands: dict[type, Callable[[Any], None]] = {
             Forward: self._forward,
             Send: self._send,
@@ -59,10 +62,15 @@ class Switchboard:
         The fast path and the slow path meet here.
         """
         connection.received += 1
+        if self._copies and self._copies.full(connection.hello.room):
+            raise Rejection("rate-limited", "too many copies wait for the peers of this room")
         limits = self._settings.current.limits
         now = time.monotonic()
         if not connection.bucket.take(now):
             raise self._flood()
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if not connection.byte_rate.take(size, now):
+            raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
         outputs = self._relay.handle(Signalled(connection.sid, signal), now)
         self.perform(outputs)
@@ -87,10 +95,37 @@ class Switchboard:
 
     def perform(self, outputs: list[Output]) -> None:
         """Carry out commands and pass facts on, in order."""
-        for output in outputs:
-            self._commands.get(type(output), self._observe)(output)
+        if self._copies or len(outputs) > MANY:
+            self._share_out(outputs)
+        else:
+            for output in outputs:
+                self._commands.get(type(output), self._observe)(output)
         if self._relay.next_deadline() != self._deadline:
             self._set_timer()
+
+    def _share_out(self, outputs: list[Output]) -> None:
+        """Carry out what is little; let the rest, and what may not overtake it, wait its turn."""
+        by_room: dict[str, list[Command]] = {}
+        for output in outputs:
+            if isinstance(output, (Forward, Send, Close)):
+                connection = self._connections.get(output.sid)
+                room = connection.hello.room if connection else ""
+                by_room.setdefault(room, []).append(output)
+            else:
+                self._observe(output)
+        for room, commands in by_room.items():
+            if len(commands) > MANY or room in self._copies:
+                self._copies.add(room, commands)
+            else:
+                for command in commands:
+                    self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        self._commands[type(command)](command)
+
+    def flush(self) -> None:
+        """Carry out at once what waits for its turn."""
+        self._copies.flush()
 
     def _forward(self, command: Forward) -> None:
         connection = self._connections.get(command.sid)

@@ -73,6 +73,7 @@ def routes(enabled: Callable[[], bool], socketio_path: str) -> list[web.RouteDef
 def _file(name: str, content_type: str) -> web.StreamResponse:
     path = FOLDER / name
     _not_found_unless(path.is_file())
+    path.open("rb").close()  # raises now, not halfway, if no descriptor is left (site.py)
     charset = f"{content_type}; charset=utf-8"
     return web.FileResponse(path, headers={**HEADERS, "Vary": "Accept", "Content-Type": charset})
 

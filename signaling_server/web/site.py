@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any, Callable, Iterable
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from aiohttp import web
 from signaling_server.web.callers import Callers
 from signaling_server.web.first_bytes import Report, watching
 
+RETRY = {"Retry-After": "2"}
 KEEP_ALIVE_SECONDS = 15.0
 """How long a caller may keep a connection without a request; aiohttp's default is an hour."""
 LINGER_SECONDS = 0.0
@@ -34,7 +36,15 @@ class Site:
         @web.middleware
         async def report(request: web.Request, handler: Any) -> web.StreamResponse:
             on_request(request.protocol)
-            response: web.StreamResponse = await handler(request)
+            # aiohttp answers pipelined requests in one go: between two of them, others have a turn.
+            await asyncio.sleep(0)
+            try:
+                response: web.StreamResponse = await handler(request)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+                text = "the server has no file descriptor left: try again in a moment"
+                raise web.HTTPServiceUnavailable(text=text, headers=RETRY) from None
             return response
 
         application = web.Application(middlewares=[report, callers.judge])

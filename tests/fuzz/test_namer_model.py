@@ -8,10 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
 
-from signaling_server.core.config.schema import Config
+from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.events import Joined, Left, PeerReplaced, Pulse
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.naming import Rule
 from signaling_server.errors import Rejection
 from signaling_server.transport.connection import Connection
@@ -54,7 +53,7 @@ class Naming(RuleBasedStateMachine):
         joined = self._introduce(sid, hello, address)
         hello = joined.hello
         outputs = self.server.relay.handle(joined, self.now)
-        connection = Connection(sid, FakeSocket(sid), address, TokenBucket(1, 1, 0.0))
+        connection = Connection(sid, FakeSocket(sid), address, LimitsSettings())
         connection.hello = hello
         self.server.connections.add(connection)
         for output in outputs:

@@ -39,7 +39,6 @@ async def narrow(play: Play) -> None:
     await node.hears(1)
     await play.get("/socket.io/?EIO=4&transport=polling")
     late = await play.opens("late", name="gcom")  # the door is open for who may be back
-    await play.get("/socket.io/?EIO=4&transport=polling&name=gcom")
     await late.send('40{"name":"late"}')
     await late.hears_the_end()
     await play.ended()

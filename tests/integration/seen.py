@@ -254,6 +254,18 @@ async def silent_client_is_closed(server: Running) -> bool:
     return True
 
 
+async def silent_client_is_closed_for_another(server: Running) -> bool:
+    """Whether a client that sends no CONNECT is closed when another comes."""
+    async with RawClient(server.url) as client, RawClient(server.url) as other:
+        with contextlib.suppress(ConnectionError):
+            await join(other)
+        try:
+            await client.send("40")
+            return not (await client.next("welcome"))
+        except ConnectionError:
+            return True
+
+
 async def slow_client(server: Running) -> str:
     """The outcome of the last of five signals to a client that fetches none."""
     async with aiohttp.ClientSession() as session:

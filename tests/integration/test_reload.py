@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import threading
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -175,3 +176,22 @@ async def test_reload_says_which_changes_need_a_restart(tmp_path: Path) -> None:
         write_config(tmp_path, {"tls": files})
         server.send(signal.SIGHUP)
         await server.line("ERROR configuration not reloaded: /none.crt: ")
+
+
+async def test_server_goes_on_while_the_files_are_read(tmp_path: Path) -> None:
+    async with running(tmp_path, {"rooms.default": "old"}) as server:
+        app, go_on = server.app, threading.Event()
+        changed = replace(app.settings.current, rooms=RoomsSettings(default="new"))
+
+        def load() -> Loaded:
+            assert go_on.wait(PATIENCE)
+            return Loaded(changed, {})
+
+        app.reload_soon(load)
+        app.reload_soon(fail)  # waits for the first
+        async with RawClient(server.url) as client:
+            assert '"room":"old"' in (await client.hello())[1]
+        go_on.set()
+        while not app.report.reload_error:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert app.settings.current is changed

@@ -33,6 +33,7 @@ from integration.seen import (
     second_join,
     sends,
     silent_client_is_closed,
+    silent_client_is_closed_for_another,
     slow_client,
     state_of_a_lost_peer,
     status_page,
@@ -141,6 +142,26 @@ CASES = {
     "limits.json_depth": Case(sends(DEEP), {"limits.json_depth": 4}, "invalid-format", "held"),
     "limits.rooms_per_address": Case(
         second_join, {"limits.rooms_per_address": 1}, "server-full", "in"
+    ),
+    "limits.bytes_per_second": Case(
+        sends(LARGE, LARGE, LARGE),
+        {"limits.bytes_per_second": 1},
+        "rate-limited",
+        "held",
+        {**SMALL_SIGNALS, "limits.bytes_per_second": 0, "limits.burst_bytes": 0},
+    ),
+    "limits.burst_bytes": Case(
+        sends(LARGE, LARGE, LARGE),
+        {"limits.burst_bytes": 0},
+        "rate-limited",
+        "held",
+        {**SMALL_SIGNALS, "limits.bytes_per_second": 1, "limits.burst_bytes": 100_000},
+    ),
+    "limits.strangers": Case(
+        silent_client_is_closed_for_another,
+        {"limits.strangers": 1},
+        True,
+        False,
     ),
     "auth.tokens_file": Case(
         anonymous_client, {"auth.tokens_file": "{folder}/tokens.yaml"}, "44", "40"

@@ -7,11 +7,11 @@ from typing import Any, Awaitable, Callable
 from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
-from signaling_server.core.config.schema import Config
+from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.events import Fact, Output, Rejected
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.entrance import Entrance
 from signaling_server.transport.admission import Admission
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
@@ -58,10 +58,11 @@ class Transport:
         self.background = Background()
         self.connections = Connections()
         self.closer = Closer(self.connections, self.engine.disconnect, self.background)
+        self.entrance = Entrance(lambda: self.settings.current.limits.strangers)
         self.admission = Admission(
             self.settings,
             self.relay,
-            lambda: len(self.engine.sockets),
+            lambda: len(self.engine.sockets) - self.entrance.sessions,
             self.connections.pulse,
         )
         self.switchboard = Switchboard(
@@ -76,6 +77,7 @@ class Transport:
             self.closer,
             self.facts.append,
             lambda *report: self.reports.append(report),
+            self.entrance,
         )
 
     def open(self, engine_sid: str = "engine-sid", transport: str = "websocket") -> FakeSocket:
@@ -86,7 +88,7 @@ class Transport:
 
     def connect(self, sid: str, socket: FakeSocket, name: str = "") -> Connection:
         """A client that has sent CONNECT, and hears all that it is told."""
-        connection = Connection(sid, socket, "127.0.0.1", TokenBucket(1e6, 1e6, 0.0))
+        connection = Connection(sid, socket, "127.0.0.1", LimitsSettings())
         connection.hello = Hello("default", name or None)
         self.connections.add(connection)
         return connection

@@ -36,7 +36,8 @@ class Door:
         self.count = 0
         config = Config(limits=LimitsSettings(**limits), names=names)
         self.settings = Settings(Loaded(config, {}, tokens))
-        self.admission = Admission(self.settings, Relay(config), lambda: self.count)
+        self.relay = Relay(config)
+        self.admission = Admission(self.settings, self.relay, lambda: self.count)
 
     def refuses(self, query: str = "") -> str:
         refused = self.admission.refusal(asked(query))
@@ -153,3 +154,20 @@ def test_client_hears_when_its_token_expires_soon(left: int | None, said: int | 
     grant = Grant("1", "", "node", expires=left and time.time() + left + 0.5)
     admission = Door(tokens=Tokens([grant], released=0.0)).admission
     assert admission.introduce("x", Hello("default"), HOME, "", grant).token_expires == said
+
+
+def test_token_in_the_url_vouches_for_its_bearer() -> None:
+    assert not Door().admission.vouches("")
+    admission = Door(tokens=TOKENS).admission
+    assert admission.vouches(f"room=drone-1&token={TOKEN}")
+    assert not admission.vouches("room=drone-1&token=hs_wrong")
+    assert not admission.vouches(f"room=other&token={TOKEN}")
+
+
+def test_clients_of_a_crowd_wait_for_their_turn() -> None:
+    door = Door()
+    for number in range(100):
+        door.relay.handle(Joined(str(number), Hello("crowd")), 0.0)
+    waits = [door.admission.wait_for_turn(room) for room in ("crowd", "crowd", "other")]
+    assert waits[0] == waits[2] == 0.0
+    assert waits[1] > 0.0

@@ -23,11 +23,18 @@ class Reader:
             signal = Signal("offer", None, size, str(number))
             self.backlog.add(SignalAccepted("sid", "node", room, signal, 1, 0), now)
 
+    def act(self, name: str, *, room: str = "one", now: float = 100.0) -> None:
+        self.backlog.after(room, lambda: self.found.append((room, name, now)), now)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for _, name, _ in self.found]
+
     def read(self) -> list[str]:
         """The numbers of all that is read until nothing is pending."""
         while self.backlog.pending:
             self.backlog.digest(1e6)
-        return [number for _, number, _ in self.found]
+        return self.names
 
 
 def test_signal_is_read_later_with_the_time_at_which_it_passed() -> None:
@@ -82,13 +89,61 @@ def test_all_that_waits_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(reader.read()) == 3, "what was read takes no room"
 
 
-def test_catching_up_reads_all_of_one_room() -> None:
+def test_what_comes_after_signals_waits_for_them_and_for_no_others() -> None:
     reader = Reader()
     reader.add(1, 2)
-    reader.add(3, room="other")
-    reader.backlog.catch_up("one")
-    assert [number for _, number, _ in reader.found] == ["1", "2"]
-    reader.backlog.catch_up("one")
-    reader.backlog.catch_up("other")
-    assert not reader.backlog.pending
-    assert len(reader.found) == 3
+    reader.act("a", now=100.5)
+    reader.act("b", room="other", now=100.5)
+    assert reader.names == ["b"], "nothing of that room waits"
+    reader.add(3)
+    reader.act("c", now=101.0)
+    assert reader.read() == ["b", "1", "2", "a", "3", "c"]
+    reader.act("d")
+    assert reader.names[-1] == "d"
+
+
+def test_nothing_makes_more_be_read_than_a_turn_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog_module, "DIGEST_BYTES", 3 * READING)
+    reader = Reader()
+    reader.add(*range(10))
+    for _ in range(20):
+        reader.act("report")
+    assert reader.names == []
+    reader.backlog.digest(100.0)
+    assert reader.names == ["0", "1", "2"]
+
+
+def test_facts_wait_for_the_pace_of_the_signals_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backlog_module, "READ_BURST", 2)
+    reader = Reader()
+    reader.add(1, 2, 3)
+    reader.act("a")
+    assert not reader.backlog.digest(100.0)
+    assert reader.names == ["1", "2"]
+    assert not reader.backlog.digest(100.03)
+    assert reader.names == ["1", "2", "3", "a"]
+
+
+def test_room_full_of_facts_leaves_its_signals_unread_and_loses_no_fact() -> None:
+    reader = Reader()
+    reader.add(1)
+    facts = [f"fact {number}" for number in range(ROOM_PENDING)]
+    for fact in facts:
+        reader.act(fact)
+    assert reader.names == facts
+    reader.add(2)
+    assert reader.read() == [*facts, "2"]
+
+
+def test_facts_count_to_the_bytes_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog_module, "PENDING_BYTES", 2000)
+    reader = Reader()
+    reader.add(1, size=1000)
+    reader.act("a")
+    assert reader.names == []
+    reader.act("b")
+    assert reader.names == ["a", "b"]
+    reader.add(2, size=2000)
+    assert reader.read() == ["a", "b", "2"], "what was skipped takes no room"

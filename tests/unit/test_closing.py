@@ -7,7 +7,8 @@ from typing import Awaitable, Callable
 import pytest
 
 from signaling_server.background import Background
-from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.config.schema import LimitsSettings
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.transport import closing
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
@@ -28,7 +29,7 @@ class Scene:
 
     def connect(self, transport: str = "websocket") -> tuple[FakeSocket, Connection]:
         socket = FakeSocket(transport=transport)
-        connection = Connection("sid", socket, "127.0.0.1", TokenBucket(1, 1, 0.0))
+        connection = Connection("sid", socket, "127.0.0.1", LimitsSettings())
         self.connections.add(connection)
         return socket, connection
 
@@ -146,5 +147,27 @@ def test_dismissed_client_is_told_to_go_before_its_connection_ends(
         assert (scene.disconnected, socket.done) == (["sid"], [])
         await scene.all_done()
         assert socket.done == ["drain", "hang up"]
+
+    act(scene)
+
+
+def test_farewells_of_a_client_that_flaps_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "FAREWELL", 0.05)
+
+    async def scene(scene: Scene) -> None:
+        dismissed = [scene.connect() for _ in range(closing.MOST_FAREWELLS + 2)]
+        for _, connection in dismissed:
+            connection.hello = Hello("default", "node", session="key")
+            scene.closer.dismiss(connection, "replaced")
+        socket, other = scene.connect()
+        other.hello = Hello("default", "gcom")
+        scene.closer.dismiss(other, "replaced")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        aborted = [one for one, _ in dismissed if "abort" in one.done]
+        assert aborted == [one for one, _ in dismissed[:2]]
+        assert socket.done == []
+        await scene.all_done()
+        assert not scene.closer._farewells
 
     act(scene)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.events import Pulse
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.engine.plain_signal import argument_of
@@ -18,7 +18,7 @@ OFFER = parse_signal('{"type":"offer","data":{"sdp":"x"},"from":"mallory","seq":
 
 def connect(name: str = "", room: str = "drone-1") -> tuple[Connection, FakeSocket]:
     socket = FakeSocket()
-    connection = Connection("sid", socket, "192.0.2.1", TokenBucket(1, 1, 0.0))
+    connection = Connection("sid", socket, "192.0.2.1", LimitsSettings())
     connection.hello = Hello(room, name or None)
     connection.outbox.uncork()
     return connection, socket

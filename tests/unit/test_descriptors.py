@@ -9,11 +9,13 @@ from typing import Iterator
 import pytest
 
 from signaling_server.appliance.descriptors import (
+    FEW_STRANGERS,
     SPARE_CALLERS,
     SPARE_FILES,
     Reserve,
     allow_open_files,
     most_callers,
+    room_for_strangers,
 )
 from unit.conftest import Hoard
 
@@ -55,10 +57,10 @@ def test_client_that_polls_has_two_connections() -> None:
 def test_limit_on_open_files_is_raised_as_far_as_needed(
     limit: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    allow_open_files(100)
-    needed = 200 + SPARE_CALLERS + SPARE_FILES
+    allow_open_files(100, 50)
+    needed = 250 + SPARE_CALLERS + SPARE_FILES
     assert allowed() == needed
-    allow_open_files(1)
+    allow_open_files(1, 1)
     assert allowed() == needed
     assert not caplog.records
 
@@ -70,12 +72,12 @@ def test_too_low_a_hard_limit_is_logged(
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda what, limits: raised.append(limits))
     with caplog.at_level(logging.WARNING):
-        allow_open_files(100)
+        allow_open_files(100, 50)
     assert raised == [(300, 300)]
     (record,) = caplog.records
     assert record.getMessage() == (
-        "limits.connections is 100, which requires 328 open files, but only 300 are allowed: "
-        "raise LimitNOFILE= or lower the limit"
+        "limits.connections is 100 and limits.strangers 50, which requires 378 open files, "
+        "but only 300 are allowed: raise LimitNOFILE= or lower the limits"
     )
 
 
@@ -85,6 +87,17 @@ def test_no_hard_limit_at_all_is_enough(
     monkeypatch.setattr(resource, "getrlimit", lambda what: (256, resource.RLIM_INFINITY))
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda what, limits: raised.append(limits))
-    allow_open_files(100)
-    assert raised == [(328, resource.RLIM_INFINITY)]
+    allow_open_files(100, 50)
+    assert raised == [(378, resource.RLIM_INFINITY)]
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("soft", "strangers"),
+    [(resource.RLIM_INFINITY, 500), (10_000, 500), (628, 300), (100, FEW_STRANGERS)],
+)
+def test_strangers_get_the_descriptors_that_connections_leave(
+    soft: int, strangers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (soft, soft))
+    assert room_for_strangers(100, 500) == strangers

@@ -7,16 +7,18 @@ import logging
 import socket
 import ssl
 from pathlib import Path
-from typing import Callable
+from types import SimpleNamespace
+from typing import Any, Callable
 
 import pytest
 
 from integration.credentials import make_ca, make_certificate
 from signaling_server.appliance import door as door_module
-from signaling_server.appliance.door import Door
+from signaling_server.appliance.door import LET_IN_PER_TURN, Caller, Door
 from signaling_server.appliance.listener import open_listener
 from signaling_server.appliance.systemd import Notifier
 from signaling_server.background import Background
+from signaling_server.entrance import Entrance
 from unit.conftest import Hoard
 
 LOOPBACK = "127.0.0.1"
@@ -51,7 +53,7 @@ async def heard(caller: socket.socket) -> bytes:
 
 def test_callers_get_in(notifier: Notifier) -> None:
     async def scene() -> list[bytes]:
-        listener = open_listener(LOOPBACK, 0, 200, notifier)
+        listener = open_listener(LOOPBACK, 0, 500, notifier)
         door = Door(Greeting, Background().start)
         callers = [await call(listener) for _ in range(door_module.ACCEPTS_PER_TURN + 1)]
         door.open(listener)
@@ -114,7 +116,7 @@ def test_caller_that_is_gone_before_it_gets_in_does_no_harm(
         door = Door(Greeting, Background().start)
         gone = socket.socket()
         gone.close()
-        await door._let_in(gone)
+        await door._let_in(Caller(gone))
         door.open(listener)
         greeting = await heard(await call(listener))
         await door.close()
@@ -301,6 +303,48 @@ def test_caller_of_a_tls_port_that_speaks_something_else_is_reported(
         assert refused == ([(code, LOOPBACK)] if code else [])
         await door.close()
 
+
+# --- the porch ------------------------------------------------------------------------------------
+
+
+class Hall:
+    """A door whose porch is looked at, and callers that have been accepted."""
+
+    def __init__(self, notifier: Notifier, limit: int = 100, vouched: bytes = b"") -> None:
+        self.listener = open_listener(LOOPBACK, 0, 100, notifier)
+        self.made: list[Patient] = []
+        self.entrance = Entrance(lambda: limit)
+        self.door = Door(
+            self._make,
+            Background().start,
+            entrance=self.entrance,
+            vouches=lambda line: bool(vouched) and line.startswith(vouched),
+        )
+
+    def _make(self) -> Patient:
+        self.made.append(Patient())
+        return self.made[-1]
+
+    async def callers(self, count: int) -> list[socket.socket]:
+        return [await call(self.listener) for _ in range(count)]
+
+    async def until_entered(self) -> None:
+        while self.door.entering:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+def test_crowd_waits_on_the_porch_and_is_let_in_a_few_at_a_time(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier)
+        callers = await hall.callers(2 * LET_IN_PER_TURN + 1)
+        hall.door.open(hall.listener)
+        hall.door._accept_some(hall.listener)
+        assert len(hall.door._entering) == LET_IN_PER_TURN
+        assert hall.door.entering == len(hall.entrance) == len(callers)
+        await hall.until_entered()
+        assert len(hall.made) == len(callers)
+        await hall.door.close()
+
     asyncio.run(scene())
 
 
@@ -321,3 +365,102 @@ def test_caller_that_speaks_tls_gets_in(notifier: Notifier, tmp_path: Path) -> N
         return greeting
 
     assert asyncio.run(scene()) == b"hello"
+
+
+def test_stranger_too_many_on_the_porch_is_closed(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, limit=2)
+        first, *others = await hall.callers(3)
+        hall.door.open(hall.listener)
+        hall.door._accept_some(hall.listener)
+        assert await heard(first) == b""
+        await hall.until_entered()
+        assert (len(hall.made), len(hall.entrance)) == (2, 2)
+        await hall.door.close()
+        for other in others:
+            other.close()
+
+    asyncio.run(scene())
+
+
+def test_bearer_of_a_token_is_let_in_instead_of_evicted(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, limit=1, vouched=b"GET /?token=good")
+        bearer, stranger, last = await hall.callers(3)
+        bearer.send(b"GET /?token=good HTTP/1.1\r\n")
+        hall.door.open(hall.listener)
+        hall.door._accept_some(hall.listener)
+        assert await heard(stranger) == b""
+        await hall.until_entered()
+        assert len(hall.made) == 2
+        assert not any(protocol.ended.is_set() for protocol in hall.made)
+        await hall.door.close()
+        last.close()
+
+    asyncio.run(scene())
+
+
+def test_stranger_inside_makes_room_for_the_next(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, limit=1)
+        hall.door.open(hall.listener)
+        await call(hall.listener)
+        while not (hall.made and hall.door._strangers[hall.made[0]].timer):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await call(hall.listener)
+        await asyncio.wait_for(hall.made[0].ended.wait(), 5)
+        assert len(hall.entrance) == 1
+        await hall.door.close()
+
+    asyncio.run(scene())
+
+
+def test_stranger_that_is_just_being_let_in_makes_room_too(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, limit=1)
+        hall.door.open(hall.listener)
+        await call(hall.listener)
+        hall.door._accept_some(hall.listener)
+        await call(hall.listener)
+        hall.door._accept_some(hall.listener)
+        await hall.until_entered()
+        await asyncio.wait_for(hall.made[0].ended.wait(), 5)
+        await hall.door.close()
+
+    asyncio.run(scene())
+
+
+def test_door_that_closes_lets_in_who_waits_on_the_porch(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier)
+        callers = await hall.callers(3 * LET_IN_PER_TURN)
+        hall.door.open(hall.listener)
+        hall.door._accept_some(hall.listener)
+        await hall.door.close()
+        assert len(hall.made) == len(callers)
+
+    asyncio.run(scene())
+
+
+def test_tls_handshake_is_progress(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier)
+        hall.door._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        loop, said = asyncio.get_running_loop(), []
+
+        async def shake_hands(factory: Any, caller: socket.socket, **options: Any) -> Any:
+            return SimpleNamespace(abort=caller.close), factory()
+
+        monkeypatch.setattr(loop, "connect_accepted_socket", shake_hands)
+        monkeypatch.setattr(hall.entrance, "progress", said.append)
+        hall.door.open(hall.listener)
+        caller = await call(hall.listener)
+        caller.send(b"\x16\x03\x01")
+        while not said:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert said == list(hall.door._strangers.values())
+        hall.door._end(said[0])
+        await hall.door.close()
+        caller.close()
+
+    asyncio.run(scene())

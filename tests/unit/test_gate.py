@@ -18,7 +18,9 @@ from signaling_server.transport.gate import Gate
 from unit.fake_engine import Transport, crash
 from unit.fake_socket import FakeSocket
 
-REQUEST: Any = SimpleNamespace(remote="192.0.2.1")
+REQUEST: Any = SimpleNamespace(
+    remote="192.0.2.1", rel_url=SimpleNamespace(raw_query_string="room=drone-1")
+)
 
 
 class Scene(Transport):
@@ -36,6 +38,7 @@ class Scene(Transport):
             self.switchboard,
             self.closer,
             self.facts.append,
+            self.entrance,
         )
         self.engine.dispatch = self._dispatch
 
@@ -314,3 +317,38 @@ def test_connect_has_to_come_before_the_deadline() -> None:
         assert scene.rejections() == ["invalid-format"]
 
     act(scene, connect_deadline=0.01)
+
+
+def test_session_is_a_stranger_until_it_is_let_in_or_ends() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = scene.open()
+        scene.gate.opened(socket, REQUEST)
+        assert socket.sid in scene.entrance
+        await scene.gate.message(socket, "0")
+        assert socket.sid not in scene.entrance
+        other = scene.open("other")
+        scene.gate.opened(other, REQUEST)
+        scene.gate.ended("other", REQUEST)
+        assert len(scene.entrance) == 0
+
+    act(scene)
+
+
+def test_stranger_too_many_makes_the_oldest_session_go() -> None:
+    async def scene(scene: Scene) -> None:
+        sockets = [scene.open(name) for name in ("one", "two")]
+        for socket in sockets:
+            scene.gate.opened(socket, REQUEST)
+        assert [socket.done for socket in sockets] == [["abort"], []]
+
+    act(scene, strangers=1)
+
+
+def test_bearer_of_a_token_in_the_url_is_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(scene: Scene) -> None:
+        monkeypatch.setattr(scene.admission, "vouches", lambda query: query == "room=drone-1")
+        socket = scene.open()
+        scene.gate.opened(socket, REQUEST)
+        assert socket.sid not in scene.entrance
+
+    act(scene)

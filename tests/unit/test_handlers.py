@@ -31,7 +31,8 @@ def act(
 
 
 def request(query: str = "") -> Any:
-    return SimpleNamespace(remote="127.0.0.1", rel_url=URL(f"/?{query}", encoded=True))
+    url = URL(f"/?{query}", encoded=True)
+    return SimpleNamespace(remote="127.0.0.1", rel_url=url, headers={})
 
 
 async def join(scene: Transport, sid: str, name: str, auth: Any = None) -> FakeSocket:
@@ -63,6 +64,33 @@ def test_client_that_connects_joins_and_hears_nothing_before_the_answer() -> Non
         assert heard(socket) == ["welcome"]
 
     act(scene)
+
+
+def test_client_that_joins_a_crowd_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(scene: Transport) -> None:
+        rooms: list[str] = []
+
+        def wait(room: str) -> float:
+            rooms.append(room)
+            return 0.01
+
+        monkeypatch.setattr(scene.admission, "wait_for_turn", wait)
+        await join(scene, "1", "node")
+        assert rooms == ["default"]
+
+    act(scene)
+
+
+def test_stranger_finds_no_place_in_a_full_server() -> None:
+    async def scene(scene: Transport) -> None:
+        known = scene.open("known")
+        assert await scene.handlers.connect("1", known, request(), None) is None
+        stranger = scene.open("stranger")
+        scene.entrance.add("stranger", "10.0.0.1", lambda: None)
+        assert await scene.handlers.connect("2", stranger, request(), None) is None
+        assert scene.rejections() == ["server-full"]
+
+    act(scene, Config(limits=LimitsSettings(connections=1)))
 
 
 def test_refusal_for_good_is_a_connect_error() -> None:

@@ -109,6 +109,8 @@ def test_call_from_joining_to_connected() -> None:
     watch.now = 102.5
     watch.answer(candidates=[candidate("10.0.0.2")])
     watch.report("gcom", "connected")
+    assert watch.insight.rooms(102.5)[0].pairs[0].state == "waiting"
+    watch.insight.digest(102.75)
     assert not watch.insight.pending
     pair = watch.pair()
     assert (pair.peers, pair.state, pair.diagnosis) == (["node", "gcom"], "connected", [])
@@ -383,13 +385,41 @@ def test_report_from_a_lonely_peer_is_a_note() -> None:
 # --- bounds ---------------------------------------------------------------------------------------
 
 
-def test_flood_of_bad_signals_does_not_make_the_good_ones_be_read_at_once() -> None:
+def test_nothing_makes_signals_be_read_at_once() -> None:
     watch = Watch("node", "gcom")
     watch.offer(to="gcom")
     watch.record(Rejected("sid-node", "node", "drone-1", "10.0.0.9", "rate-limited", "no"))
-    assert watch.insight.pending
     watch.record(PeerAway("sid-gcom", "gcom", "drone-1", "ping-timeout", 30.0))
-    assert not watch.insight.pending
+    watch.report("gcom", "failed")
+    watch.leave("gcom")
+    watch.join("gcom", rejoined=True)
+    (room,) = watch.insight.rooms(watch.now)
+    assert room.pairs[0].state == "waiting"
+    assert watch.insight.pending
+    watch.read()
+    texts = [note.text for note in reversed(watch.insight.notes())]
+    assert texts.index("node sent an offer to gcom") < texts.index("gcom reports: failed")
+
+
+def test_signal_to_a_crowd_is_read_for_the_pairs_that_are_observed() -> None:
+    watch = Watch(*(f"peer-{number:02}" for number in range(40)))
+    watch.leave("peer-01")  # a pair or more find a place
+    watch.now = 200.0
+    passed = []
+    pass_on = watch.insight._pass
+
+    def count(room: Any, sender: str, receiver: str, *more: Any) -> None:
+        passed.append(receiver)
+        pass_on(room, sender, receiver, *more)
+
+    watch.insight._pass = count  # type: ignore[method-assign]
+    for sender in ("peer-39", "peer-00", "peer-00"):
+        watch.say(sender, "offer", {"sdp": sdp()})
+    pairs = watch.read().pairs
+    assert len(pairs) == ROOM_PAIRS
+    assert len(passed) <= 3 * ROOM_PAIRS
+    spoke = {name for pair in pairs if pair.last_activity == 200.0 for name in pair.peers}
+    assert {"peer-00", "peer-39"} <= spoke
 
 
 def test_pairs_are_bounded_and_counted_again_when_peers_leave() -> None:

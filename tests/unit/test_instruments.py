@@ -148,6 +148,8 @@ def test_report_comes_after_the_signals_before_it() -> None:
             made.record(entered(name))
         made.record(offer())
         made.report("room", "gcom", ConnectionReport("failed", {}))
+        while made.insight.pending:
+            made.insight.digest(1e9)
         texts = [note.text for note in made.insight.notes()]
         assert texts[:2] == ["gcom reports: failed", "node sent an offer to gcom"]
 
@@ -164,5 +166,16 @@ def test_cancel_stops_the_timers(caplog: pytest.LogCaptureFixture) -> None:
         assert len(timers()) == 2
         made.cancel()
         assert timers() == []
+
+    run(look)
+
+
+def test_insight_catches_up_before_somebody_looks() -> None:
+    async def look(made: Instruments) -> None:
+        for name in ("node", "gcom"):
+            made.record(entered(name))
+        made.record(offer())
+        made.catch_up()
+        assert made.insight.notes()[0].text == "node sent an offer to gcom"
 
     run(look)

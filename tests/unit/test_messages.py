@@ -178,7 +178,7 @@ def test_sender_cannot_choose_its_from(parse: Parse) -> None:
     signal = parse(
         '{"from":"gcom","type":"offer","data":{"from":1}, "fro\\u006d" : [{}] ,"x":"from"}'
     )
-    assert signal.body == '{"type":"offer","data":{"from":1},"x":"from"'
+    assert signal.body == '{"type":"offer","data":{"from":1}, "x":"from"'
 
 
 def test_from_is_cut_out_wherever_it_is(parse: Parse) -> None:
@@ -210,6 +210,23 @@ def test_brackets_in_texts_and_side_by_side_are_no_depth(parse: Parse) -> None:
 def test_depth_hidden_under_a_duplicate_key_is_seen(parse: Parse) -> None:
     hidden = '{"x":' + "[" * 500 + "]" * 500 + ',"x":0,"from":"me","type":"offer","data":{}}'
     assert refusal(parse, hidden).code == "invalid-format"
+
+
+def test_containers_are_counted_before_they_are_made(parse: Parse) -> None:
+    lists = '{"type":"offer","data":{"x":[%s]}}'
+    most = messages.MOST_CONTAINERS - 3
+    assert parse(lists % ",".join(["[]"] * most)).type == "offer"
+    rejection = refusal(parse, lists % ",".join(["[]"] * (most + 1)))
+    assert (rejection.code, "10000 objects" in rejection.message) == ("invalid-format", True)
+    numbers = lists % ",".join(["1"] * (messages.MOST_VALUES + 9))
+    assert "20000 values" in refusal(parse, numbers).message
+    in_a_text = {"type": "offer", "data": {"sdp": "[," * 60_000}}
+    assert parse(json.dumps(in_a_text)).type == "offer"
+
+
+def test_from_that_is_there_too_often_is_refused(parse: Parse) -> None:
+    rejection = refusal(parse, '{"type":"offer","data":{}' + ',"from":1' * 17 + "}")
+    assert (rejection.code, "17 times" in rejection.message) == ("invalid-format", True)
 
 
 def test_last_duplicate_key_counts_and_all_go_through(parse: Parse) -> None:

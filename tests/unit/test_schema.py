@@ -67,6 +67,9 @@ def test_defaults_are_those_of_the_contract() -> None:
         bad_packets=10,
         json_depth=64,
         rooms_per_address=256,
+        bytes_per_second=1048576,
+        burst_bytes=4194304,
+        strangers=2048,
     )
     resume, turn = config.resume, config.turn
     assert (resume.window, resume.max_messages, resume.max_bytes) == (30, 256, 1048576)
@@ -89,7 +92,7 @@ resume: {window: 0, max_messages: 1, max_bytes: 2}
 limits: {message_bytes: 1, messages_per_second: 0.5, burst: 2, connections: 3,
          connections_per_address: 4, connect_deadline: 5.5, send_queue_messages: 6,
          send_queue_bytes: 7, memory_bytes: 8, bad_packets: 9, json_depth: 10,
-         rooms_per_address: 11}
+         rooms_per_address: 11, bytes_per_second: 12, burst_bytes: 13, strangers: 14}
 auth: {tokens_file: /tokens, end_expired: true}
 tls: {certificate: /c, private_key: /k}
 ice_servers: [{urls: stun:a}]
@@ -106,7 +109,7 @@ names: [{name: node, address: 10.0.0.2}]
         rooms=RoomsSettings("lobby", 3, 4, 5, "newcomers"),
         hold=HoldSettings(False, 1, 2, 3.0),
         resume=type(config.resume)(0.0, 1, 2),
-        limits=LimitsSettings(1, 0.5, 2, 3, 4, 5.5, 6, 7, 8, 9, 10, 11),
+        limits=LimitsSettings(1, 0.5, 2, 3, 4, 5.5, 6, 7, 8, 9, 10, 11, 12.0, 13, 14),
         auth=type(config.auth)("/tokens", True),
         tls=type(config.tls)("/c", "/k"),
         ice_servers=(IceServer(("stun:a",)),),

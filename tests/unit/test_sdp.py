@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
+from signaling_server.core.insight import sdp as sdp_module
 from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     MAX_CODECS,
@@ -109,6 +110,18 @@ def test_codecs_and_candidates_are_bounded() -> None:
     description = parse_description(sdp(codecs=codecs, candidates=lines))
     assert description.sections[0].codecs == tuple(codecs[:MAX_CODECS])
     assert len(description.candidates) == MAX_CANDIDATES
+
+
+def test_no_more_candidates_are_parsed_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+
+    def parse(text: str) -> Candidate | None:
+        parsed.append(text)
+        return parse_candidate(text)
+
+    monkeypatch.setattr(sdp_module, "parse_candidate", parse)
+    parse_description(sdp(candidates=[candidate("fd00::1")] * 900))
+    assert len(parsed) == MAX_CANDIDATES
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Fact, Joined, Rejected, Ticked
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.entrance import Entrance
 from signaling_server.transport import closing, server
 from signaling_server.transport.connection import Connection
 from signaling_server.transport.server import Transport
@@ -30,14 +30,18 @@ class Scene:
         self.relay = Relay(Config())
         self.facts: list[Fact] = []
         self.transport = Transport(
-            self.settings, self.relay, self.facts.append, lambda *report: None
+            self.settings,
+            self.relay,
+            self.facts.append,
+            lambda *report: None,
+            Entrance(lambda: 9),
         )
         self.sockets: Any = self.transport._engine.sockets
         self.connections = self.transport._connections
 
     def connect(self, sid: str, grant: Grant | None = None) -> FakeSocket:
         socket = self.sockets[f"engine-{sid}"] = FakeSocket(f"engine-{sid}")
-        connection = Connection(sid, socket, "127.0.0.1", TokenBucket(1, 1, 0.0))
+        connection = Connection(sid, socket, "127.0.0.1", LimitsSettings())
         connection.hello, connection.grant = Hello("default", f"peer-{sid}"), grant
         self.connections.add(connection)
         connection.outbox.uncork()
@@ -152,3 +156,12 @@ def test_queue_high_water_is_that_of_all_queues(monkeypatch: pytest.MonkeyPatch)
         assert scene.transport.queue_high_water == 7
 
     act(scene)
+
+
+def test_first_line_of_a_request_shows_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    asked: list[str] = []
+    monkeypatch.setattr(scene.transport._admission, "vouches", asked.append)
+    for line in (b"GET /socket.io/?token=a&x HTTP/1.1\r\nHost: a?b", b"GET / HTTP", b"", b"\xff"):
+        scene.transport.vouches(line)
+    assert asked == ["token=a&x", "", "", ""]

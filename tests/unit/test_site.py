@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import zlib
 
@@ -51,6 +52,53 @@ def site_is_empty(site: Site) -> bool:
     with pytest.raises(RuntimeError, match="not been started"):
         site.protocol()
     return True
+
+
+def test_pipelined_requests_take_turns_with_others() -> None:
+    async def scene() -> None:
+        turns = answered = 0
+
+        async def count(request: web.Request) -> web.Response:
+            nonlocal answered
+            answered += 1
+            return web.Response()
+
+        site = Site([web.get("/", count)], lambda protocol: None, callers())
+        await site.start()
+        ours, theirs = socket.socketpair()
+        ours.sendall(b"GET / HTTP/1.1\r\nHost: drone\r\n\r\n" * 100)
+        await asyncio.get_running_loop().connect_accepted_socket(site.protocol, theirs)
+        while answered < 100:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= 100
+        await site.stop(0.1)
+        ours.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 10))
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.EMFILE, b"503"), (errno.ENFILE, b"503"), (errno.EIO, b"500")]
+)
+def test_request_without_a_descriptor_left_is_to_come_again(number: int, status: bytes) -> None:
+    async def fail(request: web.Request) -> web.Response:
+        raise OSError(number, "injected")
+
+    async def scene() -> None:
+        site = Site([web.get("/", fail)], lambda protocol: None, callers())
+        await site.start()
+        ours, theirs = socket.socketpair()
+        await asyncio.get_running_loop().connect_accepted_socket(site.protocol, theirs)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        writer.write(b"GET / HTTP/1.1\r\nHost: drone\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.split(b" ")[1] == status
+        assert (b"Retry-After: 2" in head) == (status == b"503")
+        await site.stop(0.1)
+        writer.close()
+
+    asyncio.run(scene())
 
 
 def test_site_that_has_not_been_started_takes_no_caller() -> None:

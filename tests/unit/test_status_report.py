@@ -95,6 +95,7 @@ def test_stage_shows_what_is_known_beside_its_time() -> None:
     insight.record(SignalAccepted("n", "node", "default", signal, 1, 0), scene.now)
     ends = {"local": {"type": "host"}}
     insight.report("default", "gcom", ConnectionReport("connected", ends), scene.now + 1)
+    insight.digest(scene.now)
     found = build(scene.relay, Metrics(), insight, "1.2.3", 1.0, [], scene.now + 3)
     (pair,) = found["rooms"][0]["pairs"]
     assert (pair["state"], pair["last_activity"], pair["diagnosis"]) == ("connected", 3.0, [])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings
+from signaling_server.core.protocol.byte_rate import ByteRate
 from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsExpired,
@@ -18,6 +20,7 @@ from signaling_server.core.protocol.events import (
     PeerJoined,
     PeerReplaced,
     Revoked,
+    Send,
     SignalAccepted,
     Ticked,
 )
@@ -25,7 +28,9 @@ from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
+from signaling_server.transport import copies as copies_module
 from signaling_server.transport.connection import Connections
+from signaling_server.transport.copies import MANY
 from signaling_server.transport.switchboard import Switchboard
 
 OFFER = '{"type":"offer","data":{}}'
@@ -38,10 +43,12 @@ class Connection:
         self.sid = sid
         self.socket: Any = SimpleNamespace(name=f"socket of {sid}", when_heard=None)
         self.bucket = TokenBucket(1e6, 2, 0.0)
+        self.byte_rate = ByteRate(1, 0, 60, 0.0)
         self.received = 0
         self.heard: list[str] = []
         self.waits = self.too_much = False
         self.outbox = self
+        self.hello = Hello("default")
 
     def emit(self, event: str, payload: dict[str, Any]) -> bool:
         self.heard.append(event)
@@ -125,6 +132,69 @@ def test_bad_signal_and_a_flood_are_rejected(board: Board) -> None:
             flood()
         assert caught.value.code == "rate-limited"
     assert node.received == 2
+
+
+def test_bytes_are_limited_before_they_are_read(board: Board) -> None:
+    node, _ = board.join("1"), board.join("2")
+    board.switchboard.signal(node, OFFER)
+    wide = OFFER.replace("{}", '{"é":"éééé"}')
+    for text in (wide, "[" * len(wide)):
+        node.byte_rate = ByteRate(1, 0, len(wide) - 1, time.monotonic())
+        node.bucket = TokenBucket(1e6, 2, 0.0)
+        with pytest.raises(Rejection, match="1048576 bytes") as caught:
+            board.switchboard.signal(node, text)
+        assert caught.value.code == "rate-limited"
+    node.byte_rate = ByteRate(0, 0, 1, 0.0)
+    board.switchboard.signal(node, wide)
+
+
+def crowd(board: Board, count: int) -> list[Any]:
+    connections = [board.join(str(number)) for number in range(count)]
+    board.switchboard.flush()
+    for connection in connections:
+        connection.hello = Hello("default")
+        connection.heard.clear()
+    return connections
+
+
+def test_crowd_waits_for_its_turn_and_keeps_its_order() -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        members = crowd(board, MANY + 8)
+        node, gcom = board.join("n"), board.join("g")
+        board.switchboard.flush()
+        for one in (node, gcom):
+            one.hello = Hello("other")
+        for one in members:
+            one.heard.clear()
+        board.switchboard.signal(members[0], OFFER)
+        assert members[1].heard == [], "it is too much to do at once"
+        assert any(isinstance(fact, SignalAccepted) for fact in board.facts)
+        text = f'{OFFER[:-1]},"to":"1"}}'
+        board.switchboard.signal(members[2], text)
+        assert members[1].heard == [], "it may not overtake what waits"
+        node.heard.clear()
+        board.switchboard.perform([Send("n", "hello", {}), Send("gone", "hello", {})])
+        assert node.heard == ["hello"], "another room does not wait"
+        board.switchboard.flush()
+        assert members[1].heard == ["offer of 0", "offer of 2"]
+
+    asyncio.run(scene())
+
+
+def test_signal_to_a_crowd_that_is_full_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr(copies_module, "MOST_OF_A_ROOM", 1)
+        board = Board(Config())
+        members = crowd(board, MANY + 8)
+        board.switchboard.signal(members[0], OFFER)
+        with pytest.raises(Rejection, match="copies") as caught:
+            board.switchboard.signal(members[1], OFFER)
+        assert caught.value.code == "rate-limited"
+        board.switchboard.flush()
+        board.switchboard.signal(members[1], OFFER)
+
+    asyncio.run(scene())
 
 
 def test_other_events_count_like_signals(board: Board) -> None:

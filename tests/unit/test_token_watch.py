@@ -7,11 +7,10 @@ import pytest
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
-from signaling_server.core.config.schema import AuthSettings, Config
+from signaling_server.core.config.schema import AuthSettings, Config, LimitsSettings
 from signaling_server.core.protocol.auth import Grant, Tokens
 from signaling_server.core.protocol.events import Joined, Revoked
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.token_watch import LONGEST_WAIT, SHORTEST_WAIT, TokenWatch
@@ -39,7 +38,7 @@ class Scene:
 
     def connect(self, grant: Grant) -> FakeSocket:
         socket = FakeSocket(grant.name)
-        connection = Connection(grant.name, socket, "", TokenBucket(1, 1, 0.0))
+        connection = Connection(grant.name, socket, "", LimitsSettings())
         connection.grant = grant
         connection.outbox.uncork()
         self.connections.add(connection)

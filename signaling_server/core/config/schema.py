@@ -157,6 +157,13 @@ class LimitsSettings:
     rooms_per_address: int = key(
         256, integer(0), "rooms of one address without tokens, at most; 0: no limit"
     )
+    bytes_per_second: float = key(
+        1048576.0, float_(0, 10**9), "bytes per second from one client, on average; 0: no limit"
+    )
+    burst_bytes: int = key(
+        4194304, integer(0, 2**30), "bytes at once from one client, or one signal if more"
+    )
+    strangers: int = key(2048, integer(1, 10**6), "callers that no CONNECT has let in yet, at most")
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,18 @@ relaying needs.
 Plan: one queue for each room. `digest` reads in turns, one signal of each room, so that a busy room
 does not keep the others waiting; it stops after DIGEST_BYTES, and a token bucket bounds how many
 signals are read in the long run. What finds its room's queue or the memory full is not read at all.
-Before any other fact about a room its queue is read to the end (`catch_up`): who leaves and
-rejoins must not get the offer of its earlier life.
+Any other fact about a room waits in the same queue: who leaves and rejoins must not get the offer
+of its earlier life. So nothing that a client does makes the server read more at once than a turn
+allows. If a room's queue is full of what waits, its signals stay unread and the rest is recorded.
 
-Worst case: PENDING_BYTES of bodies, ROOM_PENDING signals of a room; `catch_up` reads ROOM_PENDING
-signals at once, some 6 ms at the largest, and only a peer that joins or leaves can make it do so.
+Worst case: PENDING_BYTES, ROOM_PENDING entries of a room. A fact is recorded as late as the signals
+before it are read, in a flood some seconds.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Callable, Deque, Tuple
+from typing import Callable, Deque, Tuple, Union
 
 from signaling_server.core.protocol.events import SignalAccepted
 from signaling_server.core.protocol.limits import TokenBucket
@@ -35,8 +36,11 @@ READ_PER_SECOND = 50
 """Signals that are read of a flood: enough for 20 negotiations at once, and no flood."""
 ROOM_PENDING = 128
 PENDING_BYTES = 524_288
+ACT_BYTES = 512
+"""What a fact that waits counts."""
 
-Pending = Deque[Tuple[float, SignalAccepted]]
+Act = Callable[[], None]
+Pending = Deque[Tuple[float, Union[SignalAccepted, Act]]]
 
 
 class Backlog:
@@ -72,29 +76,55 @@ class Backlog:
             return
         self._bytes += size
 
+    def after(self, room: str, act: Act, now: float) -> None:
+        """Call `act` when the signals of a room that passed before it are read: at once if all are.
+
+        If too much waits, they stay unread.
+        """
+        pending = self._rooms.get(room)
+        if pending is None:
+            act()
+            return
+        pending.append((now, act))
+        self._bytes += ACT_BYTES
+        if len(pending) > ROOM_PENDING or self._bytes > PENDING_BYTES:
+            self._skip(room)
+
     def digest(self, now: float) -> bool:
         """Read as many signals as one turn of the event loop may take.
 
         True if more is pending and only fairness to others is a reason to pause.
         """
         left = DIGEST_BYTES
-        while self._rooms and left > 0 and self._pace.take(now):
+        while self._rooms and left > 0:
             room = next(iter(self._rooms))
-            pending = self._rooms.pop(room)
-            left -= READING + self._read_oldest(pending)
+            pending = self._rooms[room]
+            if isinstance(pending[0][1], SignalAccepted) and not self._pace.take(now):
+                return False
+            del self._rooms[room]
+            left -= self._take_oldest(pending)
             if pending:
                 self._rooms[room] = pending  # behind all others
-        return self.pending and left <= 0
+        return self.pending
 
-    def catch_up(self, room: str) -> None:
-        """Read all signals of a room: what follows must not come before them."""
-        pending = self._rooms.pop(room, deque())
-        while pending:
-            self._read_oldest(pending)
+    def _skip(self, room: str) -> None:
+        """Leave the signals of a room unread, and do the rest."""
+        for _, entry in self._rooms.pop(room):
+            self._bytes -= _size(entry)
+            if not isinstance(entry, SignalAccepted):
+                entry()
 
-    def _read_oldest(self, pending: Pending) -> int:
-        """Returns its size."""
-        at, fact = pending.popleft()
-        self._bytes -= fact.signal.size
-        self._read(fact, at)
-        return fact.signal.size
+    def _take_oldest(self, pending: Pending) -> int:
+        """Read or do it; returns what that counts."""
+        at, entry = pending.popleft()
+        size = _size(entry)
+        self._bytes -= size
+        if not isinstance(entry, SignalAccepted):
+            entry()
+            return size
+        self._read(entry, at)
+        return READING + size
+
+
+def _size(entry: SignalAccepted | Act) -> int:
+    return entry.signal.size if isinstance(entry, SignalAccepted) else ACT_BYTES

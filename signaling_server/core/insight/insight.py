@@ -8,6 +8,7 @@ Times are seconds on a monotonic clock.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -95,10 +96,13 @@ class Insight(Observer):
 
     def report(self, room_name: str, peer_id: str, report: ConnectionReport, now: float) -> None:
         """Record what a peer says of its RTCPeerConnection: of the one it negotiated last."""
+        act = partial(self._reported, room_name, peer_id, report, now)
+        self._backlog.after(room_name, act, now)
+
+    def _reported(self, room_name: str, peer_id: str, report: ConnectionReport, now: float) -> None:
         room = self._rooms.get(room_name)
         if room is None:
             return
-        self._backlog.catch_up(room_name)
         pairs = [pair for pair in room.pairs.values() if peer_id in pair.sides]
         if pairs:
             max(pairs, key=lambda pair: pair.last_activity).reported(peer_id, report, now)
@@ -133,7 +137,7 @@ class Insight(Observer):
         signal = fact.signal
         content = reading.read(signal)
         to = [signal.to] if signal.to else [other for other in room.peers if other != fact.sender]
-        for other in to:
+        for other in to if len(to) < ROOM_PAIRS else self._watched(room, fact.sender, to):
             self._pass(room, fact.sender, other, signal.type, content, now)
         sender = room.peers.get(fact.sender)
         if sender and not to:
@@ -142,6 +146,12 @@ class Insight(Observer):
                 sender.held.clear()
             sender.held.append((signal.type, content))
         self._note_fact(fact, now)
+
+    def _watched(self, room: ObservedRoom, sender: str, to: list[str]) -> list[str]:
+        """Those of many receivers whose pair with the sender is observed, or still can be."""
+        if len(room.pairs) < ROOM_PAIRS:
+            return to[:ROOM_PAIRS]
+        return [other for pair in room.pairs if sender in pair for other in pair - {sender}]
 
     def _pass(
         self,
@@ -187,8 +197,7 @@ class Insight(Observer):
         """Record a fact after all signals of its room that passed before it."""
 
         def recorder(fact: Fact, now: float) -> None:
-            self._backlog.catch_up(fact.room)
-            record(fact, now)
+            self._backlog.after(fact.room, partial(record, fact, now), now)
 
         return recorder
 

@@ -211,9 +211,9 @@ class _Reader:
         elif name == "ice-ufrag":
             self._ufrags.add(value[:MAX_WORD])
         elif name == "candidate":
-            candidate = parse_candidate(value)
-            if candidate and len(self._candidates) < MAX_CANDIDATES:
-                self._candidates.append(candidate)
+            if len(self._candidates) < MAX_CANDIDATES:  # no more are parsed than are kept
+                candidate = parse_candidate(value)
+                self._candidates += [candidate] if candidate else []
         elif name == "end-of-candidates":
             self._complete = True
         else:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import accumulate
-from typing import Any, Callable, Iterator, NamedTuple, Tuple
+from typing import Any, Callable, NamedTuple, Tuple
 
+from signaling_server.core.protocol.json_text import shape, without_from
 from signaling_server.errors import Rejection
 
 MAX_TYPE = 64
 """Characters of an invalid type that are repeated to its sender, and in the log."""
 VALID_TYPES = ("offer", "answer", "ice-candidate")
+MOST_CONTAINERS = 10_000
+"""Objects and arrays in a signal: a description with all its candidates has a few hundred, and each
+of them costs more time and memory than its two bytes suggest.
+"""
+MOST_VALUES = 20_000
+"""Values of all kinds in a signal: a number costs more than its two bytes suggest, too."""
 
 
 class Signal(NamedTuple):
@@ -48,9 +54,6 @@ _scan: Scanner = json.JSONDecoder(  # type: ignore[attr-defined]
     parse_constant=_refuse_constant, parse_int=float
 ).scan_once
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BRACKET = re.compile(r"[\[\]{}]")
-_LEVELS = {"{": 1, "[": 1, "}": -1, "]": -1}
 
 
 def _standard_loads(text: str) -> Any:
@@ -94,19 +97,17 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
             f"a signal may be at most {max_bytes} bytes; this one is {size}",
             limit=max_bytes,
         )
+    # The quick counts include what is inside strings: only if one is high are exact ones needed.
+    if text.count("{") + text.count("[") > max_depth or text.count(",") > MOST_VALUES:
+        _refuse_shape(text, max_depth)
     try:
         message = _loads(text)
-    except RecursionError:
-        raise _too_deep(max_depth) from None
     except _Constant as error:
         raise Rejection("invalid-format", str(error)) from None
     except (ValueError, StopIteration):
         raise Rejection("invalid-format", "a signal must be a single JSON object") from None
     if type(message) is not dict:
         raise Rejection("invalid-format", "a signal must be a JSON object: {type, data, to?}")
-    # The quick count includes brackets inside strings: only if it is high is the exact one needed.
-    if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
-        raise _too_deep(max_depth)
 
     kind = message.get("type")
     if kind not in VALID_TYPES:
@@ -155,32 +156,23 @@ _KINDS = {
 """What JSON calls the values that are no text."""
 
 
-def _too_deep(max_depth: int) -> Rejection:
-    return Rejection("invalid-format", f"a signal may be nested at most {max_depth} levels deep")
-
-
-def _depth(text: str) -> int:
-    """Levels of nesting of a JSON object: 1 for {}.
-
-    Counted in the text: of duplicate keys a parser keeps one value, a receiver reads them all.
-    """
-    brackets = _BRACKET.findall(_STRING.sub("", text))
-    return max(accumulate(map(_LEVELS.__getitem__, brackets)))
+def _refuse_shape(text: str, max_depth: int) -> None:
+    """Before it is parsed: to parse 100,000 lists takes longer than to count them."""
+    found = shape(text)
+    if found.containers > MOST_CONTAINERS:
+        most = f"hold at most {MOST_CONTAINERS} objects and arrays"
+    elif found.values > MOST_VALUES:
+        most = f"hold at most {MOST_VALUES} values"
+    elif found.depth > max_depth:  # last: it takes longest to find
+        most = f"be nested at most {max_depth} levels deep"
+    else:
+        return
+    raise Rejection("invalid-format", f"a signal may {most}")
 
 
 def _without_from(text: str) -> str:
     """The body without the sender's own `from`, which a parser might take for the server's."""
-    return "{" + ",".join(member for key, member in _members(text) if key != "from")
-
-
-def _members(text: str) -> Iterator[tuple[str, str]]:
-    """(key, text of `"key": value`) of a valid JSON object with at least one member."""
-    skip = _WHITESPACE.match
-    position = text.index("{")
-    while text[position] != "}":
-        start = skip(text, position + 1).end()  # type: ignore[union-attr]
-        key, colon = _scan(text, start)
-        value = skip(text, text.index(":", colon) + 1).end()  # type: ignore[union-attr]
-        _, end = _scan(text, value)
-        yield key, text[start:end]
-        position = skip(text, end).end()  # type: ignore[union-attr]
+    try:
+        return without_from(text)
+    except ValueError as error:
+        raise Rejection("invalid-format", f"a signal needs no from; {error}") from None

@@ -87,7 +87,8 @@ class WebSocket:
         tail = take_tail(request.protocol)
         try:
             await response.prepare(request)
-        except (ConnectionError, ValueError):  # the client is gone already, or its key is no text
+        except (ConnectionError, RuntimeError, ValueError):
+            # The client is gone already (RuntimeError: of uvloop), or its key is no text.
             await self._engine_socket.close(wait=False, abort=True)
             return web.Response(status=400)
         self._tcp = request.transport
