@@ -303,6 +303,8 @@ def test_caller_of_a_tls_port_that_speaks_something_else_is_reported(
         assert refused == ([(code, LOOPBACK)] if code else [])
         await door.close()
 
+    asyncio.run(scene())
+
 
 # --- the porch ------------------------------------------------------------------------------------
 
