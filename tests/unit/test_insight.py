@@ -453,6 +453,19 @@ def test_last_notes_are_kept_newest_first() -> None:
     assert (notes[1].at, notes[1].room, notes[1].times) == (watch.now - 1, "drone-1", 1)
 
 
+def test_note_of_a_room_that_is_read_late_goes_to_its_place() -> None:
+    watch = Watch("node", "gcom")
+    watch.offer(to="gcom")
+    for number in range(NOTES - 2):
+        watch.now += 1.0
+        watch.join(f"peer-{number}", room="drone-2")
+    assert len(watch.insight.notes()) == NOTES
+    watch.read()
+    notes = watch.insight.notes()
+    assert (len(notes), notes[-1].text) == (NOTES, "node sent an offer to gcom")
+    assert [note.at for note in notes] == sorted((note.at for note in notes), reverse=True)
+
+
 def test_notes_that_repeat_are_one_line() -> None:
     watch = Watch("node", "gcom")
     for _ in range(20):

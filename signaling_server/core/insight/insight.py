@@ -204,15 +204,24 @@ class Insight(Observer):
     def _note_fact(self, fact: Fact, now: float) -> None:
         self._note(now, fact.room, sentences.sentence(fact))
 
-    def _note(self, now: float, room: str, text: str) -> None:
-        """Add a line for people; one that came just before is counted instead of repeated."""
+    def _note(self, at: float, room: str, text: str) -> None:
+        """Add a line for people; one that came just before in its room is counted, not repeated.
+
+        Rooms are read in turns, so a line may be older than the last ones: it goes to its place.
+        """
         times = 1
-        for note in islice(reversed(self._notes), REPEATS):
-            if (note.room, note.text) == (room, text):
+        recent = (note for note in reversed(self._notes) if note.room == room)
+        for note in islice(recent, REPEATS):
+            if note.text == text:
                 times += note.times
                 self._notes.remove(note)
                 break
-        self._notes.append(Note(now, room, text, times))
+        later = 0
+        while later < len(self._notes) and self._notes[-1 - later].at > at:
+            later += 1
+        if len(self._notes) == NOTES:
+            self._notes.popleft()
+        self._notes.insert(max(0, len(self._notes) - later), Note(at, room, text, times))
 
     def _peer(self, room_name: str, peer_id: str) -> ObservedPeer | None:
         room = self._rooms.get(room_name)
