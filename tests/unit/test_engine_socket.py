@@ -236,7 +236,10 @@ class Poll:
 
 
 def opened() -> EngineSocket:
-    return Server().open()
+    async def make() -> EngineSocket:  # before Python 3.10, a queue asks for the loop
+        return Server().open()
+
+    return asyncio.run(make())
 
 
 def test_client_seems_to_be_there_unless_something_speaks_against_it() -> None:

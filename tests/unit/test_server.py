@@ -159,9 +159,14 @@ def test_queue_high_water_is_that_of_all_queues(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_first_line_of_a_request_shows_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
     asked: list[str] = []
-    monkeypatch.setattr(scene.transport._admission, "vouches", asked.append)
-    for line in (b"GET /socket.io/?token=a&x HTTP/1.1\r\nHost: a?b", b"GET / HTTP", b"", b"\xff"):
-        scene.transport.vouches(line)
+
+    async def play() -> None:
+        scene = Scene()
+        monkeypatch.setattr(scene.transport._admission, "vouches", asked.append)
+        head = b"GET /socket.io/?token=a&x HTTP/1.1\r\nHost: a?b"
+        for line in (head, b"GET / HTTP", b"", b"\xff"):
+            scene.transport.vouches(line)
+
+    asyncio.run(play())
     assert asked == ["token=a&x", "", "", ""]
