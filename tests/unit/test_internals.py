@@ -20,6 +20,7 @@ from signaling_server.transport.engine import internals
 from signaling_server.transport.engine.frames import unmask
 from signaling_server.transport.engine.internals import (
     INTERNALS,
+    StartedResponse,
     find_unmask,
     install,
     install_for_clients,
@@ -28,6 +29,9 @@ from signaling_server.transport.engine.internals import (
 )
 from signaling_server.transport.engine.packets import MAX_PACKETS
 from signaling_server.transport.engine.socketio_server import SocketIOServer
+
+
+STARTED = "WebSocketResponse._post_start; RequestHandler._message_tail"
 
 
 def engine() -> Any:
@@ -56,6 +60,8 @@ def test_library_as_it_comes_lacks_the_send_queue() -> None:
     [
         (async_socket.AsyncSocket, "_websocket_handler", "AsyncSocket._websocket_handler"),
         (web.RequestHandler, "_payload_parser", "RequestHandler._payload_parser"),
+        (web.WebSocketResponse, "_post_start", STARTED),
+        (web.RequestHandler, "_message_tail", STARTED),
     ],
 )
 def test_name_that_is_gone_is_missed(
@@ -74,6 +80,19 @@ def test_every_row_says_what_it_is_for() -> None:
     for row in INTERNALS:
         assert all((row.name, row.library, row.purpose, row.without))
     assert len({row.name for row in INTERNALS}) == len(INTERNALS)
+
+
+def test_started_websocket_tells_what_its_parser_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.WebSocketResponse, "_post_start", lambda *request: None)
+    told: list[Any] = []
+
+    async def scene() -> None:
+        response = StartedResponse(lambda *what: told.append(what), autoping=False)
+        protocol = SimpleNamespace(_message_tail=bytearray(b"40"))
+        response._post_start(SimpleNamespace(protocol=protocol), None, None)
+        assert told == [(protocol, b"40")]
+
+    asyncio.run(scene())
 
 
 def test_mask_function_that_is_not_found_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

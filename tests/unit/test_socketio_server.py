@@ -54,7 +54,7 @@ class Callbacks:
     def signal(self, sid: str, text: str) -> dict[str, Any]:
         return {"ok": True}
 
-    def relay_signal(self, engine_sid: str, argument: str) -> bool:
+    def relay_signal(self, engine_sid: str, argument: str, ack_id: str) -> bool:
         return True
 
 

@@ -5,7 +5,7 @@ import time
 from typing import Any, Awaitable, Callable
 
 import pytest
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType
 
 from framing import frame
 from signaling_server.core.protocol.limits import Budget
@@ -19,6 +19,7 @@ from signaling_server.transport.engine.websocket import (
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 SIGNAL = '42["signal",{}]'
+ACKED = '427["signal",{}]'
 
 
 class Queue:
@@ -100,8 +101,9 @@ class Response:
     made: dict[str, Any] = {}  # noqa: RUF012
     refuses: Exception | None = None
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, watch: Any, **options: Any) -> None:
         Response.made = options
+        self.watch = watch
         self.messages: list[WSMessage] = []
         self.done: list[Any] = []
         self.error: BaseException | None = None
@@ -109,6 +111,7 @@ class Response:
     async def prepare(self, request: Any) -> None:
         if self.refuses:
             raise self.refuses
+        self.watch(request.protocol, b"")
 
     async def receive(self) -> WSMessage:
         return self.messages.pop(0)
@@ -133,7 +136,7 @@ class Scene:
         self.budget = Budget(10**6)
         self.batch = WriteBatch()
         self.bad: list[Any] = []
-        self.relayed: list[tuple[str, str]] = []
+        self.relayed: list[tuple[str, str, str]] = []
         self.takes = True
         self.engine = EngineSocket()
         self.server = Server()
@@ -152,9 +155,9 @@ class Scene:
         )
         self.held = asyncio.Event()
 
-    def _relay(self, sid: str, argument: str) -> bool:
+    def _relay(self, sid: str, argument: str, ack_id: str) -> bool:
         if self.takes:
-            self.relayed.append((sid, argument))
+            self.relayed.append((sid, argument, ack_id))
         return self.takes
 
     async def open(self) -> Response:
@@ -179,7 +182,7 @@ class Scene:
 
 @pytest.fixture(autouse=True)
 def _response(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "WebSocketResponse", Response)
+    monkeypatch.setattr(websocket_module, "StartedResponse", Response)
     monkeypatch.setattr(Response, "refuses", None)
 
 
@@ -282,9 +285,9 @@ def test_hang_up_writes_what_is_buffered_and_abort_does_not() -> None:
 def test_packets_are_for_engine_io_and_signals_are_relayed() -> None:
     async def scene(scene: Scene) -> None:
         response = await scene.open()
-        response.messages = [text(SIGNAL), text("40")]
+        response.messages = [text(SIGNAL), text(ACKED), text("40")]
         assert await scene.websocket.wait() == "40"
-        assert scene.relayed == [("sid", "{}")]
+        assert scene.relayed == [("sid", "{}", ""), ("sid", "{}", "7")]
         await scene.close()
 
     act(scene)
@@ -490,7 +493,7 @@ def test_parser_is_renewed_when_the_frame_limit_has_changed(
             scene.server.max_http_buffer_size = limit
             reader.idle = True
             reader.feed_data(frame(b"3"))
-            reader.taken("3")
+            reader.taken()
         assert made == ([] if compression else [5000])
         await scene.close()
 

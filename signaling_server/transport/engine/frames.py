@@ -8,15 +8,11 @@ signals at the beginning of what came, and hands aiohttp the rest, from the firs
 does not understand (a control frame, a fragment, a compressed or unmasked frame, an incomplete
 one, any other message).
 It may do so only while aiohttp is at the beginning of a frame and holds nothing that could be
-overtaken: `idle` (engine.io waits for a message) and `_unread == 0` (aiohttp has no byte left).
+overtaken: `idle` (engine.io waits for a message) and no byte held (message_sizes.py).
 
 Memory: aiohttp collects a message up to its frame limit, for each connection. Times all
 connections that is more than there is, so what aiohttp holds counts to the shared budget until
 engine.io takes the message. The text of a message may take WIDEST times its bytes.
-
-Worst case: `_unread` is an estimate. `taken` gives back the smallest header that the message can
-have had, so extra headers (fragments, a longer length field than needed) stay counted. The client
-then keeps to the slow path, and at most the bytes of its last read are counted too much.
 """
 
 from __future__ import annotations
@@ -26,7 +22,14 @@ from typing import Any, Callable
 
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.internals import find_unmask
-from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.message_sizes import (
+    LENGTH_16,
+    LENGTH_64,
+    MASK_BIT,
+    MASK_SIZE,
+    MessageSizes,
+)
+from signaling_server.transport.engine.plain_signal import plain_signal
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 unmask = find_unmask()
@@ -35,20 +38,15 @@ unmask = find_unmask()
 # The layout of a frame: FIN, RSV and opcode; MASK and length; a longer length; the mask; payload.
 WHOLE_TEXT = 0x81
 """First byte: FIN, and the opcode of text. Not compressed (RSV1 is clear), not fragmented."""
-MASK_BIT = 0x80
-"""In the second byte: every frame of a client is masked."""
-LENGTH_16, LENGTH_64 = 126, 127
-"""Lengths that mean: the length is in the next 2 bytes, in the next 8."""
 LONGEST_7, LONGEST_16 = 125, 65535
 """The longest payloads of the two shorter forms."""
-MASK_SIZE = 4
 HEADER_7, HEADER_16, HEADER_64 = 2 + MASK_SIZE, 4 + MASK_SIZE, 10 + MASK_SIZE
 """Bytes before a masked payload in each form."""
 WIDEST = 4
 """Bytes of memory for one byte of text, if a single wide character is among them."""
 
-RelaySignal = Callable[[str], bool]
-"""Relays a plain signal, given the JSON text of its argument; False: take the slow path."""
+RelaySignal = Callable[[str, str], bool]
+"""Relays a plain signal, given its parts (PlainSignal); False: take the slow path."""
 
 
 class FrameReader:
@@ -69,22 +67,21 @@ class FrameReader:
         self._relay_signal = relay_signal
         self._renew = renew
         self._parser: Any = None
-        self._unread = 0
-        """Bytes that aiohttp holds and engine.io has not taken."""
-        self._last = 0
-        """Bytes of them that came with the last read."""
+        self._sizes = MessageSizes()
+        """Of what aiohttp holds and engine.io has not taken."""
         self.idle = False
         """Whether engine.io has handled every message that it took."""
 
-    def watch(self, protocol: Any) -> None:
-        """Take the place of the parser in aiohttp's protocol."""
+    def watch(self, protocol: Any, fed: bytes) -> None:
+        """Take the place of the parser in aiohttp's protocol, which was `fed` already."""
         self._parser = getattr(protocol, "_payload_parser", None)
         if self._parser is not None:  # None: the client is gone already
             protocol._payload_parser = self
+            self._charge(fed)
 
     def feed_data(self, data: bytes) -> Any:
         """Called by aiohttp with what came from the network."""
-        if self.idle and not self._unread:
+        if self.idle and not self._sizes.held:
             if self._relay_signal is not None:
                 with self._batch:
                     read = self._relay_signals(data, self._relay_signal)
@@ -92,13 +89,18 @@ class FrameReader:
                     return False, b""
                 data = data[read:]
             self._parser = self._renew(self._parser)
-        self._last = len(data)
-        self._unread += self._last
-        self._budget.charge(WIDEST * self._last)
-        if self._budget.exceeded_by(WIDEST * self._unread):
-            self._abort()
+        if not self._charge(data):
             return True, b""  # aiohttp: the parser has ended
         return self._parser.feed_data(data)
+
+    def _charge(self, data: bytes) -> bool:
+        """Count what aiohttp is given; False: that is too much, and the connection ends."""
+        self._sizes.feed(data)
+        self._budget.charge(WIDEST * len(data))
+        if self._budget.exceeded_by(WIDEST * self._sizes.held):
+            self._abort()
+            return False
+        return True
 
     def _relay_signals(self, data: bytes, relay_signal: RelaySignal) -> int:
         """Relay the plain signals at the beginning of `data`; returns where they end.
@@ -120,10 +122,10 @@ class FrameReader:
             payload = bytearray(data[start:stop])
             unmask(data[start - MASK_SIZE : start], payload)
             try:
-                argument = argument_of(payload.decode())
+                signal = plain_signal(payload.decode())
             except UnicodeDecodeError:
                 break
-            if argument is None or not relay_signal(argument):
+            if signal is None or not relay_signal(*signal):
                 break
             at = stop
         return at
@@ -132,25 +134,14 @@ class FrameReader:
         """Called by aiohttp: nothing more will come."""
         self._parser.feed_eof()
 
-    def taken(self, data: str | bytes | bytearray) -> None:
-        """engine.io took a message. The rest of the last read may be the beginning of another."""
-        size = len(encoded(data)) if isinstance(data, str) and not data.isascii() else len(data)
-        left = min(max(0, self._unread - size - _header_size(size)), self._last)
-        self._budget.release(WIDEST * (self._unread - left))
-        self._unread = left
+    def taken(self) -> None:
+        """engine.io took a message."""
+        self._budget.release(WIDEST * self._sizes.take())
 
     def close(self) -> None:
         """The connection has ended."""
         self._relay_signal = None
-        self._budget.release(WIDEST * self._unread)
-        self._unread = 0
-
-
-def _header_size(length: int) -> int:
-    """Bytes before the payload of a masked frame, in the shortest form."""
-    if length <= LONGEST_7:
-        return HEADER_7
-    return HEADER_16 if length <= LONGEST_16 else HEADER_64
+        self._budget.release(WIDEST * self._sizes.clear())
 
 
 def encoded(text: str) -> bytes:

@@ -63,6 +63,16 @@ INTERNALS = (
         lambda socket: hasattr(web.RequestHandler, "_payload_parser"),
     ),
     Internal(
+        "WebSocketResponse._post_start; RequestHandler._message_tail",
+        "aiohttp 3.8 to 3.14",
+        "FrameReader takes the parser's place at once, and knows what the parser was given before",
+        f"{SLOW}, and what aiohttp holds of a message does not count to limits.memory_bytes",
+        lambda socket: (
+            hasattr(web.WebSocketResponse, "_post_start")
+            and hasattr(web.RequestHandler, "_message_tail")
+        ),
+    ),
+    Internal(
         "WebSocketResponse._reader; WebSocketReader(queue, max_msg_size, ...)",
         "aiohttp 3.8 to 3.14; the argument decode_text since 3.14",
         "a new limits.message_bytes reaches WebSockets that are open (renewed_parser)",
@@ -205,6 +215,24 @@ def install_for_clients() -> None:
     """The same for a process that is a client."""
     # Before aiohttp 3.11 ws_connect takes the seconds themselves.
     vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
+
+
+class StartedResponse(web.WebSocketResponse):
+    """Calls `watch(protocol, fed)` as soon as aiohttp's protocol has its parser of frames.
+
+    `fed` came behind the request, and the parser has it already. Between then and the end of
+    `prepare`, which may wait for a slow client, more can come.
+    """
+
+    def __init__(self, watch: Callable[[Any, bytes], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._watch: Any = watch
+
+    def _post_start(self, request: Any, *rest: Any) -> None:
+        fed = getattr(request.protocol, "_message_tail", b"")
+        super()._post_start(request, *rest)
+        self._watch(request.protocol, bytes(fed))
+        self._watch = None  # leave no cycle
 
 
 def renewed_parser(response: web.WebSocketResponse, parser: Any, frame_limit: int) -> Any:

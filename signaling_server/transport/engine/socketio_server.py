@@ -61,7 +61,7 @@ class EventCallbacks(Protocol):
     def disconnect(self, sid: str, reason: str) -> None:
         """It is no longer connected, for python-socketio's `reason`."""
 
-    def relay_signal(self, engine_sid: str, argument: str) -> bool:
+    def relay_signal(self, engine_sid: str, argument: str, ack_id: str) -> bool:
         """It sent a plain signal, on the fast path; False: take the slow path."""
 
     @property

@@ -17,9 +17,9 @@ from aiohttp import WSMsgType, web
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frames import FrameReader, encoded, header
-from signaling_server.transport.engine.internals import renewed_parser
+from signaling_server.transport.engine.internals import StartedResponse, renewed_parser
 from signaling_server.transport.engine.packets import ENGINE_PACKET
-from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.plain_signal import plain_signal
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.write_batch import WriteBatch
 
@@ -31,9 +31,9 @@ class WebSocketOptions(NamedTuple):
     """What all WebSockets of a server share."""
 
     compression: bool
-    relay_signal: Callable[[str, str], bool] | None
-    """Relays a plain signal, given engine.io's sid and the JSON text of its argument; False: take
-    the slow path. None: every message takes it.
+    relay_signal: Callable[[str, str, str], bool] | None
+    """Relays a plain signal, given engine.io's sid and the signal's parts (PlainSignal); False:
+    take the slow path. None: every message takes it.
     """
     on_bad_frame: Callable[[ClientSocket], None]
     budget: Budget
@@ -72,16 +72,19 @@ class WebSocket:
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
-        self._response = response = web.WebSocketResponse(
-            max_msg_size=self._frame_limit, compress=self._options.compression, autoping=False
+        self._tcp = request.transport
+        self._response = response = StartedResponse(
+            self._reader.watch,
+            max_msg_size=self._frame_limit,
+            compress=self._options.compression,
+            autoping=False,
         )
         try:
             await response.prepare(request)
         except (ConnectionError, ValueError):  # the client is gone already, or its key is no text
             await self._engine_socket.close(wait=False, abort=True)
+            self._tcp = None
             return web.Response(status=400)
-        self._tcp = request.transport
-        self._reader.watch(request.protocol)
         try:
             await self._handler(self)
         finally:
@@ -116,7 +119,7 @@ class WebSocket:
             self._reader.idle = False
             kind, data = message.type, message.data
             if isinstance(data, (str, bytes, bytearray)):
-                self._reader.taken(data)
+                self._reader.taken()
             if kind is WSMsgType.TEXT:
                 if self._relayed(data):
                     continue
@@ -134,8 +137,8 @@ class WebSocket:
         """Relay a plain signal that came in a way that FrameReader leaves to aiohttp."""
         if self._relay_signal is None:
             return False
-        argument = argument_of(message)
-        return argument is not None and self._relay_signal(argument)
+        signal = plain_signal(message)
+        return signal is not None and self._relay_signal(*signal)
 
     def _ended(self, kind: WSMsgType) -> None:
         self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
