@@ -74,7 +74,7 @@ class App:
         self._door = Door(
             lambda: self._site.protocol(),
             self._background.start,
-            is_full=self._is_full,
+            room=self._room,
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
         )
@@ -104,9 +104,10 @@ class App:
     def _may_see_status(self, request: web.Request) -> bool:
         return may_see_status(request, self.settings.tokens, time.time())
 
-    def _is_full(self) -> bool:
+    def _room(self) -> int:
+        """How many more callers may come in."""
         callers = self._site.connections + self._door.entering
-        return callers >= most_callers(self.settings.current.limits.connections)
+        return most_callers(self.settings.current.limits.connections) - callers
 
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""

@@ -47,7 +47,7 @@ TLS_HANDSHAKE_SECONDS = 10
 class Door:
     """Accepts callers and gives each a protocol made by `factory`.
 
-    `spawn` runs a coroutine in the background. `is_full()` says whether callers are turned away. A
+    `spawn` runs a coroutine in the background. `room()` says how many more may come in. A
     caller has `deadline()` seconds to send a whole request. With `tls`, all callers must speak it.
     """
 
@@ -56,7 +56,7 @@ class Door:
         factory: Callable[[], asyncio.BaseProtocol],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         *,
-        is_full: Callable[[], bool] = lambda: False,
+        room: Callable[[], float] = lambda: float("inf"),
         deadline: Callable[[], float] = lambda: 5.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class Door:
         """Callers turned away so far."""
         self._factory = factory
         self._spawn = spawn
-        self._is_full = is_full
+        self._room = room
         self._deadline = deadline
         self._tls = tls
         self._listener: socket.socket | None = None
@@ -117,15 +117,17 @@ class Door:
         transport.abort()
 
     def _accept_some(self, listener: socket.socket) -> None:
+        room = self._room()  # asked once a turn: the answer counts all callers
         for _ in range(ACCEPTS_PER_TURN):
             accepted = self._accept(listener)
             if accepted is None:
                 return
             caller, address = accepted
-            full = not self._reserve.refill() or self._is_full()
+            full = not self._reserve.refill() or room <= 0
             if full and not self._expects(address):
                 self._turn_away(caller)
             else:
+                room -= 1
                 caller.setblocking(False)
                 task = self._spawn(self._let_in(caller))
                 self._entering.add(task)

@@ -203,7 +203,5 @@ class Handlers:
 
 def _accepted(outputs: list[Output]) -> SignalAccepted | None:
     """What the relay says of a signal, last of all; None: its sender was replaced."""
-    for output in reversed(outputs):
-        if isinstance(output, SignalAccepted):
-            return output
-    return None
+    last = outputs[-1] if outputs else None
+    return last if isinstance(last, SignalAccepted) else None

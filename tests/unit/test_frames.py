@@ -9,7 +9,7 @@ from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
-    header,
+    message_frame,
 )
 from signaling_server.transport.engine.write_batch import WriteBatch
 
@@ -212,7 +212,7 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
 @pytest.mark.parametrize(
     ("length", "head"),
     [
-        (0, b"\x81\x00"),
+        (1, b"\x81\x01"),
         (125, b"\x81\x7d"),
         (126, b"\x81\x7e\x00\x7e"),
         (65535, b"\x81\x7e\xff\xff"),
@@ -220,7 +220,8 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
     ],
 )
 def test_header_tells_the_length(length: int, head: bytes) -> None:
-    assert header(length) == head
+    packet = "x" * (length - 1)
+    assert message_frame(packet) == head + b"4" + packet.encode()
 
 
 def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
@@ -237,3 +238,7 @@ def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
     scene.reader.idle = True
     scene.reader.feed_data(text_frame(SIGNAL) + whole)
     assert (scene.relayed, renewed.fed) == ([ARGUMENT], [whole])
+
+
+def test_lone_surrogate_is_encoded_like_a_character() -> None:
+    assert message_frame("ü\ud800") == b"\x81\x064\xc3\xbc\xed\xa0\x80"

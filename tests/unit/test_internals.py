@@ -30,7 +30,6 @@ from signaling_server.transport.engine.internals import (
 from signaling_server.transport.engine.packets import MAX_PACKETS
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 
-
 STARTED = "WebSocketResponse._post_start; RequestHandler._message_tail"
 
 

@@ -10,7 +10,7 @@ from aiohttp import WSMessage, WSMsgType
 from framing import frame
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine import websocket as websocket_module
-from signaling_server.transport.engine.frames import header
+from signaling_server.transport.engine.frames import message_frame
 from signaling_server.transport.engine.websocket import (
     ROOM_TO_WRITE,
     WebSocket,
@@ -202,8 +202,7 @@ def ends(kind: WSMsgType = WSMsgType.CLOSE) -> WSMessage:
 
 
 def written(packet: str) -> bytes:
-    payload = b"4" + packet.encode()
-    return header(len(payload)) + payload
+    return message_frame(packet)
 
 
 # --- opening and ending ---------------------------------------------------------------------------

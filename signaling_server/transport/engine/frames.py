@@ -42,6 +42,8 @@ LONGEST_7, LONGEST_16 = 125, 65535
 """The longest payloads of the two shorter forms."""
 HEADER_7, HEADER_16, HEADER_64 = 2 + MASK_SIZE, 4 + MASK_SIZE, 10 + MASK_SIZE
 """Bytes before a masked payload in each form."""
+_MESSAGE = ord("4")
+_HEAD_7, _HEAD_16, _HEAD_64 = (struct.Struct(f"!BB{form}B").pack for form in ("", "H", "Q"))
 WIDEST = 4
 """Bytes of memory for one byte of text, if a single wide character is among them."""
 
@@ -144,15 +146,14 @@ class FrameReader:
         self._budget.release(WIDEST * self._sizes.clear())
 
 
-def encoded(text: str) -> bytes:
-    """UTF-8; a lone surrogate, which JSON can spell, is encoded like a character."""
-    return text.encode("utf-8", "surrogatepass")
-
-
-def header(length: int) -> bytes:
-    """The header of an unmasked text frame."""
+def message_frame(packet: str) -> bytes:
+    """The unmasked frame of an Engine.IO MESSAGE with this packet, as UTF-8; a lone surrogate,
+    which JSON can spell, is encoded like a character.
+    """
+    payload = packet.encode("utf-8", "surrogatepass")
+    length = 1 + len(payload)
     if length <= LONGEST_7:
-        return struct.pack("!BB", WHOLE_TEXT, length)
+        return _HEAD_7(WHOLE_TEXT, length, _MESSAGE) + payload
     if length <= LONGEST_16:
-        return struct.pack("!BBH", WHOLE_TEXT, LENGTH_16, length)
-    return struct.pack("!BBQ", WHOLE_TEXT, LENGTH_64, length)
+        return _HEAD_16(WHOLE_TEXT, LENGTH_16, length, _MESSAGE) + payload
+    return _HEAD_64(WHOLE_TEXT, LENGTH_64, length, _MESSAGE) + payload

@@ -156,6 +156,18 @@ INTERNALS = (
         FAILS,
     ),
     Internal(
+        "AsyncManager.basic_disconnect, .basic_leave_room",
+        "python-socketio 5.x",
+        "a client that leaves takes the time of one client, not of all (clients.py)",
+        "thousands that leave at once keep everybody waiting",
+    ),
+    Internal(
+        "AsyncManager.callbacks, .pending_connect, .pending_disconnect",
+        "python-socketio 5.x",
+        "no trace of a client is left when it has gone (clients.py)",
+        "clients cannot leave; their number grows until the limit is reached",
+    ),
+    Internal(
         "asyncio.Queue._queue, ._put, ._get",
         "CPython 3.8 to 3.13; the last two are made for subclasses",
         "SendQueue counts bytes (send_queue.py)",

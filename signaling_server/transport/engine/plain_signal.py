@@ -3,9 +3,9 @@
     42["signal",{"type":"offer","data":{...}}]
     4217["signal",{"type":"offer","data":{...}}]
 
-4 is MESSAGE (Engine.IO v4), 2 is EVENT (Socket.IO v5), 17 is the id of the ack that it asks for. It
-is plain if it names no namespace and has no space before its argument, and if its id is the shortest
-spelling of a number that packets.py accepts. packets.py decodes every other spelling.
+4 is MESSAGE (Engine.IO v4), 2 is EVENT (Socket.IO v5), 17 is the id of the ack that it asks for.
+It is plain if it names no namespace, has no space before its argument, and spells its id without a
+leading zero in at most MAX_ACK_DIGITS. packets.py decodes every other spelling.
 """
 
 from __future__ import annotations

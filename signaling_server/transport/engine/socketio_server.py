@@ -12,6 +12,7 @@ from aiohttp import web
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.clients import Clients
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.internals import install, missing_internals
 from signaling_server.transport.engine.packets import GuardedPacket
@@ -189,6 +190,7 @@ def _configured(settings: Settings) -> Any:
     options = settings.current.socketio
     origins = options.cors_allowed_origins
     return socketio.AsyncServer(
+        client_manager=Clients(),
         async_mode="aiohttp",
         serializer=GuardedPacket,
         async_handlers=False,  # a task for each event would lose their order

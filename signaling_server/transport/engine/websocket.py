@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
-from signaling_server.transport.engine.frames import FrameReader, encoded, header
+from signaling_server.transport.engine.frames import FrameReader, message_frame
 from signaling_server.transport.engine.internals import StartedResponse, renewed_parser
 from signaling_server.transport.engine.packets import ENGINE_PACKET
 from signaling_server.transport.engine.plain_signal import plain_signal
@@ -165,11 +165,11 @@ class WebSocket:
             and len(packet) + self._size + self._tcp.get_write_buffer_size() < ROOM_TO_WRITE
         ):
             return False
-        payload = b"4" + encoded(packet)
+        frame = message_frame(packet)
         if not self._frames:
             self._options.batch.flush_later(self._flush)
-        self._frames += header(len(payload)), payload
-        self._size += len(payload)
+        self._frames.append(frame)
+        self._size += len(frame)
         return True
 
     def _flush(self) -> None:
