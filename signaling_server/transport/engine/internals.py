@@ -95,7 +95,7 @@ INTERNALS = (
     Internal(
         "AsyncServer.create_queue",
         "python-engineio 4.x",
-        "sockets get a SendQueue, which counts bytes",
+        "sockets get a SendQueue, which counts bytes; engine.io says `task_done` after each packet",
         SLOW,
         lambda socket: isinstance(getattr(socket, "queue", None), SendQueue),
     ),
@@ -166,12 +166,6 @@ INTERNALS = (
         "python-socketio 5.x",
         "no trace of a client is left when it has gone (clients.py)",
         "clients cannot leave; their number grows until the limit is reached",
-    ),
-    Internal(
-        "asyncio.Queue._queue, ._put, ._get",
-        "CPython 3.8 to 3.13; the last two are made for subclasses",
-        "SendQueue counts bytes (send_queue.py)",
-        FAILS,
     ),
     Internal(
         "json.JSONDecoder.scan_once",
