@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable, Iterable
+from typing import Any, Awaitable, Callable, Iterable
 
 from aiohttp import web
 
@@ -23,10 +23,11 @@ class Site:
         on_request: Callable[[asyncio.BaseProtocol], None],
     ) -> None:
         @web.middleware
-        async def report(request: web.Request, handler: Any) -> web.StreamResponse:
+        def report(request: web.Request, handler: Any) -> Awaitable[web.StreamResponse]:
             on_request(request.protocol)
-            response: web.StreamResponse = await handler(request)
-            return response
+            # Not awaited here: a WebSocket would keep one more coroutine as long as it lives.
+            answer: Awaitable[web.StreamResponse] = handler(request)
+            return answer
 
         application = web.Application(middlewares=[report])
         application.add_routes(routes)

@@ -88,8 +88,18 @@ def test_old_takeovers_are_forgotten_and_only_the_newest_are_kept() -> None:
 
 def test_memory_of_held_signals_is_bounded() -> None:
     gcom = peer("gcom")
-    gcom.held.extend([("ice-candidate", None)] * (MAX_HELD * 2))
-    assert len(gcom.held) == MAX_HELD
+    for _ in range(MAX_HELD * 2):
+        gcom.hold("ice-candidate", None)
+    assert len(gcom.release()) == MAX_HELD
+    assert gcom.release() == []
+
+
+def test_offer_replaces_what_was_sent_alone_before_it() -> None:
+    gcom = peer("gcom")
+    for kind in ("ice-candidate", "offer", "ice-candidate"):
+        gcom.hold(kind, None)
+    assert gcom.release(1) == [("offer", None)]
+    assert gcom.release() == [("ice-candidate", None)]
 
 
 # --- pairs ----------------------------------------------------------------------------------------

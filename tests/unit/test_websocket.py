@@ -169,7 +169,8 @@ class Scene:
             await self.held.wait()
 
         self.websocket._handler = handler
-        environ = {"aiohttp.request": self.request}
+        environ = {"aiohttp.request": self.request, "HTTP_HOST": "drone"}
+        self.environ = environ
         self.serving = asyncio.get_running_loop().create_task(self.websocket(environ))
         await opened.wait()
         response: Any = self.websocket._response
@@ -212,6 +213,7 @@ def test_open_websocket_is_known_to_its_socket_and_leaves_nothing_behind() -> No
     async def scene(scene: Scene) -> None:
         response = await scene.open()
         assert scene.engine.websocket is scene.websocket
+        assert list(scene.environ) == ["aiohttp.request"]
         assert Response.made == {"max_msg_size": 1000, "compress": False, "autoping": False}
         reader = scene.request.protocol._payload_parser
         reader.feed_data(b"\x81")

@@ -133,9 +133,7 @@ class Insight(Observer):
             self._pass(room, fact.sender, other, signal.type, content, now)
         sender = room.peers.get(fact.sender)
         if sender and not to:
-            if signal.type == "offer":  # it replaced the held signals of an older negotiation
-                sender.held.clear()
-            sender.held.append((signal.type, content))
+            sender.hold(signal.type, content)
         self._note_fact(fact, now)
 
     def _pass(
@@ -212,8 +210,8 @@ class Insight(Observer):
         room.peers[fact.peer_id] = ObservedPeer(fact, older.contests if older else [], now)
         for other in others[:ROOM_PAIRS]:
             self._pair(room, other.peer_id, fact.peer_id)
-            while other.held:
-                self._pass(room, other.peer_id, fact.peer_id, *other.held.popleft(), now)
+            for held in other.release():
+                self._pass(room, other.peer_id, fact.peer_id, *held, now)
         self._note_fact(fact, now)
 
     def _resumed(self, fact: PeerResumed, now: float) -> None:
@@ -241,8 +239,7 @@ class Insight(Observer):
     def _expired(self, fact: HeldSignalsExpired, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
-            for _ in range(min(fact.signals, len(peer.held))):
-                peer.held.popleft()
+            peer.release(fact.signals)
         self._note_fact(fact, now)
 
     def _overfull(self, fact: RoomOverfull, now: float) -> None:

@@ -42,29 +42,30 @@ class Hold:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._bytes = 0
-        self._held: deque[_Held] = deque()
+        self._held: deque[_Held] | None = None
+        """Made when there is something to hold: most peers never are alone with a signal."""
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._held or ())
 
     def add(self, signal: Signal, limits: HoldSettings, now: float) -> None:
         """Hold a signal; a new offer replaces the older ones. Raises Rejection `hold-full`."""
         replaces = signal.type == "offer"
-        count, used = (0, 0) if replaces else (len(self._held), self._bytes)
+        count, used = (0, 0) if replaces else (len(self), self._bytes)
         size = _cost(signal)
         if count >= limits.max_messages or used + size > limits.max_bytes:
             waiting = plural(count, "signal")
             raise Rejection("hold-full", f"{waiting} already waiting for a peer to join")
         if not self._budget.reserve(used + size - self._bytes):
             raise Rejection("hold-full", "the server has no memory left for held signals")
-        if replaces:
-            self._held.clear()
+        if replaces or self._held is None:
+            self._held = deque()
         self._bytes = used + size
         self._held.append(_Held(signal, now))
 
     def release_all(self) -> list[Signal]:
         """All held signals, in order; the hold is empty afterwards."""
-        signals = [held.signal for held in self._held]
+        signals = [held.signal for held in self._held or ()]
         self.clear()
         return signals
 
@@ -72,7 +73,7 @@ class Hold:
         """Drop everything."""
         self._budget.release(self._bytes)
         self._bytes = 0
-        self._held.clear()
+        self._held = None
 
     def expire(self, max_age: float, now: float) -> int:
         """Drop what is older than `max_age` seconds; returns how many that were."""

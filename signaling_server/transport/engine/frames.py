@@ -54,6 +54,17 @@ RelaySignal = Callable[[str, str], bool]
 class FrameReader:
     """Stands between aiohttp's protocol and its parser of frames."""
 
+    __slots__ = (
+        "_abort",
+        "_batch",
+        "_budget",
+        "_parser",
+        "_relay_signal",
+        "_renew",
+        "_sizes",
+        "idle",
+    )
+
     def __init__(
         self,
         budget: Budget,

@@ -16,7 +16,7 @@ from signaling_server.transport.engine.clients import Clients
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.internals import install, missing_internals
 from signaling_server.transport.engine.packets import GuardedPacket
-from signaling_server.transport.engine.polling import translate_request
+from signaling_server.transport.engine.polling import forget_environ, translate_request
 from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.websocket import WebSocket, WebSocketOptions
@@ -159,6 +159,7 @@ class SocketIOServer:
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         socket = self.sockets[self._sio.manager.eio_sid_from_sid(sid, NAMESPACE)]
+        forget_environ(environ)
         error = await self._client.connect(sid, socket, environ["aiohttp.request"], auth)
         if error is not None:
             raise socketio.exceptions.ConnectionRefusedError(*filter(None, error))

@@ -20,6 +20,7 @@ from signaling_server.transport.engine.frames import FrameReader, message_frame
 from signaling_server.transport.engine.internals import StartedResponse, renewed_parser
 from signaling_server.transport.engine.packets import ENGINE_PACKET
 from signaling_server.transport.engine.plain_signal import plain_signal
+from signaling_server.transport.engine.polling import forget_environ
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.write_batch import WriteBatch
 
@@ -46,6 +47,22 @@ class WebSocket:
     Its EngineSocket knows it as `websocket` while it is open.
     """
 
+    __slots__ = (
+        "_engine_socket",
+        "_frame_limit",
+        "_frames",
+        "_handler",
+        "_options",
+        "_reader",
+        "_relay_signal",
+        "_response",
+        "_server",
+        "_size",
+        "_tcp",
+        "_writes_itself",
+        "goodbye",
+    )
+
     def __init__(self, handler: Callable[[Any], Any], server: Any, options: WebSocketOptions):
         self._handler = handler
         self._engine_socket: EngineSocket = handler.__self__  # type: ignore[attr-defined]
@@ -71,6 +88,7 @@ class WebSocket:
         """Whether the client closed it, although it heard the server's PINGs."""
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
+        forget_environ(environ)
         request: web.Request = environ["aiohttp.request"]
         self._tcp = request.transport
         self._response = response = StartedResponse(
