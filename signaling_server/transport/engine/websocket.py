@@ -48,6 +48,7 @@ class WebSocket:
     """
 
     __slots__ = (
+        "__weakref__",
         "_engine_socket",
         "_frame_limit",
         "_frames",
