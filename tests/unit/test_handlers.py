@@ -13,6 +13,7 @@ from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Joined, Left, Rejected
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.transport.connection import dumps
+from signaling_server.transport.copies import MANY
 from signaling_server.transport.engine.socket import Waiting
 from unit.fake_engine import Transport, crash
 from unit.fake_socket import FakeSocket
@@ -300,6 +301,37 @@ def test_answer_of_the_fast_path_says_what_the_slow_one_says() -> None:
         assert scene.handlers.relay_signal("engine-1", OFFER, "3")
         assert answers(node)[-1] == f"33[{dumps(scene.handlers.signal('1', OFFER))}]"
         await scene.background.cancel()
+
+    act(scene)
+
+
+def test_newer_offer_that_replaces_a_held_one_is_answered_as_held() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        for ack_id in ("1", "2"):
+            assert scene.handlers.relay_signal("engine-1", OFFER, ack_id)
+        assert heard(node) == ["welcome", "ok", "error", "ok"], "it hears what became of the first"
+        held = '[{"ok":true,"delivered":0,"held":true}]'
+        assert answers(node) == [f"31{held}", f"32{held}"]
+
+    act(scene)
+
+
+def test_answers_in_a_crowded_room_come_at_once_and_in_order() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "0", "node")
+        for number in range(1, MANY + 9):
+            await join(scene, str(number), f"peer-{number}")
+        scene.switchboard.flush()
+        for ack_id, argument in (("1", OFFER), ("2", "[]"), ("3", OFFER)):
+            assert scene.handlers.relay_signal("engine-0", argument, ack_id)
+        assert [answer[:2] for answer in answers(node)] == ["31", "32", "33"]
+        assert [f'"delivered":{MANY + 8}' in answer for answer in answers(node)] == [
+            True,
+            False,
+            True,
+        ]
+        scene.switchboard.flush()
 
     act(scene)
 
