@@ -557,7 +557,7 @@ class RelayModel(RuleBasedStateMachine):
             # A gap: the session cannot resume, and so it hears that it is a new peer.
             gap = peer.replay is not None and not peer.replay.can_resume(self.seen(member.program))
             assert gap or kept.issuperset(member.missing)
-            assert [_number(held.signal) for held in peer.hold._held] == [
+            assert [_number(held.signal) for held in peer.hold._held or ()] == [
                 held.number for held in member.held
             ]
             assert peer.untold == member.expired
