@@ -264,6 +264,20 @@ def test_room_is_asked_for_once_a_turn_and_holds_for_all_of_them(notifier: Notif
     assert len(asked) == 1
 
 
+def test_strangers_take_no_room_they_have_a_pool_of_their_own(notifier: Notifier) -> None:
+    async def scene() -> list[bytes]:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        door = Door(Greeting, Background().start, room=lambda: 1)
+        callers = [await call(listener) for _ in range(3)]
+        door.open(listener)
+        door._accept_some(listener)
+        answers = [await heard(caller) for caller in callers]
+        await door.close()
+        return answers
+
+    assert asyncio.run(scene()) == [b"hello"] * 3
+
+
 def test_callers_that_are_entering_are_counted(notifier: Notifier) -> None:
     async def scene() -> list[int]:
         listener = open_listener(LOOPBACK, 0, 10, notifier)
