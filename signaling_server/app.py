@@ -92,7 +92,7 @@ class App:
             lambda: self._site.protocol(),
             self._background.start,
             entrance=self._entrance,
-            is_full=self._is_full,
+            room=self._room,
             vouches=self.transport.vouches,
             deadline=lambda: self.settings.current.limits.connect_deadline,
             tls=self._certificate.context if self._certificate else None,
@@ -132,9 +132,10 @@ class App:
         """Record a caller that is refused for a code of refusals.REASONS."""
         self._instruments.record(Refused(address, code))
 
-    def _is_full(self) -> bool:
-        callers = self._site.connections + self._door.entering - len(self._entrance)
-        return callers >= most_callers(self.settings.current.limits.connections)
+    def _room(self) -> int:
+        """How many callers may be on their way in, strangers aside."""
+        most = most_callers(self.settings.current.limits.connections)
+        return most - self._site.connections
 
     def _most_strangers(self) -> int:
         """`limits.strangers`, or as many as there are descriptors for."""

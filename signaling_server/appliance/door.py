@@ -104,10 +104,11 @@ class Caller:
 class Door:
     """Accepts callers and gives each a protocol made by `factory`.
 
-    `spawn` runs a coroutine in the background. `is_full()` says whether callers are turned away. A
-    caller has `deadline()` seconds to send a whole request. With `tls`, all callers must speak it;
-    `refuse` is called with (code, address) for one that begins with something else.
-    `vouches(first_line)` says whether a request that begins like this has a valid token.
+    `spawn` runs a coroutine in the background. `room()` says how many callers may be on their way
+    in, those in `entrance` aside. A caller has `deadline()` seconds to send a whole request. With
+    `tls`, all callers must speak it; `refuse` is called with (code, address) for one that begins
+    with something else. `vouches(first_line)` says whether a request that begins like this has a
+    valid token.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Door:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         *,
         entrance: Entrance | None = None,
-        is_full: Callable[[], bool] = lambda: False,
+        room: Callable[[], float] = lambda: float("inf"),
         deadline: Callable[[], float] = lambda: 5.0,
         vouches: Callable[[bytes], bool] = lambda first_line: False,
         tls: ssl.SSLContext | None = None,
@@ -127,7 +128,7 @@ class Door:
         self._factory = factory
         self._spawn = spawn
         self._entrance = Entrance(lambda: 2048) if entrance is None else entrance
-        self._is_full = is_full
+        self._room = room
         self._deadline = deadline
         self._vouches = vouches
         self._tls = tls
@@ -186,12 +187,13 @@ class Door:
                 caller.timer.cancel()
 
     def _accept_some(self, listener: socket.socket) -> None:
+        room = self._room()  # asked once a turn: for the answer, all connections are counted
         for _ in range(ACCEPTS_PER_TURN):
             accepted = self._accept(listener)
             if accepted is None:
                 break
             sock, address = accepted
-            full = not self._reserve.refill() or self._is_full()
+            full = not self._reserve.refill() or self.entering - len(self._entrance) >= room
             if full and not self._expects(address):
                 self._turn_away(sock)
                 continue

@@ -94,9 +94,17 @@ class Connection:
         """Send an event of the server; True if it has to wait."""
         return self.outbox.send(f'2["{event}",{dumps(payload)}]')
 
-    def answer(self, ack_id: str, payload: dict[str, Any]) -> None:
-        """Send the ack that an event asked for."""
-        self.outbox.send(f"3{ack_id}[{dumps(payload)}]")
+    def answer(self, ack_id: str, payload: dict[str, Any]) -> bool:
+        """Send the ack that an event asked for; True if it has to wait."""
+        return self.outbox.send(f"3{ack_id}[{dumps(payload)}]")
+
+    def accept(self, ack_id: str, delivered: int, held: int) -> bool:
+        """Answer that a signal is accepted; True if that has to wait. The same as `answer`, and put
+        together by hand: this is the hot path.
+        """
+        waits = "true" if held else "false"
+        text = f'3{ack_id}[{{"ok":true,"delivered":{delivered},"held":{waits}}}]'
+        return self.outbox.send(text)
 
     def forward(self, signal: Signal, sender: str, seq: int) -> bool:
         """Send a signal as it was written, with `from` and `seq` added last: of duplicate keys in

@@ -65,6 +65,8 @@ class Gate:
         self._observe = observe
         self._greeted: set[str] = set()
         """The engine.io sids whose CONNECT has come."""
+        self._deadlines: dict[str, asyncio.TimerHandle] = {}
+        """By engine.io sid: of those whose CONNECT has not come."""
 
     def opened(self, socket: ClientSocket, request: web.Request) -> None:
         """There is a new connection: its CONNECT has to come before the deadline."""
@@ -76,18 +78,26 @@ class Gate:
         limits = self._settings.current.limits
         socket.frames = TokenBucket(limits.messages_per_second, limits.burst, time.monotonic())
         deadline = limits.connect_deadline
-        loop = asyncio.get_running_loop()
-        loop.call_later(deadline, self._check_connected, socket.sid, address, deadline)
+        self._deadlines[socket.sid] = asyncio.get_running_loop().call_later(
+            deadline, self._check_connected, socket.sid, address, deadline
+        )
 
     def ended(self, engine_sid: str, request: web.Request) -> None:
         """It has ended."""
         self._admission.ended(address_of(request))
         self._entrance.leave(engine_sid)
         self._greeted.discard(engine_sid)
+        self._cancel_deadline(engine_sid)
+
+    def _cancel_deadline(self, engine_sid: str) -> None:
+        timer = self._deadlines.pop(engine_sid, None)
+        if timer is not None:
+            timer.cancel()
 
     def _check_connected(self, engine_sid: str, address: str, deadline: float) -> None:
+        del self._deadlines[engine_sid]
         socket = self._engine.sockets.get(engine_sid)
-        if socket is not None and not socket.closed and engine_sid not in self._greeted:
+        if socket is not None and not socket.closed:
             message = f"no CONNECT in {deadline:g} s"
             self._observe(Rejected("", "", "", address, "invalid-format", message))
             self._closer.abort(socket)
@@ -141,7 +151,9 @@ class Gate:
             raise BadPacket("a CONNECT comes first, and once")
         if not packet:
             raise BadPacket("an empty packet")  # python-socketio 5.x would not decode it, but act
-        self._greeted.add(engine_sid)
+        if greets:
+            self._greeted.add(engine_sid)
+            self._cancel_deadline(engine_sid)
 
     def _after(self, socket: ClientSocket, before: Connection | None) -> None:
         """After a packet: uncork a client that it admitted, close one that it did not."""

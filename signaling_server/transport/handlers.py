@@ -38,6 +38,11 @@ _REASONS = {
     "ping timeout": "ping-timeout",
 }
 """python-socketio's reasons in the words of the protocol."""
+REPLACED: dict[str, Any] = {
+    "ok": False,
+    "error": {"code": "replaced", "message": "a newer connection has taken over"},
+}
+"""The answer to a signal of a client that a newer connection has replaced."""
 
 
 class Handlers:
@@ -150,31 +155,45 @@ class Handlers:
         self.disconnect(connection.sid, LIBRARY_LOST)
         self._engine.remove_client(connection.sid)
 
-    def relay_signal(self, engine_sid: str, argument: str) -> bool:
-        """Relay a plain signal, on the fast path; False: the client has not joined yet."""
+    def relay_signal(self, engine_sid: str, argument: str, ack_id: str) -> bool:
+        """Relay a plain signal, on the fast path; False: the client has not joined yet.
+
+        `ack_id` is that of the answer that it asks for; "": none.
+        """
         connection = self._connections.by_engine.get(engine_sid)
         if connection is None:
             return False
         try:
-            self._switchboard.signal(connection, argument)
+            outputs = self._switchboard.signal(connection, argument)
+            if ack_id:
+                self._answer(connection, ack_id, outputs)
         except Rejection as rejection:
-            self._switchboard.reject(connection, rejection)
+            answer = self._switchboard.reject(connection, rejection)
+            if ack_id and connection.answer(ack_id, answer):
+                self._switchboard.check_queue(connection)
         except Exception:
             self._closer.abort_after_crash(connection.socket)
         return True
+
+    def _answer(self, connection: Connection, ack_id: str, outputs: list[Output]) -> None:
+        accepted = _accepted(outputs)
+        if accepted is None:
+            waits = connection.answer(ack_id, REPLACED)
+        else:
+            waits = connection.accept(ack_id, accepted.delivered, accepted.held)
+        if waits:
+            self._switchboard.check_queue(connection)
 
     def signal(self, sid: str, text: str) -> dict[str, Any]:
         """Relay a signal, on the slow path; returns the answer for an ack."""
         connection = self._connections.by_sid[sid]
         try:
-            outputs = self._switchboard.signal(connection, text)
+            accepted = _accepted(self._switchboard.signal(connection, text))
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
-        for output in outputs:
-            if isinstance(output, SignalAccepted):
-                return {"ok": True, "delivered": output.delivered, "held": output.held > 0}
-        message = "a newer connection has taken over"
-        return {"ok": False, "error": {"code": "replaced", "message": message}}
+        if accepted is None:
+            return REPLACED
+        return {"ok": True, "delivered": accepted.delivered, "held": accepted.held > 0}
 
     def ice_servers(self, sid: str, text: str) -> dict[str, Any]:
         """Answer with fresh ICE servers."""
@@ -209,3 +228,9 @@ class Handlers:
             return self._switchboard.reject(connection, rejection)
         self._report(connection.hello.room, connection.peer_id, report)
         return {"ok": True}
+
+
+def _accepted(outputs: list[Output]) -> SignalAccepted | None:
+    """What the relay says of a signal, last of all; None: its sender was replaced."""
+    last = outputs[-1] if outputs else None
+    return last if isinstance(last, SignalAccepted) else None

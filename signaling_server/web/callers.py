@@ -59,8 +59,11 @@ class Callers:
         self._trusted = trusted_networks(self._settings.current.listen.trusted_proxies)
 
     @web.middleware
-    async def judge(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """aiohttp's middleware: refuse a request, or handle it as one of its client."""
+    def judge(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        """aiohttp's middleware: refuse a request, or handle it as one of its client.
+
+        It does not await the handler: a WebSocket would keep one more coroutine while it is open.
+        """
         peer = request.remote or ""
         client = client_of(peer, request.headers.items(), self._trusted, request.scheme)
         why = self._foreign_host(request, client)
@@ -73,7 +76,7 @@ class Callers:
         direct = peer, request.scheme, request.headers.get("Host", "")
         if client[:3] != direct:
             request = request.clone(remote=client.address, scheme=client.scheme, host=client.host)
-        return await handler(request)
+        return handler(request)
 
     def _foreign_host(self, request: web.Request, client: Client) -> str:
         """With tokens on, a page under a foreign name learns nothing: it has no token."""
@@ -105,7 +108,7 @@ class Callers:
     def _is_socketio(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self._settings.current.socketio.path
 
-    def _refusal(
+    async def _refusal(
         self, request: web.Request, client: Client, code: str, why: str, status: int
     ) -> web.Response:
         sentence = f"{why}; {REASONS[code].advice}"

@@ -557,7 +557,7 @@ class RelayModel(RuleBasedStateMachine):
             # A gap: the session cannot resume, and so it hears that it is a new peer.
             gap = peer.replay is not None and not peer.replay.can_resume(self.seen(member.program))
             assert gap or kept.issuperset(member.missing)
-            assert [_number(held.signal) for held in peer.hold._held] == [
+            assert [_number(held.signal) for held in peer.hold._held or ()] == [
                 held.number for held in member.held
             ]
             assert peer.untold == member.expired
@@ -566,7 +566,7 @@ class RelayModel(RuleBasedStateMachine):
     def what_is_kept_is_bounded_and_paid_for(self) -> None:
         relay, used = self.scene.relay, 0
         for peer in [peer for room in relay.rooms.values() for peer in room.peers.values()]:
-            held = [OVERHEAD + held.signal.size for held in peer.hold._held]
+            held = [OVERHEAD + held.signal.size for held in peer.hold._held or ()]
             kept = [_cost(entry) for entry in peer.replay._entries] if peer.replay else []
             assert len(held) <= MAX_HELD
             assert len(kept) <= MAX_KEPT

@@ -37,6 +37,7 @@ class Inside:
             "connections": transport._connections.by_sid,
             "connections by engine.io sid": transport._connections.by_engine,
             "greeted": transport._gate._greeted,
+            "deadlines of CONNECT": transport._gate._deadlines,
             "addresses": transport._admission._by_address,
             "peers": self.app.relay.peers,
             "rooms": self.app.relay.rooms,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from itertools import chain, count, repeat
 from typing import Any, Iterator
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from signaling_server.process import end_all_tasks
 
 CLIENTS = ("a", "b", "c")
 LIMITS = LimitsSettings(messages_per_second=1e6, burst=10**6, message_bytes=2000, bad_packets=10**6)
-FORMS = ("plain", "plain", "plain", "acked", "pieces", "behind a ping", "wide")
+FORMS = ("plain", "plain", "acked", "acked", "pieces", "behind a ping", "wide", "spaced")
 HANDSHAKE = (
     "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -60,6 +61,12 @@ def packets(body: Any) -> st.SearchStrategy[str]:
             f'42["signal", {spaced} ]',
             f'42/,["signal",{text}]',
             f'4217["signal",{text}]',
+            f'420["signal",{text}]',
+            f'42{2**53}["signal",{text}]',
+            f'42017["signal",{text}]',
+            f'42{10**16}["signal",{text}]',
+            f'4217["signal",{text[:-1]}]',
+            f'4217["signal",{text},{text}]',
             f'42["\\u0073ignal",{text}]',
             f'42["signal",{text},{text}]',
             f'42["signal",{text[:-1]}]',
@@ -70,7 +77,10 @@ def packets(body: Any) -> st.SearchStrategy[str]:
     )
 
 
-steps = st.lists(st.tuples(st.sampled_from(CLIENTS), bodies.flatmap(packets)), max_size=12)
+steps = st.lists(
+    st.tuples(st.sampled_from(CLIENTS), bodies.flatmap(packets), st.booleans()), max_size=12
+)
+"""Who sends what, and whether a PING goes before it."""
 
 
 class Client:
@@ -80,8 +90,10 @@ class Client:
         self._socket = socket
         self.heard: list[str] = []
 
-    async def send(self, packet: str) -> None:
+    async def send(self, packet: str, ping: bool = False) -> None:
         """Send a packet, and wait until the server is through with it."""
+        if ping:
+            await self._socket.ping(b"are you there")
         await self._socket.send_str(packet)
         await self._socket.send_str('4299["ice_servers"]')
         await self.read_until("4399[")
@@ -128,7 +140,7 @@ async def _made(loaded: Loaded, pipe: LogPipe) -> tuple[App, str]:
     return app, await app.start()
 
 
-async def heard_at(url: str, script: list[tuple[str, str]]) -> dict[str, list[str]]:
+async def heard_at(url: str, script: list[tuple[str, str, bool]]) -> dict[str, list[str]]:
     """Play a script in a room of its own; what each client heard."""
     room = f"room-{next(rooms)}"
     async with aiohttp.ClientSession() as session:
@@ -138,8 +150,8 @@ async def heard_at(url: str, script: list[tuple[str, str]]) -> dict[str, list[st
             socket = await session.ws_connect(f"{url}/socket.io/?{query}", autoping=True)
             client = clients[name] = Client(socket)
             await client.enter(**({"session": "key"} if name == "c" else {}))
-        for name, packet in script:
-            await clients[name].send(packet)
+        for name, packet, ping in script:
+            await clients[name].send(packet, ping)
         for client in clients.values():
             await client.send('42["nothing"]')
         for client in clients.values():
@@ -155,7 +167,7 @@ async def heard_at(url: str, script: list[tuple[str, str]]) -> dict[str, list[st
 )
 @given(script=steps)
 def test_every_client_hears_the_same_on_both_paths(
-    world: tuple[asyncio.AbstractEventLoop, list[str]], script: list[tuple[str, str]]
+    world: tuple[asyncio.AbstractEventLoop, list[str]], script: list[tuple[str, str, bool]]
 ) -> None:
     loop, urls = world
     fast, slow = (loop.run_until_complete(heard_at(url, script)) for url in urls)
@@ -165,7 +177,9 @@ def test_every_client_hears_the_same_on_both_paths(
 def signal_frames(number: int, form: str, mask: bytes) -> bytes:
     """A numbered signal: plain in one frame, and in the ways that take the slow path."""
     body = json.dumps({"type": "offer", "data": {"n": number, "sdp": "ü" * 40}})
-    text = f'4{"27" if form == "acked" else "2"}["signal",{body}]'.encode()
+    asks = form in ("acked", "pieces", "spaced")
+    space = " " if form == "spaced" else ""
+    text = f'42{number if asks else ""}{space}["signal",{body}]'.encode()
     if form == "pieces":
         first, rest = frame(text[:20], final=False, mask=mask), frame(text[20:], 0, mask=mask)
         return first + frame(b"", opcode=9, mask=mask) + rest
@@ -173,9 +187,11 @@ def signal_frames(number: int, form: str, mask: bytes) -> bytes:
     return before + frame(text, mask=mask, wide=form == "wide")
 
 
-async def numbers_heard(url: str, sent: list[tuple[bytes, int]], count: int) -> list[int]:
+async def numbers_heard(
+    url: str, sent: list[tuple[bytes, int]], count: int
+) -> tuple[list[int], list[int]]:
     """Send these bytes, each with so many turns of the loop after it; the numbers of `count`
-    signals as the other side hears them."""
+    signals as the other side hears them, and those that are answered."""
     path = f"/socket.io/?EIO=4&transport=websocket&room=room-{next(rooms)}"
     address = urlsplit(url)
     async with aiohttp.ClientSession() as session:
@@ -189,9 +205,12 @@ async def numbers_heard(url: str, sent: list[tuple[bytes, int]], count: int) -> 
             for _ in range(turns):
                 await asyncio.sleep(0)
         texts = [await gcom.read_until('42["signal"') for _ in range(count)]
+        writer.write(frame(b'42999["ice_servers"]'))
+        heard = await reader.readuntil(b"43999[")
         writer.close()
         await gcom.close()
-    return [json.loads(text[2:])[1]["data"]["n"] for text in texts]
+    numbers = [json.loads(text[2:])[1]["data"]["n"] for text in texts]
+    return numbers, [int(number) for number in re.findall(rb"43(\d+)\[", heard)[:-1]]
 
 
 @settings(
@@ -217,8 +236,10 @@ def test_signals_arrive_in_order_however_their_frames_come(
         whole = signal_frames(number, form, mask)
         place = int(cut * len(whole))
         sent += [(whole[:place], turns), (whole[place:], turns)]
-    heard = loop.run_until_complete(numbers_heard(urls[0], sent, len(forms)))
+    heard, answered = loop.run_until_complete(numbers_heard(urls[0], sent, len(forms)))
     assert heard == list(range(len(forms)))
+    asked = [number for number, form in enumerate(forms) if form in ("acked", "pieces", "spaced")]
+    assert answered == asked
 
 
 def test_engine_io_that_has_changed_means_the_slow_path(

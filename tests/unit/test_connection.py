@@ -10,7 +10,7 @@ from signaling_server.core.protocol.events import Pulse
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.transport.connection import Connection, Connections
-from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.plain_signal import plain_signal
 from unit.fake_socket import FakeSocket
 
 OFFER = parse_signal('{"type":"offer","data":{"sdp":"x"},"from":"mallory","seq":9}', 1000, 64)
@@ -60,7 +60,7 @@ def test_signal_is_forwarded_as_written_with_a_sender_that_nobody_can_forge(
     assert not connection.forward(OFFER, "gcom", seq)
     (packet,) = socket.written
     assert packet.startswith(f'2["signal",{OFFER.body}')
-    assert argument_of("4" + packet), "a signal leaves as it comes"
+    assert plain_signal("4" + packet), "a signal leaves as it comes"
     expected = {"type": "offer", "data": {"sdp": "x"}, "from": "gcom", "seq": 9, **number}
     assert event(packet) == ["signal", expected]
 
@@ -68,8 +68,16 @@ def test_signal_is_forwarded_as_written_with_a_sender_that_nobody_can_forge(
 def test_event_and_ack_are_socket_io_packets() -> None:
     connection, socket = connect()
     assert not connection.emit("error", {"code": "invalid-data"})
-    connection.answer("17", {"ok": False})
+    assert not connection.answer("17", {"ok": False})
     assert socket.written == ['2["error",{"code":"invalid-data"}]', '317[{"ok":false}]']
+
+
+@pytest.mark.parametrize(("delivered", "held"), [(1, 0), (12, 3), (0, 1)])
+def test_answer_put_together_by_hand_is_the_answer(delivered: int, held: int) -> None:
+    connection, socket = connect()
+    assert not connection.accept("17", delivered, held)
+    connection.answer("17", {"ok": True, "delivered": delivered, "held": held > 0})
+    assert socket.written[0] == socket.written[1]
 
 
 def test_connections_are_found_by_both_ids_and_removed_once() -> None:

@@ -231,13 +231,51 @@ def test_full_server_lets_only_the_expected_caller_in(
         listener = open_listener(LOOPBACK, 0, 10, notifier)
         stranger, watchdog = await call(listener), await call(listener)
         own_address = watchdog.getsockname()
-        door = Door(Greeting, Background().start, is_full=lambda: True)
+        door = Door(Greeting, Background().start, room=lambda: 0)
         door.open(listener, expects=lambda address: address == own_address)
         answers = [await heard(stranger), await heard(watchdog)]
         await door.close()
         return answers, door.turned_away
 
     assert asyncio.run(scene()) == ([b"", b"hello"], 1)
+
+
+def test_room_is_asked_for_once_a_turn_and_holds_for_all_of_them(notifier: Notifier) -> None:
+    asked: list[int] = []
+
+    def room() -> int:
+        asked.append(2)
+        return 2
+
+    async def scene() -> list[bytes]:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        entrance = Entrance(lambda: 0)  # so that none of them counts as a stranger
+        door = Door(
+            Greeting, Background().start, room=room, entrance=entrance, vouches=lambda line: True
+        )
+        callers = [await call(listener) for _ in range(3)]
+        door.open(listener)
+        door._accept_some(listener)
+        answers = [await heard(caller) for caller in callers]
+        await door.close()
+        return answers
+
+    assert asyncio.run(scene()) == [b"hello", b"hello", b""]
+    assert len(asked) == 1
+
+
+def test_strangers_take_no_room_they_have_a_pool_of_their_own(notifier: Notifier) -> None:
+    async def scene() -> list[bytes]:
+        listener = open_listener(LOOPBACK, 0, 10, notifier)
+        door = Door(Greeting, Background().start, room=lambda: 1)
+        callers = [await call(listener) for _ in range(3)]
+        door.open(listener)
+        door._accept_some(listener)
+        answers = [await heard(caller) for caller in callers]
+        await door.close()
+        return answers
+
+    assert asyncio.run(scene()) == [b"hello"] * 3
 
 
 def test_callers_that_are_entering_are_counted(notifier: Notifier) -> None:

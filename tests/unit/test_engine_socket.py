@@ -200,8 +200,7 @@ def test_polling_connection_that_is_ended_is_no_longer_known() -> None:
 def test_poll_that_waits_is_answered_at_the_end() -> None:
     async def scene(server: Server) -> None:
         socket = server.open()
-        poll = asyncio.get_running_loop().create_task(socket.queue.get())
-        await asyncio.sleep(0)
+        poll = socket.queue.get()
         socket.abandon()
         assert await asyncio.wait_for(poll, 10) is None
         websocket, _ = open_websocket(server)

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framing import frame
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
@@ -94,3 +96,34 @@ def test_frame_without_a_mask_is_refused(step: int) -> None:
     with pytest.raises(BadFrame) as caught:
         follow(frame(b"42[]") + b"\x81\x0442[]", step)
     assert caught.value.code == "invalid-format"
+
+
+frames = st.builds(
+    frame,
+    st.sampled_from([0, 1, 125, 126, 65535]).map(lambda length: b"x" * length),
+    opcode=st.sampled_from([CONTINUATION, 1, BINARY, CLOSE, PING, PONG]),
+    final=st.booleans(),
+    mask=st.just(MASK),
+    wide=st.booleans(),
+)
+
+
+@given(frames=st.lists(frames, max_size=8), cuts=st.lists(st.floats(0, 1), max_size=8))
+def test_messages_are_the_same_however_their_bytes_come(
+    frames: list[bytes], cuts: list[float]
+) -> None:
+    stream = b"".join(frames)
+    places = sorted(int(cut * len(stream)) for cut in cuts)
+    counter = FrameCounter(lambda: True)
+    for start, end in zip([0, *places], [*places, len(stream)]):
+        counter.follow(stream[start:end])
+    expected, unfinished = [], 0
+    for one in frames:
+        if one[0] & 0x08:
+            expected.append(len(one))
+            continue
+        unfinished += len(one)
+        if one[0] & 0x80:
+            expected.append(unfinished)
+            unfinished = 0
+    assert sizes(counter) == expected

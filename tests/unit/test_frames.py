@@ -10,8 +10,7 @@ from signaling_server.transport.engine.frame_counter import BadFrame, FrameCount
 from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
-    encoded,
-    header,
+    message_frame,
 )
 from signaling_server.transport.engine.write_batch import WriteBatch
 
@@ -51,10 +50,11 @@ class Protocol:
 class Scene:
     """A reader that waits for what comes."""
 
-    def __init__(self, total: int = 10**6, fast: bool = True) -> None:
+    def __init__(self, total: int = 10**6, fast: bool = True, tail: bytes = b"") -> None:
         self.budget = Budget(total)
         self.batch = WriteBatch()
         self.relayed: list[str] = []
+        self.ack_ids: list[str] = []
         self.takes = True
         self.aborted = False
         self.allows = True
@@ -71,16 +71,17 @@ class Scene:
             FrameCounter(lambda: self.allows),
             self.refused.append,
         )
-        self.reader.watch(protocol)
+        self.reader.watch(protocol, tail)
         assert protocol._payload_parser is self.reader
         self.reader.idle = True
 
     def _abort(self) -> None:
         self.aborted = True
 
-    def _relay(self, text: str) -> bool:
+    def _relay(self, argument: str, ack_id: str) -> bool:
         if self.takes:
-            self.relayed.append(text)
+            self.relayed.append(argument)
+            self.ack_ids.append(ack_id)
         return self.takes
 
 
@@ -98,7 +99,7 @@ def test_whole_signals_are_relayed_where_they_are_read(size: int) -> None:
     "other",
     [
         text_frame("3"),
-        text_frame('421["signal",{}]'),
+        text_frame('42/,1["signal",{}]'),
         text_frame('42["signal",{}'),
         text_frame('42["report",{}]'),
         frame(b'42["signal",\xff]'),
@@ -198,6 +199,31 @@ def test_refused_frame_reaches_neither_relay_nor_aiohttp(refused: bytes) -> None
     assert (scene.relayed, scene.parser.fed, len(scene.refused)) == ([ARGUMENT], [], 1)
 
 
+def test_after_a_ping_signals_are_relayed_again() -> None:
+    scene = Scene()
+    scene.reader.feed_data(frame(b"ping", opcode=9))
+    scene.reader.taken()
+    scene.reader.feed_data(text_frame(SIGNAL))
+    assert (scene.relayed, scene.budget.used) == ([ARGUMENT], 0)
+
+
+def test_ack_id_of_a_signal_is_handed_on() -> None:
+    scene = Scene()
+    scene.reader.feed_data(text_frame(SIGNAL) + text_frame('4217["signal",{}]'))
+    assert (scene.relayed, scene.ack_ids) == ([ARGUMENT, "{}"], ["", "17"])
+
+
+def test_what_came_with_the_handshake_reaches_aiohttp_and_counts() -> None:
+    whole = text_frame("40")
+    scene = Scene(tail=whole + whole[:3])
+    assert scene.parser.fed == [whole + whole[:3]]
+    assert scene.budget.used == WIDEST * (len(whole) + 3)
+    scene.reader.taken()
+    scene.reader.feed_data(whole[3:])
+    scene.reader.taken()
+    assert scene.budget.used == 0
+
+
 def test_client_with_more_than_its_share_is_aborted_while_memory_is_short() -> None:
     scene = Scene(total=100)
     scene.budget.share = 50
@@ -221,14 +247,14 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
     scene = Scene()
     protocol = Protocol()
     protocol._payload_parser = None
-    scene.reader.watch(protocol)
+    scene.reader.watch(protocol, b"")
     assert protocol._payload_parser is None
 
 
 @pytest.mark.parametrize(
     ("length", "head"),
     [
-        (0, b"\x81\x00"),
+        (1, b"\x81\x01"),
         (125, b"\x81\x7d"),
         (126, b"\x81\x7e\x00\x7e"),
         (65535, b"\x81\x7e\xff\xff"),
@@ -236,7 +262,8 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
     ],
 )
 def test_header_tells_the_length(length: int, head: bytes) -> None:
-    assert header(length) == head
+    packet = "x" * (length - 1)
+    assert message_frame(packet) == head + b"4" + packet.encode()
 
 
 def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
@@ -256,4 +283,4 @@ def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
 
 
 def test_lone_surrogate_is_encoded_like_a_character() -> None:
-    assert encoded("ü\ud800") == b"\xc3\xbc\xed\xa0\x80"
+    assert message_frame("ü\ud800") == b"\x81\x064\xc3\xbc\xed\xa0\x80"

@@ -79,6 +79,20 @@ def test_client_that_is_admitted_hears_its_welcome() -> None:
     act(scene)
 
 
+def test_deadline_of_a_client_that_has_sent_connect_is_cancelled() -> None:
+    async def scene(scene: Scene) -> None:
+        first, second = scene.open("first"), scene.open("second")
+        for socket in (first, second):
+            scene.gate.opened(socket, REQUEST)
+        timers = list(scene.gate._deadlines.values())
+        await scene.gate.message(first, "0")
+        scene.gate.ended(second.sid, REQUEST)
+        assert [timer.cancelled() for timer in timers] == [True, True]
+        assert not scene.gate._deadlines
+
+    act(scene)
+
+
 @pytest.mark.parametrize("early", ['2["signal",{}]', "1", "3[]"])
 def test_packet_before_connect_ends_the_connection(early: str) -> None:
     async def scene(scene: Scene) -> None:

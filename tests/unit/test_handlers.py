@@ -12,6 +12,8 @@ from signaling_server.core.config.schema import Config, LimitsSettings, RoomsSet
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Joined, Left, Rejected
 from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.transport.connection import dumps
+from signaling_server.transport.copies import MANY
 from signaling_server.transport.engine.socket import Waiting
 from unit.fake_engine import Transport, crash
 from unit.fake_socket import FakeSocket
@@ -245,7 +247,7 @@ def test_signal_is_relayed_on_both_paths() -> None:
     async def scene(scene: Transport) -> None:
         await join(scene, "1", "node")
         gcom = await join(scene, "2", "gcom")
-        assert scene.handlers.relay_signal("engine-1", OFFER)
+        assert scene.handlers.relay_signal("engine-1", OFFER, "")
         assert scene.handlers.signal("1", OFFER) == {"ok": True, "delivered": 1, "held": False}
         assert heard(gcom)[2:] == ["signal", "signal"]
         assert scene.connections.by_sid["1"].received == 2
@@ -264,7 +266,7 @@ def test_held_signal_is_answered_as_held() -> None:
 
 def test_fast_path_leaves_a_client_that_has_not_joined_to_the_slow_one() -> None:
     async def scene(scene: Transport) -> None:
-        assert not scene.handlers.relay_signal("engine-1", OFFER)
+        assert not scene.handlers.relay_signal("engine-1", OFFER, "")
 
     act(scene)
 
@@ -272,7 +274,7 @@ def test_fast_path_leaves_a_client_that_has_not_joined_to_the_slow_one() -> None
 def test_bad_signal_is_rejected_on_both_paths() -> None:
     async def scene(scene: Transport) -> None:
         node = await join(scene, "1", "node")
-        assert scene.handlers.relay_signal("engine-1", "[]")
+        assert scene.handlers.relay_signal("engine-1", "[]", "")
         answer = scene.handlers.signal("1", "[]")
         assert (answer["ok"], answer["error"]["code"]) == (False, "invalid-format")
         assert heard(node) == ["welcome", "error", "error"]
@@ -281,11 +283,76 @@ def test_bad_signal_is_rejected_on_both_paths() -> None:
     act(scene)
 
 
+def answers(socket: FakeSocket) -> list[str]:
+    return [packet for packet in socket.written if packet.startswith("3")]
+
+
+def test_answer_of_the_fast_path_says_what_the_slow_one_says() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        for number, argument in enumerate([OFFER, "[]"]):
+            assert scene.handlers.relay_signal("engine-1", argument, str(number))
+            answer = scene.handlers.signal("1", argument)
+            assert answers(node)[-1] == f"3{number}[{dumps(answer)}]"
+        await join(scene, "2", "gcom")
+        assert scene.handlers.relay_signal("engine-1", OFFER, "2")
+        assert answers(node)[-1] == '32[{"ok":true,"delivered":1,"held":false}]'
+        await join(scene, "3", "node")
+        assert scene.handlers.relay_signal("engine-1", OFFER, "3")
+        assert answers(node)[-1] == f"33[{dumps(scene.handlers.signal('1', OFFER))}]"
+        await scene.background.cancel()
+
+    act(scene)
+
+
+def test_newer_offer_that_replaces_a_held_one_is_answered_as_held() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        for ack_id in ("1", "2"):
+            assert scene.handlers.relay_signal("engine-1", OFFER, ack_id)
+        assert heard(node) == ["welcome", "ok", "error", "ok"], "it hears what became of the first"
+        held = '[{"ok":true,"delivered":0,"held":true}]'
+        assert answers(node) == [f"31{held}", f"32{held}"]
+
+    act(scene)
+
+
+def test_answers_in_a_crowded_room_come_at_once_and_in_order() -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "0", "node")
+        for number in range(1, MANY + 9):
+            await join(scene, str(number), f"peer-{number}")
+        scene.switchboard.flush()
+        for ack_id, argument in (("1", OFFER), ("2", "[]"), ("3", OFFER)):
+            assert scene.handlers.relay_signal("engine-0", argument, ack_id)
+        assert [answer[:2] for answer in answers(node)] == ["31", "32", "33"]
+        assert [f'"delivered":{MANY + 8}' in answer for answer in answers(node)] == [
+            True,
+            False,
+            True,
+        ]
+        scene.switchboard.flush()
+
+    act(scene)
+
+
+@pytest.mark.parametrize("argument", [OFFER, "[]"])
+def test_client_that_does_not_fetch_its_answers_is_closed(argument: str) -> None:
+    async def scene(scene: Transport) -> None:
+        node = await join(scene, "1", "node")
+        node.waiting = Waiting(10**6, 0)
+        scene.switchboard.reject = lambda *_: {}  # type: ignore[method-assign]
+        scene.handlers.relay_signal("engine-1", argument, "7")
+        assert node.done == ["abort"]
+
+    act(scene)
+
+
 def test_client_that_does_not_fetch_its_errors_is_closed() -> None:
     async def scene(scene: Transport) -> None:
         node = await join(scene, "1", "node")
         node.waiting = Waiting(10**6, 0)
-        scene.handlers.relay_signal("engine-1", "[]")
+        scene.handlers.relay_signal("engine-1", "[]", "")
         assert node.done == ["abort"]
         assert scene.connections.by_sid["1"].closed_for == "slow-consumer"
 
@@ -296,7 +363,7 @@ def test_crash_on_the_fast_path_costs_its_connection(caplog: pytest.LogCaptureFi
     async def scene(scene: Transport) -> None:
         node = await join(scene, "1", "node")
         scene.switchboard.signal = crash  # type: ignore[method-assign]
-        assert scene.handlers.relay_signal("engine-1", OFFER)
+        assert scene.handlers.relay_signal("engine-1", OFFER, "")
         assert node.done == ["abort"]
 
     with caplog.at_level(logging.ERROR):

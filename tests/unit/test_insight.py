@@ -176,7 +176,7 @@ def test_candidates_before_their_held_offer_count_too() -> None:
     watch.offer(held=1)
     watch.read()
     (peer,) = watch.insight._rooms["drone-1"].peers.values()
-    assert [kind for kind, _ in peer.held] == ["ice-candidate", "offer"]
+    assert [kind for kind, _ in peer.release()] == ["ice-candidate", "offer"]
 
 
 def test_held_offer_counts_for_the_peer_that_joins() -> None:

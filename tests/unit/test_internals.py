@@ -20,15 +20,17 @@ from signaling_server.transport.engine import internals
 from signaling_server.transport.engine.frames import unmask
 from signaling_server.transport.engine.internals import (
     INTERNALS,
+    StartedResponse,
     find_unmask,
     install,
     install_for_clients,
     missing_internals,
     renewed_parser,
-    take_tail,
 )
 from signaling_server.transport.engine.packets import MAX_PACKETS
 from signaling_server.transport.engine.socketio_server import SocketIOServer
+
+STARTED = "WebSocketResponse._post_start; RequestHandler._message_tail"
 
 
 def engine() -> Any:
@@ -57,6 +59,8 @@ def test_library_as_it_comes_lacks_the_send_queue() -> None:
     [
         (async_socket.AsyncSocket, "_websocket_handler", "AsyncSocket._websocket_handler"),
         (web.RequestHandler, "_payload_parser", "RequestHandler._payload_parser"),
+        (web.WebSocketResponse, "_post_start", STARTED),
+        (web.RequestHandler, "_message_tail", STARTED),
     ],
 )
 def test_name_that_is_gone_is_missed(
@@ -75,6 +79,28 @@ def test_every_row_says_what_it_is_for() -> None:
     for row in INTERNALS:
         assert all((row.name, row.library, row.purpose, row.without))
     assert len({row.name for row in INTERNALS}) == len(INTERNALS)
+
+
+@pytest.mark.parametrize(
+    ("tail", "told"), [({"_message_tail": b"40"}, b"40"), ({"_message_tail": b""}, b""), ({}, b"")]
+)
+def test_started_websocket_hands_on_what_came_with_the_handshake(
+    monkeypatch: pytest.MonkeyPatch, tail: dict[str, bytes], told: bytes
+) -> None:
+    protocol = SimpleNamespace(**tail)
+    done: list[Any] = []
+
+    def start(*request: Any) -> None:
+        done.append(("aiohttp", getattr(protocol, "_message_tail", b"")))
+
+    monkeypatch.setattr(web.WebSocketResponse, "_post_start", start)
+
+    async def scene() -> None:
+        response = StartedResponse(lambda *what: done.append(what), autoping=False)
+        response._post_start(SimpleNamespace(protocol=protocol), None, None)
+        assert done == [("aiohttp", b""), (protocol, told)], "aiohttp's parser gets nothing of it"
+
+    asyncio.run(scene())
 
 
 def test_mask_function_that_is_not_found_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +187,3 @@ def test_parser_stays_when_aiohttp_has_changed() -> None:
     assert renewed_parser(response, parser, 200) is parser
     gone: Any = SimpleNamespace()
     assert renewed_parser(gone, OldParser("queue", 100), 200).made == ("queue", 100, True)
-
-
-def test_what_came_behind_a_handshake_is_taken_from_aiohttp() -> None:
-    protocol: Any = SimpleNamespace(_message_tail=b"abc")
-    assert take_tail(protocol) == b"abc"
-    assert (take_tail(protocol), protocol._message_tail) == (b"", b"")
-    assert take_tail(SimpleNamespace()) == b"", "aiohttp has changed"

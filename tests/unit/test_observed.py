@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from sdps import sdp
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import MAX_HELD, Contest, ObservedPeer, ObservedRoom
@@ -88,8 +90,27 @@ def test_old_takeovers_are_forgotten_and_only_the_newest_are_kept() -> None:
 
 def test_memory_of_held_signals_is_bounded() -> None:
     gcom = peer("gcom")
-    gcom.held.extend([("ice-candidate", None)] * (MAX_HELD * 2))
-    assert len(gcom.held) == MAX_HELD
+    for _ in range(MAX_HELD * 2):
+        gcom.hold("ice-candidate", None)
+    assert len(gcom.release()) == MAX_HELD
+    assert gcom.release() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "held"),
+    [
+        (["ice-candidate", "offer"], ["ice-candidate", "offer"]),
+        (["offer", "ice-candidate", "offer"], ["offer"]),
+    ],
+)
+def test_newer_offer_replaces_an_older_negotiation_and_no_early_candidate(
+    sent: list[str], held: list[str]
+) -> None:
+    gcom = peer("gcom")
+    for kind in sent:
+        gcom.hold(kind, None)
+    assert gcom.release(1) == [(held[0], None)]
+    assert gcom.release() == [(kind, None) for kind in held[1:]]
 
 
 # --- pairs ----------------------------------------------------------------------------------------

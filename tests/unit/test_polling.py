@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.packets import MAX_PACKETS
 from signaling_server.transport.engine.polling import (
+    forget_environ,
     query_of,
     read_body,
     translate_request,
@@ -118,3 +119,10 @@ def test_engine_io_gets_the_body_and_the_query_as_they_were_sent() -> None:
 def test_upgrade_needs_both_headers(upgrade: str, connection: str, does: bool) -> None:
     headers = CIMultiDict({"Upgrade": upgrade, "Connection": connection})
     assert upgrades(make_mocked_request("GET", "/", headers=headers)) is does
+
+
+def test_environ_is_forgotten_but_for_its_request() -> None:
+    request = make_mocked_request("GET", "/socket.io/?EIO=4")
+    environ = translate_request(request)
+    forget_environ(environ)
+    assert environ == {"aiohttp.request": request}

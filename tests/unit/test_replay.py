@@ -146,3 +146,24 @@ def test_crowd_without_signals_is_forgotten_at_no_cost() -> None:
     replay.forget("node")
     assert replay._entries is entries
     assert len(replay) == 1
+
+
+def test_what_has_arrived_gives_its_bytes_back() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    for now in (0.0, 1.0, 2.0):
+        sent(replay, now=now)
+    replay.settle(2.0)
+    assert (len(replay), budget.used) == (1, 100 + OVERHEAD)
+    replay.settle(2.0)
+    assert replay.can_resume(0), "what has arrived is not lost"
+
+
+def test_what_made_room_for_a_signal_that_does_not_fit_gives_its_bytes_back_too() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    sent(replay)
+    sent(replay, now=1.0, size=LIMITS.max_bytes)
+    assert (len(replay), budget.used) == (0, 0)
+    assert replay.can_resume(2)
+    assert not replay.can_resume(1)

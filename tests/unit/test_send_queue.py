@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Awaitable, Callable
+from typing import Any, Awaitable, Callable
 
 import pytest
 from engineio import packet
@@ -28,12 +28,19 @@ class Socket:
 
     async def poll(self) -> list[str]:
         """What one GET takes along, as engine.io takes it."""
-        texts = [(await self.queue.get()).data]
+        texts = [await self.take()]
         while True:
             try:
                 texts.append(self.queue.get_nowait().data)
+                self.queue.task_done()
             except asyncio.QueueEmpty:
                 return texts
+
+    async def take(self) -> Any:
+        """The data of the first packet of a batch, or None."""
+        item = await asyncio.wait_for(self.queue.get(), 10)
+        self.queue.task_done()
+        return item and item.data
 
 
 def act(scene: Callable[[Socket], Awaitable[None]]) -> None:
@@ -73,6 +80,45 @@ def test_one_wide_character_makes_a_text_count_four_times_as_much() -> None:
     act(scene)
 
 
+def test_packet_that_a_wait_lost_at_its_timeout_comes_again() -> None:
+    async def scene(socket: Socket) -> None:
+        lost = socket.queue.get()
+        socket.send("one")
+        assert lost.done()
+        socket.send("two")
+        assert await socket.poll() == ["one", "two"]
+        given_up = socket.queue.get()
+        given_up.cancel()
+        socket.send("three")
+        assert await socket.poll() == ["three"]
+        assert (socket.queue.bytes, socket.queue.empty()) == (0, True)
+
+    act(scene)
+
+
+def test_packet_that_is_dropped_while_it_is_handed_out_counts_once() -> None:
+    async def scene(socket: Socket) -> None:
+        getter = socket.queue.get()
+        socket.send("one")
+        socket.queue.drop()
+        assert (await getter).data == "one"
+        socket.queue.task_done()
+        assert (socket.queue.bytes, socket.budget.used) == (0, 0)
+
+    act(scene)
+
+
+def test_queue_of_a_client_that_waits_for_nothing_has_no_room_for_packets() -> None:
+    async def scene(socket: Socket) -> None:
+        await socket.queue.put(packet.Packet(packet.MESSAGE, "one"))
+        assert await socket.poll() == ["one"]
+        socket.queue.get()
+        assert socket.queue._waiting is None
+        assert socket.queue.qsize() == 0
+
+    act(scene)
+
+
 def test_aborted_connection_frees_what_waits_at_once() -> None:
     async def scene(socket: Socket) -> None:
         socket.send("waits")
@@ -99,7 +145,7 @@ def test_packets_that_engine_io_queues_after_the_end_count_no_more() -> None:
 def test_batch_being_written_counts_no_more_when_the_connection_has_ended() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
-        await socket.queue.get()
+        await socket.take()
         socket.queue.abandon()
         assert socket.budget.used == 0
 
@@ -110,10 +156,12 @@ def test_join_ends_when_everything_is_written() -> None:
     async def scene(socket: Socket) -> None:
         socket.queue.put_nowait(packet.Packet(packet.MESSAGE, "abc"))
         joining = Background().start(socket.queue.join())
+        await asyncio.sleep(0)
         await socket.queue.get()
         assert not joining.done()
         socket.queue.task_done()
-        await joining
+        await asyncio.wait_for(joining, 10)
+        await socket.queue.join()
 
     act(scene)
 
@@ -156,9 +204,9 @@ def test_bytes_that_wait_count_to_the_shared_budget() -> None:
             socket.queue.put_nowait(item)
         size = OVERHEAD + 3
         assert (socket.queue.bytes, socket.budget.used) == (size, size)
-        await socket.queue.get()
+        await socket.take()
         assert (socket.queue.bytes, socket.budget.used) == (0, size), "it is not written yet"
-        await socket.queue.get()
+        await socket.take()
         assert socket.budget.used == 0
 
     act(scene)

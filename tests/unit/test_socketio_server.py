@@ -60,7 +60,7 @@ class Callbacks:
     def signal(self, sid: str, text: str) -> dict[str, Any]:
         return {"ok": True}
 
-    def relay_signal(self, engine_sid: str, argument: str) -> bool:
+    def relay_signal(self, engine_sid: str, argument: str, ack_id: str) -> bool:
         return True
 
 
@@ -78,7 +78,8 @@ class Scene:
         sample = socketio_server.EngineSocket(self.eio, "engine-sid")
         sample.__class__ = sample.__class__.__base__
         self.eio.sockets["engine-sid"] = sample
-        await self.eio.handlers["connect"]("engine-sid", {"aiohttp.request": REQUEST})
+        environ = {"aiohttp.request": REQUEST, "HTTP_HOST": "drone"}
+        await self.eio.handlers["connect"]("engine-sid", environ)
         socket: Any = self.server.sockets["engine-sid"]
         return socket  # type: ignore[no-any-return]
 
@@ -152,6 +153,7 @@ def test_client_connects_and_disconnects() -> None:
         assert scene.callbacks.heard[1] == ("connect", "engine-sid", REQUEST, {"name": "node"})
         packets = [socket.queue.get_nowait().encode() for _ in range(socket.queue.qsize())]
         assert packets[0].startswith('40{"sid":')
+        assert list(scene.server._sio.environ["engine-sid"]) == ["aiohttp.request"]
         await scene.server.dispatch("engine-sid", '27["signal",{}]')
         assert socket.queue.get_nowait().encode() == '437[{"ok":true}]'
         sid = scene.server._sio.manager.sid_from_eio_sid("engine-sid", "/")

@@ -4,12 +4,12 @@ import asyncio
 from typing import Any, Awaitable, Callable
 
 import pytest
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType
 
 from framing import frame
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine import websocket as websocket_module
-from signaling_server.transport.engine.frames import header
+from signaling_server.transport.engine.frames import message_frame
 from signaling_server.transport.engine.websocket import (
     ROOM_TO_WRITE,
     WebSocket,
@@ -18,6 +18,7 @@ from signaling_server.transport.engine.websocket import (
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 SIGNAL = '42["signal",{}]'
+ACKED = '427["signal",{}]'
 
 
 class Queue:
@@ -108,13 +109,16 @@ class Response:
     made: dict[str, Any] = {}  # noqa: RUF012
     refuses: Exception | None = None
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, watch: Any, **options: Any) -> None:
         Response.made = options
+        self.watch = watch
         self.messages: list[WSMessage] = []
         self.done: list[Any] = []
         self.error: BaseException | None = None
 
     async def prepare(self, request: Any) -> None:
+        tail, request.protocol._message_tail = request.protocol._message_tail, b""
+        self.watch(request.protocol, tail)
         if self.refuses:
             raise self.refuses
 
@@ -141,7 +145,7 @@ class Scene:
         self.budget = Budget(10**6)
         self.batch = WriteBatch()
         self.bad: list[Any] = []
-        self.relayed: list[tuple[str, str]] = []
+        self.relayed: list[tuple[str, str, str]] = []
         self.takes = True
         self.engine = EngineSocket()
         self.server = Server()
@@ -160,9 +164,9 @@ class Scene:
         )
         self.held = asyncio.Event()
 
-    def _relay(self, sid: str, argument: str) -> bool:
+    def _relay(self, sid: str, argument: str, ack_id: str) -> bool:
         if self.takes:
-            self.relayed.append((sid, argument))
+            self.relayed.append((sid, argument, ack_id))
         return self.takes
 
     async def open(self) -> Response:
@@ -174,7 +178,8 @@ class Scene:
             await self.held.wait()
 
         self.websocket._handler = handler
-        environ = {"aiohttp.request": self.request}
+        environ = {"aiohttp.request": self.request, "HTTP_HOST": "drone"}
+        self.environ = environ
         self.serving = asyncio.get_running_loop().create_task(self.websocket(environ))
         await opened.wait()
         response: Any = self.websocket._response
@@ -187,7 +192,7 @@ class Scene:
 
 @pytest.fixture(autouse=True)
 def _response(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "WebSocketResponse", Response)
+    monkeypatch.setattr(websocket_module, "StartedResponse", Response)
     monkeypatch.setattr(Response, "refuses", None)
 
 
@@ -207,8 +212,7 @@ def ends(kind: WSMsgType = WSMsgType.CLOSE) -> WSMessage:
 
 
 def written(packet: str) -> bytes:
-    payload = b"4" + packet.encode()
-    return header(len(payload)) + payload
+    return message_frame(packet)
 
 
 # --- opening and ending ---------------------------------------------------------------------------
@@ -218,6 +222,7 @@ def test_open_websocket_is_known_to_its_socket_and_leaves_nothing_behind() -> No
     async def scene(scene: Scene) -> None:
         response = await scene.open()
         assert scene.engine.websocket is scene.websocket
+        assert list(scene.environ) == ["aiohttp.request"]
         assert Response.made == {"max_msg_size": 1000, "compress": False, "autoping": False}
         reader = scene.request.protocol._payload_parser
         reader.feed_data(b"\x81")
@@ -250,8 +255,9 @@ def test_client_that_is_gone_at_the_handshake_ends_its_connection(
     monkeypatch.setattr(Response, "refuses", error)
 
     async def scene(scene: Scene) -> None:
+        scene.request.protocol._message_tail = frame(b"40")
         answer = await scene.websocket({"aiohttp.request": scene.request})
-        assert answer.status == 400
+        assert (answer.status, scene.budget.used) == (400, 0)
         assert scene.engine.closed == [{"wait": False, "abort": True}]
         assert scene.engine.handled == []
         scene.websocket.hang_up()
@@ -290,9 +296,9 @@ def test_hang_up_writes_what_is_buffered_and_abort_does_not() -> None:
 def test_packets_are_for_engine_io_and_signals_are_relayed() -> None:
     async def scene(scene: Scene) -> None:
         response = await scene.open()
-        response.messages = [text(SIGNAL), text("40")]
+        response.messages = [text(SIGNAL), text(ACKED), text("40")]
         assert await scene.websocket.wait() == "40"
-        assert scene.relayed == [("sid", "{}")]
+        assert scene.relayed == [("sid", "{}", ""), ("sid", "{}", "7")]
         await scene.close()
 
     act(scene)
@@ -475,7 +481,7 @@ def test_frames_that_came_with_the_handshake_pass_the_counter() -> None:
         scene.request.protocol._message_tail = whole[:3]
         await scene.open()
         reader = scene.request.protocol._payload_parser
-        assert scene.request.protocol._message_tail == b""
+        assert scene.budget.used > 0
         reader.feed_data(whole[3:])
         reader.taken()
         assert scene.budget.used == 0

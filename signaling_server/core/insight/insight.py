@@ -141,10 +141,7 @@ class Insight(Observer):
             self._pass(room, fact.sender, other, signal.type, content, now)
         sender = room.peers.get(fact.sender)
         if sender and not to:
-            # A newer offer replaces an older negotiation; candidates may come before their offer.
-            if signal.type == "offer" and any(kind == "offer" for kind, _ in sender.held):
-                sender.held.clear()
-            sender.held.append((signal.type, content))
+            sender.hold(signal.type, content)
         self._note_fact(fact, now)
 
     def _watched(self, room: ObservedRoom, sender: str, to: list[str]) -> list[str]:
@@ -235,8 +232,8 @@ class Insight(Observer):
         room.peers[fact.peer_id] = ObservedPeer(fact, older.contests if older else [], now)
         for other in others[:ROOM_PAIRS]:
             self._pair(room, other.peer_id, fact.peer_id)
-            while other.held:
-                self._pass(room, other.peer_id, fact.peer_id, *other.held.popleft(), now)
+            for held in other.release():
+                self._pass(room, other.peer_id, fact.peer_id, *held, now)
         self._note_fact(fact, now)
 
     def _resumed(self, fact: PeerResumed, now: float) -> None:
@@ -264,8 +261,7 @@ class Insight(Observer):
     def _expired(self, fact: HeldSignalsExpired, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
-            for _ in range(min(fact.signals, len(peer.held))):
-                peer.held.popleft()
+            peer.release(fact.signals)
         self._note_fact(fact, now)
 
     def _overfull(self, fact: RoomOverfull, now: float) -> None:

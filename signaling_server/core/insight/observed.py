@@ -29,7 +29,7 @@ class Contest(NamedTuple):
 class ObservedPeer:
     """A peer in the room, perhaps without a connection at the moment."""
 
-    __slots__ = ("address", "contests", "held", "peer_id", "since")
+    __slots__ = ("_held", "address", "contests", "peer_id", "since")
 
     def __init__(self, fact: PeerJoined, contests: list[Contest], now: float) -> None:
         self.peer_id = fact.peer_id
@@ -37,8 +37,25 @@ class ObservedPeer:
         self.since = now
         self.contests = contests
         """Of the last TAKEOVER_WINDOW seconds."""
-        self.held: deque[tuple[str, Content]] = deque(maxlen=MAX_HELD)
-        """What it sent while it was alone: (type, content)."""
+        self._held: deque[tuple[str, Content]] | None = None
+
+    def hold(self, kind: str, content: Content) -> None:
+        """Remember what it sent while it is alone. A newer offer replaces an older negotiation;
+        candidates may come before their offer.
+        """
+        held = self._held
+        if held is None or (kind == "offer" and any(older == "offer" for older, _ in held)):
+            self._held = held = deque(maxlen=MAX_HELD)  # only now: most peers send nothing alone
+        held.append((kind, content))
+
+    def release(self, count: int = MAX_HELD) -> list[tuple[str, Content]]:
+        """The oldest of what it sent while it was alone, at most `count`: (type, content). They are
+        no longer remembered.
+        """
+        held = self._held or deque()
+        released = [held.popleft() for _ in range(min(count, len(held)))]
+        self._held = held or None
+        return released
 
     def contest(self, contest: Contest) -> None:
         """Record that somebody else uses its name."""

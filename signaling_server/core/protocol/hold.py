@@ -46,15 +46,16 @@ class Hold:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._bytes = 0
-        self._held: deque[_Held] = deque()
+        self._held: deque[_Held] | None = None
+        """Made when there is something to hold: most peers never are alone with a signal."""
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._held or ())
 
     def add(self, signal: Signal, limits: HoldSettings, now: float) -> int:
         """Hold a signal; returns how many older ones it replaced. Raises Rejection `hold-full`."""
         entry = _Held(signal, now, ufrags_of(signal))
-        left = self._left_by(entry) if signal.type == "offer" else self._held
+        left = self._left_by(entry) if signal.type == "offer" else self._held or deque()
         count, used = len(left), self._bytes if left is self._held else _sum(left)
         size = _cost(signal)
         if count >= limits.max_messages or used + size > limits.max_bytes:
@@ -62,19 +63,20 @@ class Hold:
             raise Rejection("hold-full", f"{waiting} already waiting for a peer to join")
         if not self._budget.reserve(used + size - self._bytes):
             raise Rejection("hold-full", "the server has no memory left for held signals")
-        replaced = len(self._held) - count
+        replaced = len(self) - count
         self._held, self._bytes = left, used + size
         self._held.append(entry)
         return replaced
 
     def _left_by(self, offer: _Held) -> deque[_Held]:
         """What a new offer does not replace: the candidates that are its own."""
-        older_offer = any(held.signal.type == "offer" for held in self._held)
-        return deque(held for held in self._held if _belongs(held, offer, older_offer))
+        older = self._held or ()
+        older_offer = any(held.signal.type == "offer" for held in older)
+        return deque(held for held in older if _belongs(held, offer, older_offer))
 
     def release_all(self) -> list[Signal]:
         """All held signals, in order; the hold is empty afterwards."""
-        signals = [held.signal for held in self._held]
+        signals = [held.signal for held in self._held or ()]
         self.clear()
         return signals
 
@@ -82,7 +84,7 @@ class Hold:
         """Drop everything."""
         self._budget.release(self._bytes)
         self._bytes = 0
-        self._held.clear()
+        self._held = None
 
     def expire(self, max_age: float, now: float) -> int:
         """Drop what is older than `max_age` seconds; returns how many that were."""

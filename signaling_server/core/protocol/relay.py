@@ -207,7 +207,7 @@ class Relay:
             held = 1
         elif full:
             self._refuse_copies(full, outputs, sender, accepted=delivered + held > 0)
-        outputs.append(
+        outputs.append(  # last of all: the answer to a signal is made of it (handlers.py)
             SignalAccepted(sid, sender.peer_id, sender.room.name, signal, delivered, held)
         )
         return outputs

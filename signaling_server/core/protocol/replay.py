@@ -57,6 +57,8 @@ class KeptSignal(NamedTuple):
     """When it was written to a connection, or accepted for a peer that is away."""
     sender: str
     signal: Signal
+    size: int
+    """Bytes that it counts to the limits."""
 
 
 class MissedEvent(NamedTuple):
@@ -66,6 +68,7 @@ class MissedEvent(NamedTuple):
     payload: dict[str, Any]
     seq: int = 0
     at: float = float("inf")
+    size: int = OVERHEAD
 
 
 class Replay:
@@ -98,18 +101,34 @@ class Replay:
         `horizon`: seconds after which a written signal has arrived. When there is no room the
         oldest goes; if the signal itself does not fit, it is sent all the same, and counts as lost.
         """
-        self.settle(now - horizon)
         self.seq += 1
-        entry = KeptSignal(self.seq, now, sender, signal)
-        while self._entries and not self._fits(entry, limits):
-            self._lost = max(self._lost, self._drop_oldest())
-        if not self._keep(entry, limits):
+        size = packet_cost(signal.body, signal.size)
+        freed = self._make_room(size, limits, now - horizon)
+        # One call to the budget for all: a signal to each peer with a session comes through here.
+        if self._fits(size, limits) and self._budget.reserve(size - freed):
+            self._append(KeptSignal(self.seq, now, sender, signal, size))
+        else:
+            self._budget.release(freed)
             self._lost = self.seq
         return self.seq
 
+    def _make_room(self, size: int, limits: ResumeSettings, before: float) -> int:
+        """Drop what has arrived, and then the oldest until `size` bytes fit; returns the bytes of
+        all of it, which you must give back to the budget.
+        """
+        entries, freed = self._entries, 0
+        while entries and (entries[0].at < before or not self._fits(size, limits)):
+            entry = entries.popleft()
+            if entry.at >= before:
+                self._lost = max(self._lost, entry.seq)
+            self._bytes -= entry.size
+            freed += entry.size
+        return freed
+
     def keep_unsent(self, sender: str, signal: Signal, limits: ResumeSettings, now: float) -> bool:
         """Number and keep a signal for a peer that is away; False if there is no room."""
-        if not self._keep(KeptSignal(self.seq + 1, now, sender, signal), limits):
+        size = packet_cost(signal.body, signal.size)
+        if not self._keep(KeptSignal(self.seq + 1, now, sender, signal, size), limits):
             return False
         self.seq += 1
         return True
@@ -131,8 +150,12 @@ class Replay:
 
     def settle(self, before: float) -> None:
         """Drop what was sent before that time: the connection lived on, so it has arrived."""
+        freed = 0
         while self._entries and self._entries[0].at < before:
-            self._drop_oldest()
+            freed += self._entries.popleft().size
+        if freed:
+            self._bytes -= freed
+            self._budget.release(freed)
 
     def can_resume(self, seen: int) -> bool:
         """Whether nothing after `seen` is missing."""
@@ -162,34 +185,21 @@ class Replay:
         self._events = 0
         self._refill(())
 
-    def _fits(self, entry: KeptSignal | MissedEvent, limits: ResumeSettings) -> bool:
-        return (
-            len(self._entries) < limits.max_messages
-            and self._bytes + _size(entry) <= limits.max_bytes
-        )
+    def _fits(self, size: int, limits: ResumeSettings) -> bool:
+        return len(self._entries) < limits.max_messages and self._bytes + size <= limits.max_bytes
 
     def _keep(self, entry: KeptSignal | MissedEvent, limits: ResumeSettings) -> bool:
-        size = _size(entry)
-        if not (self._fits(entry, limits) and self._budget.reserve(size)):
+        if not (self._fits(entry.size, limits) and self._budget.reserve(entry.size)):
             return False
-        self._bytes += size
-        self._entries.append(entry)
+        self._append(entry)
         return True
 
-    def _drop_oldest(self) -> int:
-        entry = self._entries.popleft()
-        self._bytes -= _size(entry)
-        self._budget.release(_size(entry))
-        return entry.seq
+    def _append(self, entry: KeptSignal | MissedEvent) -> None:
+        self._bytes += entry.size
+        self._entries.append(entry)
 
     def _refill(self, entries: Iterable[KeptSignal | MissedEvent]) -> None:
         self._entries = deque(entries)
-        used = sum(map(_size, self._entries))
+        used = sum(entry.size for entry in self._entries)
         self._budget.release(self._bytes - used)
         self._bytes = used
-
-
-def _size(entry: KeptSignal | MissedEvent) -> int:
-    if isinstance(entry, MissedEvent):
-        return OVERHEAD
-    return packet_cost(entry.signal.body, entry.signal.size)

@@ -40,6 +40,17 @@ class BadFrame(SignalingError):
 class FrameCounter:
     """Give it all bytes that aiohttp gets, in order. `allow()`: whether one more frame may come."""
 
+    __slots__ = (
+        "_allow",
+        "_complete",
+        "_ends",
+        "_frame",
+        "_head",
+        "_is_control",
+        "_left",
+        "_message",
+    )
+
     def __init__(self, allow: Callable[[], bool]) -> None:
         self._allow = allow
         self._head = b""
@@ -53,7 +64,9 @@ class FrameCounter:
         self._ends = False
         """Whether the frame is the last one of a data message."""
         self._is_control = False
-        self._complete: deque[int] = deque()
+        self._complete: deque[int] | None = None
+        """Bytes of each message that is complete, in the order in which aiohttp hands them over.
+        Made while there are any: an idle client needs none."""
 
     def follow(self, data: bytes) -> None:
         """Count the frames that begin in `data`; raises BadFrame."""
@@ -101,13 +114,23 @@ class FrameCounter:
     def _end(self) -> None:
         """The frame is complete: aiohttp hands over a control frame, and a finished message."""
         if self._is_control:
-            self._complete.append(self._frame)
+            self._append(self._frame)
             return
         self._message += self._frame
         if self._ends:
-            self._complete.append(self._message)
+            self._append(self._message)
             self._message = 0
+
+    def _append(self, size: int) -> None:
+        if self._complete is None:
+            self._complete = deque()
+        self._complete.append(size)
 
     def taken(self) -> int:
         """aiohttp has handed over the next message; returns the bytes that it held of it."""
-        return self._complete.popleft() if self._complete else 0
+        if self._complete is None:
+            return 0
+        size = self._complete.popleft()
+        if not self._complete:
+            self._complete = None
+        return size

@@ -24,7 +24,7 @@ from typing import Any, Callable
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
 from signaling_server.transport.engine.internals import find_unmask
-from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.plain_signal import plain_signal
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 unmask = find_unmask()
@@ -42,15 +42,30 @@ LONGEST_7, LONGEST_16 = 125, 65535
 MASK_SIZE = 4
 HEADER_7, HEADER_16, HEADER_64 = 2 + MASK_SIZE, 4 + MASK_SIZE, 10 + MASK_SIZE
 """Bytes before a masked payload in each form."""
+_MESSAGE = ord("4")
+_HEAD_7, _HEAD_16, _HEAD_64 = (struct.Struct(f"!BB{form}B").pack for form in ("", "H", "Q"))
 WIDEST = 4
 """Bytes of memory for one byte of text, if a single wide character is among them."""
 
-RelaySignal = Callable[[str], bool]
-"""Relays a plain signal, given the JSON text of its argument; False: take the slow path."""
+RelaySignal = Callable[[str, str], bool]
+"""Relays a plain signal, given its parts (PlainSignal); False: take the slow path."""
 
 
 class FrameReader:
     """Stands between aiohttp's protocol and its parser of frames."""
+
+    __slots__ = (
+        "_abort",
+        "_batch",
+        "_budget",
+        "_counter",
+        "_parser",
+        "_refuse",
+        "_relay_signal",
+        "_renew",
+        "_unread",
+        "idle",
+    )
 
     def __init__(
         self,
@@ -79,11 +94,14 @@ class FrameReader:
         self.idle = False
         """Whether engine.io has handled every message that it took."""
 
-    def watch(self, protocol: Any) -> None:
-        """Take the place of the parser in aiohttp's protocol."""
+    def watch(self, protocol: Any, tail: bytes) -> None:
+        """Take the place of the parser in aiohttp's protocol; `tail` came before that."""
         self._parser = getattr(protocol, "_payload_parser", None)
-        if self._parser is not None:  # None: the client is gone already
-            protocol._payload_parser = self
+        if self._parser is None:  # the client is gone already
+            return
+        protocol._payload_parser = self
+        if tail:
+            self.feed_data(tail)
 
     def feed_data(self, data: bytes) -> Any:
         """Called by aiohttp with what came from the network."""
@@ -127,10 +145,10 @@ class FrameReader:
             payload = bytearray(data[start:stop])
             unmask(data[start - MASK_SIZE : start], payload)
             try:
-                argument = argument_of(payload.decode())
+                signal = plain_signal(payload.decode())
             except UnicodeDecodeError:
                 break
-            if argument is None or not relay_signal(argument):
+            if signal is None or not relay_signal(*signal):
                 break
             at = stop
         return at
@@ -152,15 +170,14 @@ class FrameReader:
         self._unread = 0
 
 
-def encoded(text: str) -> bytes:
-    """UTF-8; a lone surrogate, which JSON can spell, is encoded like a character."""
-    return text.encode("utf-8", "surrogatepass")
-
-
-def header(length: int) -> bytes:
-    """The header of an unmasked text frame."""
+def message_frame(packet: str) -> bytes:
+    """The unmasked frame of an Engine.IO MESSAGE with this packet, as UTF-8; a lone surrogate,
+    which JSON can spell, is encoded like a character.
+    """
+    payload = packet.encode("utf-8", "surrogatepass")
+    length = 1 + len(payload)
     if length <= LONGEST_7:
-        return struct.pack("!BB", WHOLE_TEXT, length)
+        return _HEAD_7(WHOLE_TEXT, length, _MESSAGE) + payload
     if length <= LONGEST_16:
-        return struct.pack("!BBH", WHOLE_TEXT, LENGTH_16, length)
-    return struct.pack("!BBQ", WHOLE_TEXT, LENGTH_64, length)
+        return _HEAD_16(WHOLE_TEXT, LENGTH_16, length, _MESSAGE) + payload
+    return _HEAD_64(WHOLE_TEXT, LENGTH_64, length, _MESSAGE) + payload

@@ -63,11 +63,14 @@ INTERNALS = (
         lambda socket: hasattr(web.RequestHandler, "_payload_parser"),
     ),
     Internal(
-        "RequestHandler._message_tail",
+        "WebSocketResponse._post_start; RequestHandler._message_tail",
         "aiohttp 3.8 to 3.14",
-        "frames that came together with the handshake reach FrameReader as well (take_tail)",
-        "a client that sends the beginning of a frame with its handshake is cut off",
-        lambda socket: hasattr(web.RequestHandler, "_message_tail"),
+        "FrameReader takes the parser's place at once, and gets what came behind the handshake",
+        f"{SLOW}, or a client that sends a frame with its handshake is cut off",
+        lambda socket: (
+            hasattr(web.WebSocketResponse, "_post_start")
+            and hasattr(web.RequestHandler, "_message_tail")
+        ),
     ),
     Internal(
         "WebSocketResponse._reader; WebSocketReader(queue, max_msg_size, ...)",
@@ -92,7 +95,7 @@ INTERNALS = (
     Internal(
         "AsyncServer.create_queue",
         "python-engineio 4.x",
-        "sockets get a SendQueue, which counts bytes",
+        "sockets get a SendQueue, which counts bytes; engine.io says `task_done` after each packet",
         SLOW,
         lambda socket: isinstance(getattr(socket, "queue", None), SendQueue),
     ),
@@ -153,10 +156,16 @@ INTERNALS = (
         FAILS,
     ),
     Internal(
-        "asyncio.Queue._queue, ._put, ._get",
-        "CPython 3.8 to 3.13; the last two are made for subclasses",
-        "SendQueue counts bytes (send_queue.py)",
-        FAILS,
+        "AsyncManager.basic_disconnect, .basic_leave_room",
+        "python-socketio 5.x",
+        "a client that leaves takes the time of one client, not of all (clients.py)",
+        "thousands that leave at once keep everybody waiting",
+    ),
+    Internal(
+        "AsyncManager.callbacks, .pending_connect, .pending_disconnect",
+        "python-socketio 5.x",
+        "no trace of a client is left when it has gone (clients.py)",
+        "clients cannot leave; their number grows until the limit is reached",
     ),
     Internal(
         "json.JSONDecoder.scan_once",
@@ -214,9 +223,26 @@ def install_for_clients() -> None:
     vars(aiohttp).setdefault("ClientWSTimeout", lambda ws_close: ws_close)
 
 
-def take_tail(protocol: Any) -> bytes:
-    """What came behind a handshake: aiohttp would feed it to its own parser of frames."""
-    tail: bytes = getattr(protocol, "_message_tail", b"")
+class StartedResponse(web.WebSocketResponse):
+    """Calls `watch(protocol, tail)` as soon as aiohttp's protocol has its parser of frames.
+
+    `tail` came behind the handshake; aiohttp would feed it to the parser itself. Between then and
+    the end of `prepare`, which may wait for a slow client, more can come.
+    """
+
+    def __init__(self, watch: Callable[[Any, bytes], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._watch: Any = watch
+
+    def _post_start(self, request: Any, *rest: Any) -> None:
+        tail = _take_tail(request.protocol)
+        super()._post_start(request, *rest)
+        watch, self._watch = self._watch, None  # leave no cycle
+        watch(request.protocol, tail)
+
+
+def _take_tail(protocol: Any) -> bytes:
+    tail = bytes(getattr(protocol, "_message_tail", b""))
     if tail:
         protocol._message_tail = b""
     return tail

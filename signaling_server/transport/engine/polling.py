@@ -95,6 +95,13 @@ def translate_request(request: web.Request, body: bytes = b"") -> dict[str, Any]
     return environ
 
 
+def forget_environ(environ: dict[str, Any]) -> None:
+    """Keep the request alone: engine.io keeps an environ as long as the connection lives."""
+    request = environ["aiohttp.request"]
+    environ.clear()
+    environ["aiohttp.request"] = request
+
+
 def upgrades(request: web.Request) -> bool:
     """Whether a GET asks for a WebSocket and is not a poll, decided like python-engineio 4.x."""
     protocol, options = (

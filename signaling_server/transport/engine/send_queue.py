@@ -4,11 +4,16 @@ Goal: a client that does not read must cost a known amount of memory, and the se
 much that is at any moment. engine.io's own queue (asyncio.Queue) knows neither.
 
 Plan: each packet counts `packet_cost` to the shared budget from the moment it is queued until it
-is written. engine.io never says that it has written, but python-engineio 4.15 takes packets in
+is written. engine.io never says that it has written, but python-engineio 4.x takes packets in
 batches, the first with `await get()` and the rest with `get_nowait()`, writes the batch, and then
 calls `get` again. So what was taken stays counted until the next `get`.
 A packet that exceeds a bound is queued all the same, because refusing it would lose it silently;
 the caller then asks Outbox.over whether the client has to go.
+
+Lean: most clients wait for nothing most of the time, and then a queue is a few attributes and one
+future. `get` returns that future, from which `asyncio.wait_for` makes no task. The packet that it
+hands out stays first in the queue until engine.io says `task_done`: since Python 3.12 a `wait_for`
+that times out at the same moment loses what it waited for, and here the next `get` finds it again.
 
 Worst case for one client: the bounds (limits.send_queue_*), one packet, and one batch that is
 being written. A client that never polls keeps its queue until the ping timeout.
@@ -17,6 +22,7 @@ being written. A client that never polls keeps its queue until the ping timeout.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -32,55 +38,128 @@ LAST_WORDS = 1.0
 """Seconds that a polling client has to fetch what is left when its connection has ended."""
 
 
-class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
-    """Packets that wait for one client; None tells engine.io's writer to end."""
+class SendQueue:
+    """Packets that wait for one client; None tells engine.io's writer to end.
+
+    What engine.io uses of an asyncio.Queue. After each packet it must call `task_done`.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_budget",
+        "_ended",
+        "_finished",
+        "_getter",
+        "_handing",
+        "_in_batch",
+        "_unfinished",
+        "_waiting",
+        "bytes",
+        "dropped",
+        "idle",
+    )
 
     high_water: ClassVar[int] = 0
     """Most packets that ever waited in one queue."""
 
     def __init__(self, budget: Budget) -> None:
-        super().__init__()
         self.bytes = 0
         """What waits; without the batch that is being written."""
         self.dropped = False
         """Whether the connection is aborted: the queue must take nothing more."""
+        self.idle = False
+        """Whether nothing waits, and the writer has written everything and waits for more."""
         self._budget = budget
         self._batch = 0
         self._in_batch = 0
-        self._waited_for = False
         self._ended = False
+        self._waiting: deque[Any] | None = None
+        """Made when a packet has to wait."""
+        self._getter: asyncio.Future[Any] | None = None
+        self._handing = False
+        """Whether the first that waits is handed out by `get`, and not yet taken."""
+        self._unfinished = 0
+        self._finished: asyncio.Event | None = None
+        """Made when somebody waits for `join`."""
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits, and the writer has written everything and waits for more."""
-        return self._waited_for and self.empty()
+    def qsize(self) -> int:
+        """How many packets wait."""
+        return len(self._waiting or ())
 
-    async def get(self) -> Any:
+    def empty(self) -> bool:
+        """Whether no packet waits."""
+        return not self._waiting
+
+    async def put(self, item: Any) -> None:
+        """Queue a packet."""
+        self.put_nowait(item)
+
+    def put_nowait(self, item: Any) -> None:
+        """Queue a packet."""
+        size = _size(item)
+        self.bytes += size
+        self._budget.charge(size)
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(item)
+        self._unfinished += 1
+        self.idle = False
+        SendQueue.high_water = max(SendQueue.high_water, len(self._waiting))
+        if self._getter is not None:
+            self._hand_out(self._getter, item)
+            self._getter = None
+
+    def get(self) -> asyncio.Future[Any]:
         """The first packet of a batch: the batch before it is written."""
         self._budget.release(self._in_batch)
         self._batch = self._in_batch = 0
-        self._waited_for = True
-        try:
-            return await super().get()
-        finally:
-            self._waited_for = False
+        getter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._waiting:
+            self._hand_out(getter, self._waiting[0])
+        else:
+            self._waiting = None
+            self._getter = getter
+            self.idle = True
+        return getter
+
+    def _hand_out(self, getter: asyncio.Future[Any], item: Any) -> None:
+        if not getter.done():  # done: nobody waits for it any longer
+            getter.set_result(item)
+            self._handing = True
 
     def get_nowait(self) -> Any:
         """The next packet of a batch; raises QueueEmpty if none waits or the batch is full."""
-        if self._batch == BATCH or self._in_batch >= BATCH_BYTES:
+        if not self._waiting or self._batch == BATCH or self._in_batch >= BATCH_BYTES:
             raise asyncio.QueueEmpty
-        item = super().get_nowait()
+        return self._take(self._waiting)
+
+    def _take(self, waiting: deque[Any]) -> Any:
+        item = waiting.popleft()
+        size = _size(item)
+        self.bytes -= size
+        self._in_batch += size
         self._batch += 1
         return item
 
+    def task_done(self) -> None:
+        """engine.io has the packet."""
+        if self._handing and self._waiting:
+            self._take(self._waiting)
+        self._handing = False
+        self._unfinished -= 1
+        if not self._unfinished and self._finished is not None:
+            self._finished.set()
+
     async def join(self) -> None:
-        """Wait until everything is written; when the connection has ended, LAST_WORDS at most.
+        """Wait until engine.io has everything; when the connection has ended, LAST_WORDS at most.
 
         python-engineio 4.15 joins the queue in `close`: without a limit, packets that nobody
         fetches would keep its task until the server stops.
         """
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(super().join(), LAST_WORDS if self._ended else None)
+        if self._unfinished:
+            self._finished = self._finished or asyncio.Event()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._finished.wait(), LAST_WORDS if self._ended else None)
 
     def drop(self) -> None:
         """The connection is aborted: free what waits at once, and take nothing more.
@@ -89,7 +168,8 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         use up the memory of all.
         """
         self.dropped = True
-        self._queue.clear()  # type: ignore[attr-defined]
+        self._waiting = None
+        self._handing = False
         self._budget.release(self.bytes)
         self.bytes = 0
 
@@ -99,20 +179,6 @@ class SendQueue(asyncio.Queue):  # type: ignore[type-arg]
         self._ended = True
         self._budget.release(self._in_batch)
         self._budget = Budget(0)
-
-    def _put(self, item: Any) -> None:
-        size = _size(item)
-        self.bytes += size
-        self._budget.charge(size)
-        super()._put(item)
-        SendQueue.high_water = max(SendQueue.high_water, self.qsize())
-
-    def _get(self) -> Any:
-        item = super()._get()
-        size = _size(item)
-        self.bytes -= size
-        self._in_batch += size
-        return item
 
 
 def _size(item: Any) -> int:

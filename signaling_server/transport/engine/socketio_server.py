@@ -12,11 +12,12 @@ from aiohttp import web
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine.clients import Clients
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frame_counter import BadFrame
 from signaling_server.transport.engine.internals import install, missing_internals
 from signaling_server.transport.engine.packets import GuardedPacket
-from signaling_server.transport.engine.polling import translate_request
+from signaling_server.transport.engine.polling import forget_environ, translate_request
 from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.websocket import WebSocket, WebSocketOptions
@@ -65,7 +66,7 @@ class EventCallbacks(Protocol):
     def disconnect(self, sid: str, reason: str) -> None:
         """It is no longer connected, for python-socketio's `reason`."""
 
-    def relay_signal(self, engine_sid: str, argument: str) -> bool:
+    def relay_signal(self, engine_sid: str, argument: str, ack_id: str) -> bool:
         """It sent a plain signal, on the fast path; False: take the slow path."""
 
     def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
@@ -164,6 +165,7 @@ class SocketIOServer:
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         socket = self.sockets[self._sio.manager.eio_sid_from_sid(sid, NAMESPACE)]
+        forget_environ(environ)
         error = await self._client.connect(sid, socket, environ["aiohttp.request"], auth)
         if error is not None:
             raise socketio.exceptions.ConnectionRefusedError(*filter(None, error))
@@ -194,6 +196,7 @@ class SocketIOServer:
 def _configured(settings: Settings) -> Any:
     options = settings.current.socketio
     return socketio.AsyncServer(
+        client_manager=Clients(),
         async_mode="aiohttp",
         serializer=GuardedPacket,
         async_handlers=False,  # a task for each event would lose their order

@@ -16,10 +16,11 @@ from aiohttp import WSMsgType, web
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
-from signaling_server.transport.engine.frames import FrameReader, encoded, header
-from signaling_server.transport.engine.internals import renewed_parser, take_tail
+from signaling_server.transport.engine.frames import FrameReader, message_frame
+from signaling_server.transport.engine.internals import StartedResponse, renewed_parser
 from signaling_server.transport.engine.packets import ENGINE_PACKET
-from signaling_server.transport.engine.plain_signal import argument_of
+from signaling_server.transport.engine.plain_signal import plain_signal
+from signaling_server.transport.engine.polling import forget_environ
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.write_batch import WriteBatch
 
@@ -30,9 +31,9 @@ ROOM_TO_WRITE = 32768
 class WebSocketOptions(NamedTuple):
     """What all WebSockets of a server share."""
 
-    relay_signal: Callable[[str, str], bool] | None
-    """Relays a plain signal, given engine.io's sid and the JSON text of its argument; False: take
-    the slow path. None: every message takes it.
+    relay_signal: Callable[[str, str, str], bool] | None
+    """Relays a plain signal, given engine.io's sid and the signal's parts (PlainSignal); False:
+    take the slow path. None: every message takes it.
     """
     on_bad_message: Callable[[ClientSocket], None]
     """A text frame that is no packet has come."""
@@ -47,6 +48,23 @@ class WebSocket:
 
     Its EngineSocket knows it as `websocket` while it is open.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_engine_socket",
+        "_frame_limit",
+        "_frames",
+        "_handler",
+        "_options",
+        "_reader",
+        "_relay_signal",
+        "_response",
+        "_server",
+        "_size",
+        "_tcp",
+        "_writes_itself",
+        "goodbye",
+    )
 
     def __init__(self, handler: Callable[[Any], Any], server: Any, options: WebSocketOptions):
         self._handler = handler
@@ -79,22 +97,21 @@ class WebSocket:
         """Whether the client closed it, although it heard the server's PINGs."""
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
+        forget_environ(environ)
         request: web.Request = environ["aiohttp.request"]
+        self._tcp = request.transport
         # Never compressed: what a client compresses is inflated on the loop, a thousandfold.
-        self._response = response = web.WebSocketResponse(
-            max_msg_size=self._frame_limit, compress=False, autoping=False
+        self._response = response = StartedResponse(
+            self._reader.watch, max_msg_size=self._frame_limit, compress=False, autoping=False
         )
-        tail = take_tail(request.protocol)
         try:
             await response.prepare(request)
         except (ConnectionError, RuntimeError, ValueError):
             # The client is gone already (RuntimeError: of uvloop), or its key is no text.
+            self._reader.close()
             await self._engine_socket.close(wait=False, abort=True)
+            self._tcp = None
             return web.Response(status=400)
-        self._tcp = request.transport
-        self._reader.watch(request.protocol)
-        if tail:
-            self._reader.feed_data(tail)
         try:
             await self._handler(self)
         finally:
@@ -147,8 +164,8 @@ class WebSocket:
         """Relay a plain signal that came in a way that FrameReader leaves to aiohttp."""
         if self._relay_signal is None:
             return False
-        argument = argument_of(message)
-        return argument is not None and self._relay_signal(argument)
+        signal = plain_signal(message)
+        return signal is not None and self._relay_signal(*signal)
 
     def _ended(self, kind: WSMsgType) -> None:
         self.goodbye = kind is WSMsgType.CLOSE and not self._starved()
@@ -176,11 +193,11 @@ class WebSocket:
             and len(packet) + self._size + self._tcp.get_write_buffer_size() < ROOM_TO_WRITE
         ):
             return False
-        payload = b"4" + encoded(packet)
+        frame = message_frame(packet)
         if not self._frames:
             self._options.batch.flush_later(self._flush)
-        self._frames += header(len(payload)), payload
-        self._size += len(payload)
+        self._frames.append(frame)
+        self._size += len(frame)
         return True
 
     def _flush(self) -> None:
