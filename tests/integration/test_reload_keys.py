@@ -136,7 +136,11 @@ CASES = {
         SMALL_SIGNALS,
     ),
     "limits.memory_bytes": Case(
-        sends(LARGE), {"limits.memory_bytes": 1000}, "closed", "held", SMALL_SIGNALS
+        sends(LARGE, {"type": "ice-candidate", **LARGE}),
+        {"limits.memory_bytes": 1000},
+        "hold-full",
+        "held",
+        SMALL_SIGNALS,
     ),
     "limits.bad_packets": Case(survives_bad_packets, {"limits.bad_packets": 1}, False, True),
     "limits.json_depth": Case(sends(DEEP), {"limits.json_depth": 4}, "invalid-format", "held"),
