@@ -27,13 +27,13 @@ that is evicted from the porch although its first line has a valid token is let 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import socket
 import ssl
 from typing import Any, Callable, Coroutine
 
+from signaling_server.appliance.caller import Caller
 from signaling_server.appliance.descriptors import Reserve
 from signaling_server.appliance.listener import Address
 from signaling_server.appliance.peek import peek
@@ -47,8 +47,6 @@ ACCEPTS_PER_TURN = 256
 """Callers accepted in one turn of the loop: a storm of them leaves time for established clients."""
 LET_IN_PER_TURN = 8
 """Callers let in in one turn: each is about to ask for something, which takes 0.5 ms."""
-FIRST_LINE = 2048
-"""Bytes of a request in which a token is looked for."""
 REQUEST_SECONDS = 0.05
 """How long, at a stop, a caller that has just connected may take to send its request."""
 CLOSE_SECONDS = 1
@@ -64,41 +62,6 @@ PLAIN_ANSWER = (
     b"This port speaks TLS: use https:// and wss://\n"
 )
 """For a caller that speaks plain HTTP to a port with TLS."""
-
-
-class Caller:
-    """One TCP connection, from when it is accepted until its first request."""
-
-    __slots__ = ("entering", "protocol", "socket", "timer", "transport")
-
-    def __init__(self, socket: socket.socket) -> None:
-        self.socket = socket
-        self.protocol: asyncio.BaseProtocol | None = None
-        self.transport: Any = None
-        self.entering = False
-        """Whether it has left the porch."""
-        self.timer: asyncio.TimerHandle | None = None
-        """Ends it at the deadline of its request."""
-
-    def end(self) -> None:
-        """Close the connection at once, wherever it is."""
-        if self.timer is not None:
-            self.timer.cancel()
-        if self.transport is not None:
-            self.transport.abort()
-        elif self.entering:
-            with contextlib.suppress(OSError):  # the loop has it: it sees the end and closes it
-                self.socket.shutdown(socket.SHUT_RDWR)
-        else:
-            self.socket.close()
-
-    @property
-    def first_line(self) -> bytes:
-        """What it has sent while it waits on the porch: it is not read yet."""
-        try:
-            return self.socket.recv(FIRST_LINE, socket.MSG_PEEK)
-        except OSError:  # nothing yet, or it is gone
-            return b""
 
 
 class Door:

@@ -14,7 +14,8 @@ import pytest
 
 from integration.credentials import make_ca, make_certificate
 from signaling_server.appliance import door as door_module
-from signaling_server.appliance.door import LET_IN_PER_TURN, Caller, Door
+from signaling_server.appliance.caller import Caller
+from signaling_server.appliance.door import LET_IN_PER_TURN, Door
 from signaling_server.appliance.listener import open_listener
 from signaling_server.appliance.systemd import Notifier
 from signaling_server.background import Background
