@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from framing import frame
@@ -108,6 +108,7 @@ frames = st.builds(
 )
 
 
+@example(frames=[frame(b"", mask=MASK, wide=True)], cuts=[])
 @given(frames=st.lists(frames, max_size=8), cuts=st.lists(st.floats(0, 1), max_size=8))
 def test_messages_are_the_same_however_their_bytes_come(
     frames: list[bytes], cuts: list[float]

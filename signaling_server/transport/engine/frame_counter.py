@@ -98,11 +98,13 @@ class FrameCounter:
         length = second & LENGTH
         more = LENGTH_BYTES.get(length, 0)
         size = 2 + more + MASK_SIZE
-        is_text = first & OPCODE == TEXT and length > 0
-        if len(head) < size + is_text:
+        if len(head) < size:
             return 0
         if more:
             length = int.from_bytes(head[2 : 2 + more], "big")
+        is_text = first & OPCODE == TEXT and length > 0
+        if len(head) < size + is_text:
+            return 0
         is_event = is_text and head[size] ^ head[size - MASK_SIZE] == EVENT
         if not is_event and not self._allow():
             raise BadFrame("rate-limited", "too many frames that are no events")
