@@ -18,6 +18,7 @@ from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connections
 from signaling_server.transport.endpoint import SocketIOEndpoint
 from signaling_server.transport.engine.send_queue import SendQueue
+from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import SocketIOServer
 from signaling_server.transport.gate import Gate
 from signaling_server.transport.handlers import Handlers
@@ -27,6 +28,8 @@ from signaling_server.transport.token_watch import TokenWatch
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60
+LAST_BYTES_SECONDS = 0.2
+"""How long, at a stop, a connection that was hung up may take to write what it has buffered."""
 
 
 class Transport:
@@ -141,5 +144,18 @@ class Transport:
         sockets = list(self._engine.sockets.values())
         await asyncio.gather(*(self._closer.close(socket, within=drain) for socket in sockets))
         await self._engine.shutdown()
+        await self._give_up(sockets)
         self._switchboard.cancel()
         await self._background.cancel()
+
+    async def _give_up(self, sockets: list[ClientSocket]) -> None:
+        """Abort what still has bytes to write: a client that does not read would delay the stop.
+
+        engine.io counts a packet as written when it takes it from the queue, so the drain can be
+        over before the packet is. aiohttp 3.8 then waits for the client without an end.
+        """
+        if any(not socket.closed for socket in sockets):
+            await asyncio.sleep(LAST_BYTES_SECONDS)
+        for socket in sockets:
+            if not socket.closed:
+                self._closer.abort(socket)

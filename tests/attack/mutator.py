@@ -39,7 +39,9 @@ PATH = b"/socket.io/?EIO=4&transport="
 HEADS = [
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /healthz HTTP/1.0\r\nAuthorization: Bearer hs_a_b\r\n\r\n",
-    b"GET " + PATH + b"polling&room=r&name=n HTTP/1.1\r\nHost: a\r\nOrigin: http://10.0.0.5\r\n\r\n",
+    b"GET "
+    + PATH
+    + b"polling&room=r&name=n HTTP/1.1\r\nHost: a\r\nOrigin: http://10.0.0.5\r\n\r\n",
     b"GET " + PATH + b"websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Extensions: x\r\n\r\n",

@@ -19,6 +19,7 @@ class FakeSocket:
         self.sid = sid
         self.transport = transport
         self.closing = self.closed = self.said_goodbye = False
+        self.closes_when_ended = False
         self.answering: web.Request | None = None
         self.poll_broke = False
         self.pulse = Pulse.LIVES
@@ -52,9 +53,11 @@ class FakeSocket:
 
     def hang_up(self) -> None:
         self.done.append("hang up")
+        self.closed = self.closed or self.closes_when_ended
 
     def abort(self) -> None:
         self.done.append("abort")
+        self.closed = self.closed or self.closes_when_ended
 
     async def end(self) -> None:
         self.done.append("end")

@@ -137,6 +137,7 @@ def test_stop_ends_all_connections_and_refuses_new_ones() -> None:
     async def scene(scene: Scene) -> None:
         reads, stalls = scene.connect("1"), scene.connect("2")
         stalls.reads = asyncio.Event()
+        reads.closes_when_ended = stalls.closes_when_ended = True
         closing = asyncio.get_running_loop().create_task(scene.transport.close(0.01))
         await asyncio.sleep(0)
         request: Any = type("Request", (), {"remote": ""})
@@ -145,6 +146,15 @@ def test_stop_ends_all_connections_and_refuses_new_ones() -> None:
         assert refused[0].code == "shutting-down"
         await closing
         assert (reads.done, stalls.done) == (["drain", "hang up"], ["abort"])
+
+    act(scene)
+
+
+def test_stop_aborts_a_connection_that_cannot_write_what_it_has_buffered() -> None:
+    async def scene(scene: Scene) -> None:
+        stuck = scene.connect("1")
+        await scene.transport.close(0.01)
+        assert stuck.done == ["drain", "hang up", "abort"]
 
     act(scene)
 
