@@ -49,7 +49,9 @@ def debian_12() -> Path | None:
         return None
     if not (folder / "done").exists():
         _run(python, "-m", "venv", "--clear", str(folder))
-        _run(str(folder / "bin/pip"), "install", "-qq", "--editable", str(ROOT), *DEBIAN_12)
+        pip = [str(folder / "bin/pip"), "install", "-qq"]
+        _run(*pip, "--editable", str(ROOT))
+        _run(*pip, *DEBIAN_12)  # in a step of its own: pip's users get a newer aiohttp
         (folder / "done").touch()
     return folder / "bin" / "python"
 
