@@ -191,6 +191,20 @@ def sends(*signals: Mapping[str, Any]) -> Callable[[Running], Awaitable[str]]:
     return observe
 
 
+def runs_out_of_memory(*signals: Mapping[str, Any]) -> Callable[[Running], Awaitable[bool]]:
+    """Whether the last of these signals of a lone client finds no memory.
+
+    On the fast path the server refuses the signal. On the ordinary path, which a signal takes when
+    it comes before engine.io has read the last one, aiohttp finds no memory for the frame: the
+    server closes the connection.
+    """
+
+    async def observe(server: Running) -> bool:
+        return await sends(*signals)(server) in ("hold-full", "closed")
+
+    return observe
+
+
 async def expiry_of_a_held_signal(server: Running) -> str:
     """The code of the error that a lone client gets some time after its signal."""
     async with RawClient(server.url) as client:
