@@ -6,6 +6,7 @@ IMAGES=FOLDER the tests write the pictures of the documentation there.
 
 from __future__ import annotations
 
+import http.server
 import itertools
 import json
 import os
@@ -14,6 +15,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -932,6 +934,53 @@ def test_second_gcom_with_the_name_takes_over_and_the_first_says_so(
     second.get_by_role("button", name="Watch").click()
     expect(first.locator("#verdict")).to_have_text("Another GCOM has taken over this name")
     expect(first.get_by_role("button", name="Watch")).to_be_visible()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves docs/examples, without a log."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments, directory=str(ROOT / "docs/examples"))
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing."""
+
+
+def test_example_page_of_another_web_server_shows_the_video(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    try:
+        with node(server, room):
+            page = visit.open(
+                f"http://127.0.0.1:{site.server_port}/gcom.html?server={server.url}&room={room}&name=gcom"
+            )
+            expect(page.locator("#state")).to_have_text("streaming-node: connected")
+            page.wait_for_function("() => document.querySelector('video').currentTime > 1")
+            visit.said = [
+                text for text in visit.said if "favicon" not in text and LOADED not in text
+            ]
+    finally:
+        site.shutdown()
+        site.server_close()
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_example_page_opened_as_a_file_needs_null_listed(
+    visit: Visit, tmp_path: Path, listed: bool
+) -> None:
+    origins = {"socketio": {"cors_allowed_origins": ["null"]}} if listed else {}
+    with ServerProcess(tmp_path, origins) as server:
+        file = (ROOT / "docs/examples/gcom.html").as_uri()
+        page = visit.open(f"{file}?server={server.url}&room=drone-1&name=gcom")
+        if listed:
+            expect(page.locator("#state")).to_have_text("In the room")
+        else:
+            expect(page.locator("#state")).to_contain_text('is "null" in cors_allowed_origins?')
+        visit.close()
+    visit.said.clear()
+    visit.requested = {url for url in visit.requested if not url.startswith("file:")}
 
 
 def test_snapshot_is_a_picture_of_the_video(visit: Visit, server: ServerProcess, room: str) -> None:
