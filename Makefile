@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-CLIENT := signaling_server/web/static/vendor/socket.io.js
+CLIENT := signaling_server/web/static/vendor/socket.io.esm.js
 
 # Integration tests that wait for limits, penalties and certificates: not in `make test`.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
