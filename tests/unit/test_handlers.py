@@ -13,7 +13,7 @@ from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Joined, Left, Rejected
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.transport.connection import dumps
-from signaling_server.transport.copies import MANY
+from signaling_server.transport.crowds import MANY
 from signaling_server.transport.engine.socket import Waiting
 from unit.fake_engine import Transport, crash
 from unit.fake_socket import FakeSocket

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from signaling_server.transport.copies import MANY
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
@@ -30,7 +31,6 @@ from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport import copies as copies_module
 from signaling_server.transport.connection import Connections
-from signaling_server.transport.copies import MANY
 from signaling_server.transport.switchboard import Switchboard
 
 OFFER = '{"type":"offer","data":{}}'

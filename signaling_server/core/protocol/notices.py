@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Tuple
 
+from signaling_server.core.protocol.announcement import Announcement
 from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.peers import Peer
 from signaling_server.core.words import plural
@@ -38,17 +39,21 @@ def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
 def peer_joined(receiver: Peer, who: Peer, rejoined: bool = False, held: int = 0) -> Notice:
     """Introduces `who` to `receiver`, whose `held` signals go to `who` now."""
     # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
-    payload: dict[str, Any] = {**who.description, "polite": receiver.peer_id < who.peer_id}
-    if rejoined:
-        payload["rejoined"] = True
+    polite = receiver.peer_id < who.peer_id
+    introduction = who.introductions.get((polite, rejoined))
+    if introduction is None:
+        introduction = Announcement({**who.description, "polite": polite})
+        if rejoined:
+            introduction["rejoined"] = True
+        who.introductions[polite, rejoined] = introduction
     if held:
-        payload["held"] = held
-    return "peer_joined", payload
+        return "peer_joined", {**introduction, "held": held}
+    return "peer_joined", introduction
 
 
 def peer_left(peer: Peer, reason: str) -> Notice:
     """Tells the others that a peer is out of the room."""
-    payload = {"peer_id": peer.peer_id, "reason": reason}
+    payload = Announcement({"peer_id": peer.peer_id, "reason": reason})
     if peer.name:
         payload["name"] = peer.name
     return "peer_left", payload

@@ -54,6 +54,7 @@ class Relay:
     def __init__(self, settings: Config) -> None:
         self._members = Membership(settings)
         self.rooms = self._members.occupancy.rooms
+        self.crowds = self._members.occupancy.crowds
         self.peers = self._members.present
         """The present peers by the sid of their connection."""
         self.budget = Budget(settings.limits.memory_bytes)
@@ -148,7 +149,7 @@ class Relay:
         missed = peer.replay.resume(event.hello.seen, now)
         for entry in missed:
             if isinstance(entry, KeptSignal):
-                outputs.append(Forward(peer.sid, entry.signal, entry.sender, entry.seq))
+                outputs.append(Forward(peer.sid, entry.signal, entry.sender.peer_id, entry.seq))
             else:
                 outputs.append(Send(peer.sid, entry.event, entry.payload))
         if peer.untold:
@@ -164,17 +165,17 @@ class Relay:
         if self._config.rooms.announce == "everyone":
             for other in others:
                 outputs.append(Send(newcomer.sid, *notices.peer_joined(newcomer, other)))
+        notify = self._members.notify
         delivered: list[Output] = []
         for other in others:
-            held = other.hold.release_all() if other.hold else []
-            outputs += self._members.notify(
-                other, notices.peer_joined(other, newcomer, rejoined, len(held))
-            )
+            held = other.hold.release_all() if len(other.hold) else []
+            notify(other, notices.peer_joined(other, newcomer, rejoined, len(held)), outputs)
+            if not held:
+                continue
             delivered += [self._forward(newcomer, other, signal, now) for signal in held]
-            if held:
-                self._members.set_deadline(other)
-                names = other.peer_id, newcomer.peer_id
-                delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
+            self._members.set_deadline(other)
+            names = other.peer_id, newcomer.peer_id
+            delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
         outputs += delivered
         where = newcomer.address, newcomer.transport
         outputs.append(PeerJoined(*place(newcomer), *where, rejoined))
@@ -223,13 +224,13 @@ class Relay:
         if replay is None:
             return Forward(receiver.sid, signal, sender.peer_id, 0)
         limits, horizon = self._config.resume, self._delivery_horizon
-        seq = replay.keep_sent(sender.peer_id, signal, limits, horizon, now)
+        seq = replay.keep_sent(sender.as_sender, signal, limits, horizon, now)
         return Forward(receiver.sid, signal, sender.peer_id, seq)
 
     def _keep(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
         """Keep a signal for a peer that is away; False if there is no room."""
         assert receiver.replay is not None
-        return receiver.replay.keep_unsent(sender.peer_id, signal, self._config.resume, now)
+        return receiver.replay.keep_unsent(sender.as_sender, signal, self._config.resume, now)
 
     def _refuse_copies(
         self, full: list[Peer], outputs: list[Output], sender: Peer, accepted: bool
