@@ -29,6 +29,7 @@ from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.crowds import MANY, Act, Crowds
 
+_COMMANDS = Forward, Send, Close
 MOST_WAITING = 64
 """Signals of a client that may wait for the turn of a crowded room: an offer and its candidates."""
 CROWDED = "the room is crowded, and cannot pass on more of this client's signals yet"
@@ -111,7 +112,7 @@ class Switchboard:
         """Carry out what is little; let the rest, and what may not overtake it, wait its turn."""
         by_room: defaultdict[str, list[Command]] = defaultdict(list)
         for output in outputs:
-            if isinstance(output, (Forward, Send, Close)):
+            if isinstance(output, _COMMANDS):
                 connection = self._connections.get(output.sid)
                 if connection is not None:
                     by_room[connection.hello.room].append(output)

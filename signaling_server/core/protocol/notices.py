@@ -6,7 +6,7 @@ from typing import Any, Tuple
 
 from signaling_server.core.protocol.announcement import Announcement
 from signaling_server.core.protocol.events import Joined
-from signaling_server.core.protocol.peers import Peer
+from signaling_server.core.protocol.peers import Introductions, Peer
 from signaling_server.core.words import plural
 from signaling_server.version import VERSION
 
@@ -36,19 +36,25 @@ def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
     return "welcome", payload
 
 
+def introductions(who: Peer, rejoined: bool = False) -> Introductions:
+    """The payloads of `peer_joined` about a peer: to those who are impolite to it, and polite."""
+    # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
+    if rejoined:
+        return _introductions(who, rejoined=True)
+    if who.introductions is None:
+        who.introductions = _introductions(who)
+    return who.introductions
+
+
+def _introductions(who: Peer, **more: Any) -> Introductions:
+    both = [Announcement({**who.description, "polite": polite, **more}) for polite in (False, True)]
+    return both[0], both[1]
+
+
 def peer_joined(receiver: Peer, who: Peer, rejoined: bool = False, held: int = 0) -> Notice:
     """Introduces `who` to `receiver`, whose `held` signals go to `who` now."""
-    # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
-    polite = receiver.peer_id < who.peer_id
-    introduction = who.introductions.get((polite, rejoined))
-    if introduction is None:
-        introduction = Announcement({**who.description, "polite": polite})
-        if rejoined:
-            introduction["rejoined"] = True
-        who.introductions[polite, rejoined] = introduction
-    if held:
-        return "peer_joined", {**introduction, "held": held}
-    return "peer_joined", introduction
+    payload = introductions(who, rejoined)[receiver.peer_id < who.peer_id]
+    return "peer_joined", {**payload, "held": held} if held else payload
 
 
 def peer_left(peer: Peer, reason: str) -> Notice:

@@ -15,7 +15,7 @@ From both of these, a revoked token leads to GONE at once.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Tuple
 
 from signaling_server.core.protocol.announcement import Announcement
 from signaling_server.core.protocol.contests import Claim
@@ -24,6 +24,8 @@ from signaling_server.core.protocol.hold import Hold
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.replay import Departures, Replay, Sender, session_hash
 from signaling_server.errors import Rejection
+
+Introductions = Tuple[Announcement, Announcement]
 
 
 class State(IntEnum):
@@ -104,8 +106,8 @@ class Peer:
         self.description = _described(self)
         """What others learn of it: {peer_id, name?, role?, session?}. Made once, because in a crowd
         everybody learns of everybody; never change it."""
-        self.introductions: dict[tuple[bool, bool], Announcement] = {}
-        """`peer_joined` about it, as most hear it: by `polite` and `rejoined` (notices.py)."""
+        self.introductions: Introductions | None = None
+        """How others are told of it; made when it is first needed (notices.py)."""
         self.state = State.PRESENT
         self.hold = Hold(budget)
         self.as_sender = Sender(self.peer_id)

@@ -30,7 +30,7 @@ from collections import deque
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
-from signaling_server.core.protocol.limits import OVERHEAD, Budget, packet_cost
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 
 
@@ -132,19 +132,30 @@ class Replay:
         return len(self._entries)
 
     def keep_sent(
-        self, sender: Sender, signal: Signal, limits: ResumeSettings, horizon: float, now: float
+        self,
+        sender: Sender,
+        signal: Signal,
+        size: int,
+        limits: ResumeSettings,
+        horizon: float,
+        now: float,
     ) -> int:
         """Number and keep a signal that is written to a live connection; returns its seq.
 
-        `horizon`: seconds after which a written signal has arrived. When there is no room the
-        oldest goes; if the signal itself does not fit, it is sent all the same, and counts as lost.
+        `size`: the signal's `packet_cost`. `horizon`: seconds after which a written signal has
+        arrived. When there is no room the oldest goes; if the signal itself does not fit, it is
+        sent all the same, and counts as lost.
         """
         self.seq += 1
-        size = packet_cost(signal.body, signal.size)
-        freed = self._make_room(size, limits, now - horizon)
-        # One call to the budget for all: a signal to each peer with a session comes through here.
-        if self._fits(size, limits) and self._budget.reserve(size - freed):
-            self._append(KeptSignal(self.seq, now, sender, signal, size))
+        # Few calls, and one to the budget: a signal to each peer with a session comes through here.
+        entries, before, freed = self._entries, now - horizon, 0
+        fits = len(entries) < limits.max_messages and self._bytes + size <= limits.max_bytes
+        if not fits or (entries and entries[0].at < before):
+            freed = self._make_room(size, limits, before)
+            fits = self._fits(size, limits)
+        if fits and self._budget.reserve(size - freed):
+            self._bytes += size
+            entries.append(KeptSignal(self.seq, now, sender, signal, size))
         else:
             self._budget.release(freed)
             self._lost = self.seq
@@ -164,10 +175,9 @@ class Replay:
         return freed
 
     def keep_unsent(
-        self, sender: Sender, signal: Signal, limits: ResumeSettings, now: float
+        self, sender: Sender, signal: Signal, size: int, limits: ResumeSettings, now: float
     ) -> bool:
         """Number and keep a signal for a peer that is away; False if there is no room."""
-        size = packet_cost(signal.body, signal.size)
         if not self._keep(KeptSignal(self.seq + 1, now, sender, signal, size), limits):
             return False
         self.seq += 1
