@@ -14,7 +14,7 @@ Order: the events of a room keep theirs, and so do the commands for one receiver
 receivers there is none.
 
 Worst case: ENOUGH commands and those of one event for each crowded room, at 100 bytes each; events
-as the callers bound them (handlers.py). A step takes as long as an event of a room of
+as the callers bound them (switchboard.py). A step takes as long as an event of a room of
 `limits.connections` peers does.
 """
 
@@ -38,6 +38,8 @@ STEP = 64
 """Commands for one receiver in one step: less than the buffer of its connection takes."""
 ENOUGH = 20_000
 """Commands of a room from which on they go before its next event."""
+LAST = 0.5
+"""Seconds for what waits when the server stops: what no longer happens was answered to nobody."""
 
 
 class _Crowd:
@@ -110,9 +112,15 @@ class Crowds:
         """Carry these out in their turn, behind those for the same receivers."""
         self._crowd(room).add(commands)
 
+    def events(self, room: str) -> int:
+        """How many events of a room wait."""
+        crowd = self._rooms.get(room)
+        return len(crowd.events) if crowd else 0
+
     def flush(self) -> None:
-        """Do everything at once: the server stops."""
-        while self._rooms:
+        """Do at once what LAST seconds allow: the server stops."""
+        end = self._clock() + LAST
+        while self._rooms and self._clock() < end:
             self._step()
 
     def _crowd(self, room: str) -> _Crowd:

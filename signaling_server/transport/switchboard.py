@@ -32,6 +32,8 @@ from signaling_server.transport.crowds import MANY, Act, Crowds
 _COMMANDS = Forward, Send, Close
 MOST_WAITING = 64
 """Signals of a client that may wait for the turn of a crowded room: an offer and its candidates."""
+MOST_COPIES = 200_000
+"""Copies of waiting signals of a room, some seconds of work: then no client may have two."""
 CROWDED = "the room is crowded, and cannot pass on more of this client's signals yet"
 
 
@@ -137,10 +139,10 @@ class Switchboard:
     def signal_later(self, connection: Connection, text: str, relay: Act) -> None:
         """Call `relay`, which raises nothing, for a signal in the turn of its room.
 
-        Raises Rejection if too much of its client waits.
+        Raises Rejection if too much waits, but for a client of which nothing waits.
         """
-        budget, cost = self._relay.budget, packet_cost(text)
-        if connection.waiting >= MOST_WAITING or not budget.reserve(cost):
+        budget, cost, room = self._relay.budget, packet_cost(text), connection.hello.room
+        if self._too_much_waits(connection, room) or not budget.reserve(cost):
             raise Rejection("rate-limited", CROWDED)
         connection.waiting += 1
 
@@ -149,7 +151,14 @@ class Switchboard:
             budget.release(cost)
             relay()
 
-        self._crowds.act_later(connection.hello.room, act)
+        self._crowds.act_later(room, act)
+
+    def _too_much_waits(self, connection: Connection, name: str) -> bool:
+        room = self._relay.rooms.get(name)
+        copies = len(room.peers) * self._crowds.events(name) if room else 0
+        return connection.waiting > 0 and (
+            connection.waiting >= MOST_WAITING or copies > MOST_COPIES
+        )
 
     def act_later(self, room: str, act: Act) -> None:
         """Call `act`, which raises nothing, in the turn of its room."""

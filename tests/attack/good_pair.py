@@ -1,4 +1,4 @@
-"""A well-behaved pair in a process of its own: good_pair.py PORT [PORT].
+"""A well-behaved pair in a process of its own: python -m attack.good_pair PORT [PORT].
 
 Each end sends a numbered signal every 10 ms, whether the last one has arrived or not. It stops when
 its standard input ends, and prints what came of it as JSON, one object for each port: the second
@@ -11,10 +11,7 @@ import asyncio
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from attack.crowd import Member, join
 
@@ -62,7 +59,7 @@ async def exchange(ports: list[int]) -> list[dict[str, float]]:
         await asyncio.sleep(max(0.0, since + turns * EVERY - time.monotonic()))
     deadline = time.monotonic() + PATIENCE
     both = [direction for pair in pairs for direction in pair]
-    while any(one.arrived < one.sent for one in both) and time.monotonic() < deadline:
+    while any(one.arrived < one.sent for one in both) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return [figures(pair) for pair in pairs]
 
