@@ -12,7 +12,7 @@ from attack.beside import attack_beside_a_pair
 from attack.crowd import join
 
 SECONDS = 3.0
-PIPELINED = 500
+PIPELINED = 300
 CANDIDATES = "".join(
     f"a=candidate:{number} 1 udp 2113937151 2001:db8::{number:x}:1 {50000 + number} typ host\r\n"
     for number in range(1100)
@@ -24,7 +24,7 @@ SDP = (
 OFFER = json.dumps({"type": "offer", "data": {"type": "offer", "sdp": SDP}})
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/", "/metrics"])
+@pytest.mark.parametrize("path", ["/healthz", "/"])
 def test_pipelined_requests(path: str) -> None:
     async def attack(port: int) -> None:
         requests = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * PIPELINED
@@ -32,7 +32,7 @@ def test_pipelined_requests(path: str) -> None:
         async def ask() -> int:
             answers = 0
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            for _ in range(3):
+            for _ in range(2):
                 writer.write(requests)
                 for _ in range(PIPELINED):
                     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
@@ -43,7 +43,7 @@ def test_pipelined_requests(path: str) -> None:
             return answers
 
         answers = await asyncio.gather(*(ask() for _ in range(4)))
-        assert answers == [3 * PIPELINED] * 4
+        assert answers == [2 * PIPELINED] * 4
 
     attack_beside_a_pair(f"pipelined GET {path}", attack)
 

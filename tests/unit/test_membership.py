@@ -94,6 +94,17 @@ def test_others_hear_of_a_departure_now_or_when_they_are_back() -> None:
     assert outputs[0][0] == third.sid
 
 
+def test_one_peer_is_told_now_or_when_it_is_back() -> None:
+    house = House()
+    house.lose(house.gcom)
+    outputs: list[Output] = []
+    for peer in (house.node, house.gcom):
+        house.members.notify(peer, ("error", {}), outputs)
+    assert outputs == [Send(house.node.sid, "error", {})]
+    assert house.gcom.replay is not None
+    assert len(house.gcom.replay) == 1
+
+
 def test_what_a_peer_left_for_others_goes_with_it() -> None:
     house = House()
     assert house.gcom.replay is not None

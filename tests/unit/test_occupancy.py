@@ -167,5 +167,8 @@ def test_room_is_a_crowd_while_many_are_in_it() -> None:
     assert house.occupancy.crowds == {"drone-1"}
     house.lose("last")
     assert house.occupancy.crowds == {"drone-1"}, "who is away is told of everybody, too"
+    house.enter("one more", "drone-1")
+    house.leave("one more")
+    assert house.occupancy.crowds == {"drone-1"}
     house.leave("last")
     assert house.occupancy.crowds == set()

@@ -184,6 +184,18 @@ def test_crowd_waits_for_its_turn_and_keeps_its_order() -> None:
     asyncio.run(scene())
 
 
+def test_client_that_ends_before_its_turn_hears_nothing_and_harms_nobody() -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        members = crowd(board, MANY + 8)
+        board.switchboard.signal(members[0], OFFER)
+        del board.connections.by_sid["1"]
+        board.switchboard.flush()
+        assert (members[1].heard, members[2].heard) == ([], ["offer of 0"])
+
+    asyncio.run(scene())
+
+
 def test_client_of_a_crowd_has_one_signal_waiting_however_much_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
