@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 import time
@@ -107,9 +108,10 @@ class Handlers:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
         hello, connection.grant = self._admission.identify(auth, request)
         wait = self._admission.wait_for_turn(hello.room)
-        if wait:
-            await asyncio.sleep(wait)  # a reload may revoke its token meanwhile
-            hello, connection.grant = self._admission.identify(auth, request)
+        if wait or self._switchboard.is_crowd(hello.room):
+            await asyncio.sleep(wait)
+            await self._switchboard.turn(hello.room)  # behind the end of its last connection
+            hello, connection.grant = self._admission.identify(auth, request)  # may be revoked now
         joined = self._admission.introduce(
             connection.sid,
             hello,
@@ -143,8 +145,15 @@ class Handlers:
             return
         goodbye = reason == "client disconnect" or connection.socket.said_goodbye
         reason = connection.closed_for or ("goodbye" if goodbye else _REASONS.get(reason, reason))
+        if self._switchboard.is_crowd(connection.hello.room):
+            depart = functools.partial(self._depart, connection, reason, goodbye)
+            self._switchboard.act_later(connection.hello.room, depart)
+        else:
+            self._depart(connection, reason, goodbye)
+
+    def _depart(self, connection: Connection, reason: str, goodbye: bool) -> None:
         try:
-            self._switchboard.handle(Left(sid, reason, goodbye))
+            self._switchboard.handle(Left(connection.sid, reason, goodbye))
             self._observe(connection.disconnected(reason))
         except Exception:
             # With an exception, python-socketio 5.x would keep the sid; the sweep finds the peer.
@@ -163,17 +172,34 @@ class Handlers:
         connection = self._connections.by_engine.get(engine_sid)
         if connection is None:
             return False
+        if self._switchboard.is_crowd(connection.hello.room):
+            self._relay_later(connection, argument, ack_id)
+        else:
+            self._relay(connection, argument, ack_id)
+        return True
+
+    def _relay_later(self, connection: Connection, argument: str, ack_id: str) -> None:
+        """Relay a signal in the turn of its room, or refuse it if too many of its client wait."""
+        relay = functools.partial(self._relay, connection, argument, ack_id)
+        try:
+            self._switchboard.signal_later(connection, argument, relay)
+        except Rejection as rejection:
+            self._refuse(connection, ack_id, rejection)
+
+    def _relay(self, connection: Connection, argument: str, ack_id: str) -> None:
         try:
             outputs = self._switchboard.signal(connection, argument)
             if ack_id:
                 self._answer(connection, ack_id, outputs)
         except Rejection as rejection:
-            answer = self._switchboard.reject(connection, rejection)
-            if ack_id and connection.answer(ack_id, answer):
-                self._switchboard.check_queue(connection)
+            self._refuse(connection, ack_id, rejection)
         except Exception:
             self._closer.abort_after_crash(connection.socket)
-        return True
+
+    def _refuse(self, connection: Connection, ack_id: str, rejection: Rejection) -> None:
+        answer = self._switchboard.reject(connection, rejection)
+        if ack_id and connection.answer(ack_id, answer):
+            self._switchboard.check_queue(connection)
 
     def _answer(self, connection: Connection, ack_id: str, outputs: list[Output]) -> None:
         accepted = _accepted(outputs)

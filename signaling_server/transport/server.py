@@ -145,6 +145,7 @@ class Transport:
         await asyncio.gather(*(self._closer.close(socket, within=drain) for socket in sockets))
         await self._engine.shutdown()
         await self._give_up(sockets)
+        self._switchboard.flush()
         self._switchboard.cancel()
         await self._background.cancel()
 

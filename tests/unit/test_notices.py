@@ -78,3 +78,14 @@ def test_revoked_client_is_told_why() -> None:
         "error",
         {"code": "unauthorized", "message": "the token has expired"},
     )
+
+
+def test_peer_is_introduced_to_all_with_the_same_two_payloads() -> None:
+    known = notices.introductions(NODE)
+    assert notices.introductions(NODE) is known
+    assert [one["polite"] for one in known] == [False, True]
+    assert notices.peer_joined(UNNAMED, NODE)[1] is known[True]
+    again = notices.introductions(NODE, rejoined=True)
+    assert [one["rejoined"] for one in again] == [True, True]
+    held = notices.peer_joined(UNNAMED, NODE, held=2)[1]
+    assert (held["held"], "held" in known[True]) == (2, False)
