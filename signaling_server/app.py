@@ -69,7 +69,9 @@ class App:
         self.settings.subscribe(self._use_settings)
         self.relay = Relay(config)
         self._instruments = Instruments()
-        self._entrance = Entrance(self._most_strangers)
+        self._most_strangers = config.limits.strangers
+        """As many as there are descriptors for."""
+        self._entrance = Entrance(lambda: self._most_strangers)
         self.transport = Transport(
             self.settings,
             self.relay,
@@ -136,11 +138,6 @@ class App:
         """How many callers may be on their way in, strangers aside."""
         most = most_callers(self.settings.current.limits.connections)
         return most - self._site.connections
-
-    def _most_strangers(self) -> int:
-        """`limits.strangers`, or as many as there are descriptors for."""
-        limits = self.settings.current.limits
-        return room_for_strangers(limits.connections, limits.strangers)
 
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""
@@ -247,6 +244,7 @@ class App:
     def _allow_open_files(self) -> None:
         limits = self.settings.current.limits
         allow_open_files(limits.connections, limits.strangers)
+        self._most_strangers = room_for_strangers(limits.connections, limits.strangers)
 
     async def stop(self) -> None:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
