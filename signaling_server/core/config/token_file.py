@@ -75,7 +75,7 @@ def parse_tokens(file: str, content: str, released: float) -> Tokens:
         if isinstance(listed, tuple):
             grants += [grant for grant in listed if grant is not None]
         _refuse_duplicates(node, complaints, grants)
-        if content.split()[-1] != _END:
+        if content.rstrip().rpartition("\n")[2] != _END:
             _refuse_cut(node, complaints)
     if complaints.all:
         raise ConfigError(complaints.all)
