@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from typing import Callable
@@ -69,7 +70,9 @@ class App:
         self.settings.subscribe(self._use_settings)
         self.relay = Relay(config)
         self._instruments = Instruments()
-        self._entrance = Entrance(self._most_strangers)
+        self._most_strangers = config.limits.strangers
+        """As many as there are descriptors for."""
+        self._entrance = Entrance(lambda: self._most_strangers)
         self.transport = Transport(
             self.settings,
             self.relay,
@@ -136,11 +139,6 @@ class App:
         """How many callers may be on their way in, strangers aside."""
         most = most_callers(self.settings.current.limits.connections)
         return most - self._site.connections
-
-    def _most_strangers(self) -> int:
-        """`limits.strangers`, or as many as there are descriptors for."""
-        limits = self.settings.current.limits
-        return room_for_strangers(limits.connections, limits.strangers)
 
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""
@@ -247,6 +245,7 @@ class App:
     def _allow_open_files(self) -> None:
         limits = self.settings.current.limits
         allow_open_files(limits.connections, limits.strangers)
+        self._most_strangers = room_for_strangers(limits.connections, limits.strangers)
 
     async def stop(self) -> None:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
@@ -261,7 +260,13 @@ class App:
 
 
 def _outcome(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """What came of `load`: call it to get the configuration, or the exception."""
+    """What came of `load`: call it to get the configuration, or the exception.
+
+    Meanwhile no garbage is collected: one search through thousands of half-read tokens stops the
+    loop for 45 ms, and what is read has no cycles.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         loaded = load()
     except Exception as error:
@@ -271,4 +276,7 @@ def _outcome(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
             raise failure
 
         return fail
+    finally:
+        if collecting:
+            gc.enable()
     return lambda: loaded

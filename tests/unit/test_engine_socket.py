@@ -298,3 +298,41 @@ def test_frames_that_are_no_events_take_from_the_rate_of_the_socket() -> None:
         assert [socket.allow_frame() for _ in range(3)] == [True, True, False]
 
     act(scene)
+
+
+def test_ping_of_a_connection_that_has_ended_is_not_waited_for() -> None:
+    async def scene() -> None:
+        server: Any = Server()
+        server.ping_interval = 3600
+        server.start_background_task = lambda work: asyncio.ensure_future(work())  # noqa: TID251
+        socket = server.open()
+        socket.schedule_ping()
+        ping = socket.next_ping
+        socket.schedule_ping()  # one at a time
+        assert socket.next_ping is ping
+        socket.abandon()
+        with pytest.raises(asyncio.CancelledError):
+            await ping
+        assert socket.next_ping is None
+
+    asyncio.run(scene())
+
+
+def test_ping_that_finds_its_client_gone_ends_the_connection_undisturbed() -> None:
+    async def scene() -> None:
+        server: Any = Server()
+        server.ping_interval = 0
+        server.start_background_task = lambda work: asyncio.ensure_future(work())  # noqa: TID251
+        socket = server.open()
+
+        async def send(pkt: Any) -> None:
+            socket.abandon()
+            await asyncio.sleep(0)
+            socket.closed = True
+
+        socket.send = send
+        socket.schedule_ping()
+        await socket.next_ping
+        assert socket.closed
+
+    asyncio.run(scene())

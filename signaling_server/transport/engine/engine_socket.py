@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -26,6 +27,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     """Whether packets go through the WebSocket: engine.io 4.x opens it before that, to try it."""
     closing: bool
     closed: bool
+    last_ping: float | None
+    """When the unanswered PING was sent; None: none is."""
     websocket: WebSocket | None = None
     """Set while a WebSocket is open."""
     answering: web.Request | None = None
@@ -33,6 +36,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     when_heard: Callable[[], None] | None = None
     frames: TokenBucket | None = None
     address = ""
+    next_ping: asyncio.Task[None] | None = None
 
     @classmethod
     def adopt(cls, socket: Any) -> EngineSocket:
@@ -57,7 +61,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     @property
     def overdue(self) -> bool:
         """Whether a PING has been unanswered for longer than is usual."""
-        sent = self.last_ping  # None while no PING is unanswered
+        sent = self.last_ping
         return bool(sent and time.monotonic() - sent > self.server.ping_timeout / 2)
 
     @property
@@ -74,6 +78,18 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         act, self.when_heard = self.when_heard, None
         if act is not None:
             act()
+
+    def schedule_ping(self) -> None:
+        """Called by engine.io to send a PING after a while; `abandon` spares it."""
+        if self.last_ping:
+            self.last_ping = None
+            self.next_ping = self.server.start_background_task(self._send_ping)
+
+    def _forget_ping(self) -> None:
+        """It would keep this socket in memory for as long as the ping interval."""
+        ping, self.next_ping = self.next_ping, None
+        if ping is not None and ping is not asyncio.current_task():
+            ping.cancel()
 
     async def receive(self, pkt: Any) -> None:
         """Called by engine.io with each packet that took the slow path."""
@@ -120,6 +136,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def abandon(self) -> None:
         """engine.io has ended it: free its packets, and the request that waits for them."""
         self.queue.abandon()
+        self._forget_ping()
         poll = self.answering
         if poll is not None and poll.transport and poll.transport.get_write_buffer_size():
             poll.transport.abort()  # the client does not read its answer

@@ -114,6 +114,13 @@ INTERNALS = (
         lambda socket: hasattr(socket, "last_ping"),
     ),
     Internal(
+        "AsyncSocket.schedule_ping, ._send_ping",
+        "python-engineio 4.x",
+        "the task of the next PING ends with its connection (engine_socket.py)",
+        "a connection that has ended stays in memory for ping_interval: a flood fills it",
+        lambda socket: callable(socket.schedule_ping) and callable(socket._send_ping),
+    ),
+    Internal(
         "AsyncSocket.__class__",
         "python-engineio 4.x",
         "engine.io's socket becomes an EngineSocket when it opens (engine_socket.py)",
