@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from sdps import candidate, sdp
-from signaling_server.core.insight.negotiation import MAX_OPEN, NONE_YET, RESTART_WINDOW, Pair
+from signaling_server.core.insight.negotiation import MAX_OPEN, NONE_YET, Pair
 from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     Candidate,
@@ -11,6 +11,7 @@ from signaling_server.core.insight.sdp import (
     parse_candidate,
     parse_description,
 )
+from signaling_server.core.insight.side import RESTART_WINDOW
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 HOST = Candidate("host", "private", "10.0.0.0/24")

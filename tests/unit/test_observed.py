@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from sdps import sdp
+from signaling_server.core.insight.lone_peers import LonePeer
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import MAX_HELD, Contest, ObservedPeer, ObservedRoom
+from signaling_server.core.insight.roles import VIEWER
 from signaling_server.core.insight.sdp import parse_description
 from signaling_server.core.protocol.contests import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined
@@ -23,8 +25,8 @@ def room(*names: str) -> ObservedRoom:
     return made
 
 
-def sentences(of: ObservedRoom, *elsewhere: str, now: float = 100.0) -> dict[str, str]:
-    findings = of.report(list(elsewhere), now).diagnosis
+def sentences(of: ObservedRoom, *elsewhere: LonePeer, now: float = 100.0) -> dict[str, str]:
+    findings = of.report(elsewhere, now).diagnosis
     return {finding.code: finding.text for finding in findings}
 
 
@@ -32,7 +34,10 @@ def test_room_knows_since_when_each_peer_is_here() -> None:
     here = room("node")
     here.peers["gcom"] = peer("gcom", at=112.5)
     report = here.report([], 120.0)
-    assert (report.name, dict(report.peers)) == ("drone-1", {"node": 100.0, "gcom": 112.5})
+    assert {name: count.since for name, count in report.peers.items()} == {
+        "node": 100.0,
+        "gcom": 112.5,
+    }
 
 
 def test_two_peers_are_fine() -> None:
@@ -41,11 +46,12 @@ def test_two_peers_are_fine() -> None:
 
 def test_lonely_peer_hears_of_another_one_elsewhere() -> None:
     alone = room("node")
-    assert sentences(alone) == {
-        "alone": "node is alone in room drone-1: nobody else has joined it."
+    assert sentences(alone, now=104.9) == {}
+    assert sentences(alone, now=105.0) == {
+        "alone": "node is alone in drone-1: nobody else has joined it."
     }
-    assert sentences(alone, "gcom in room drone-2") == {
-        "alone": "node is alone in room drone-1, and so is gcom in room drone-2."
+    assert sentences(alone, LonePeer("gcom", "drone1", VIEWER), now=105.0) == {
+        "other-room": "node is alone in drone-1; gcom is alone in drone1: is that the same drone?"
     }
 
 

@@ -28,7 +28,6 @@ from signaling_server.core.protocol.events import (
     Left,
     NameContested,
     Output,
-    PeerJoined,
     PeerResumed,
     Reconfigured,
     Revoked,
@@ -41,7 +40,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.membership import Membership, place
+from signaling_server.core.protocol.membership import Membership, joined, place
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
 from signaling_server.core.protocol.replay import KeptSignal, delivery_horizon
@@ -176,8 +175,7 @@ class Relay:
                 names = other.peer_id, newcomer.peer_id
                 delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
         outputs += delivered
-        where = newcomer.address, newcomer.transport
-        outputs.append(PeerJoined(*place(newcomer), *where, rejoined))
+        outputs.append(joined(newcomer, rejoined))
         expected = self._config.rooms.expected_peers
         if len(room.peers) > expected and not rejoined:
             outputs.append(RoomOverfull(room.name, tuple(room.peers), expected))
