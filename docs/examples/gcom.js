@@ -5,6 +5,7 @@
 //     document.querySelector("video").srcObject = stream;
 //   });
 
+import { Reporter } from "./report.js";
 import { Signaling } from "./signaling.js";
 
 /** Answers offers. It never offers itself, so there is no glare. */
@@ -16,11 +17,13 @@ export class GCOM {
   constructor(url, show) {
     this.show = show;
     this.signaling = new Signaling(url, (event, data) => this.#handle(event, data));
+    this.reporter = new Reporter(this.signaling);
   }
 
   async #handle(event, data) {
     if (event === "welcome") {
       this.#iceServers = data.ice_servers;
+      this.reporter.reportAll();
     } else if (event === "signal" && data.type === "offer") {
       await this.#answer(data);
     } else if (event === "signal" && data.type === "ice-candidate" && data.data) {
@@ -33,9 +36,10 @@ export class GCOM {
   async #answer({ from: peerId, data: offer, call: id }) {
     const older = this.#calls.get(peerId);
     if (older && id && older.id === id) return; // a duplicate: its sender saw no confirmation
-    older?.pc.close();
     const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
     this.#calls.set(peerId, { id, pc });
+    this.reporter.begin(peerId, pc);
+    older?.pc.close();
     const send = (type, data) => this.signaling.send({ type, to: peerId, data, call: id });
     pc.onicecandidate = ({ candidate }) => send("ice-candidate", candidate);
     pc.onconnectionstatechange = () => console.log(`${peerId}: ${pc.connectionState}`);

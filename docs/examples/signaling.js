@@ -45,6 +45,11 @@ export class Signaling {
     this.#socket.emit("signal", signal, () => {});
   }
 
+  /** Tell the server how the call to a peer is; a report that cannot be sent is dropped. */
+  report(report) {
+    this.#socket.volatile.emit("report", report);
+  }
+
   /** Call `handle` after all earlier events. */
   queue(event, data) {
     this.#last = this.#last.then(() => this.#handle(event, data)).catch(console.error);

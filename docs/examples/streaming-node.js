@@ -4,6 +4,7 @@
 //   const stream = await navigator.mediaDevices.getUserMedia({ video: true });
 //   new StreamingNode("http://SERVER:8080/?name=streaming-node&role=streaming-node", stream);
 
+import { Reporter } from "./report.js";
 import { Signaling, randomId } from "./signaling.js";
 
 const CALL_MILLISECONDS = 10_000; // a call not established by then is started again
@@ -17,11 +18,13 @@ export class StreamingNode {
   constructor(url, stream) {
     this.stream = stream;
     this.signaling = new Signaling(url, (event, data) => this.#handle(event, data));
+    this.reporter = new Reporter(this.signaling);
   }
 
   async #handle(event, data) {
     if (event === "welcome") {
       this.#iceServers = data.ice_servers;
+      this.reporter.reportAll();
       this.#peers.clear(); // a newcomer receives a peer_joined for everyone here next
       if (data.resumed) for (const peer of data.peers) await this.#meet(peer);
     } else if (event === "peer_joined") {
@@ -45,8 +48,9 @@ export class StreamingNode {
 
   /** Open a new connection to a peer, which replaces the current one. */
   async #call(peerId) {
-    this.#hangUp(peerId);
     const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
+    this.reporter.begin(peerId, pc);
+    this.#hangUp(peerId);
     const call = { id: randomId(), session: this.#peers.get(peerId), pc, peerId };
     this.#calls.set(peerId, call);
     const send = (type, data) => this.signaling.send({ type, to: peerId, data, call: call.id });

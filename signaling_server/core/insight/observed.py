@@ -142,7 +142,7 @@ class ObservedRoom:
         earlier, later = sorted((one, other), key=lambda peer: peer.since)
         since, standing = later.since, later.may_know(earlier)
         pair = self.pairs[frozenset((one.peer_id, other.peer_id))] = Pair(
-            one.side(), other.side(), since, standing
+            earlier.side(), later.side(), since, standing
         )
         return pair
 
@@ -155,8 +155,8 @@ class ObservedRoom:
     def ended(self, peer: ObservedPeer, reason: str, now: float) -> None:
         """A peer goes: remember who it was. Its pairs must still be here."""
         pairs = [pair for pair in self.pairs.values() if peer.peer_id in pair.sides]
-        calls = [now - pair.connected_at for pair in pairs if pair.connected_at is not None]
         left_at = peer.away_since if peer.away_since is not None else now
+        calls = [left_at - pair.connected_at for pair in pairs if pair.connected_at is not None]
         life = Life(
             joined_at=peer.since,
             left_at=left_at,

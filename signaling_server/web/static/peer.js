@@ -3,6 +3,7 @@
 
 const EVENTS = ["welcome", "peer_joined", "peer_left", "signal", "error"];
 const CALL_MILLISECONDS = 10_000; // a call not established by then is started again
+const REPORT_MILLISECONDS = 2000;
 
 /** Random text. (crypto.randomUUID requires https.) */
 export function randomHex(digits) {
@@ -70,9 +71,11 @@ export class Peer {
     this.stream = stream;
     this.tell = tell;
     this.signaling = new Signaling(path, hello, (event, data) => this.#handle(event, data));
+    this.reporting = setInterval(() => this.#report(), REPORT_MILLISECONDS);
   }
 
   close() {
+    clearInterval(this.reporting);
     this.signaling.socket.disconnect();
     this.#hangUp();
   }
@@ -140,7 +143,7 @@ export class Peer {
   #begin(peerId, id) {
     this.#hangUp();
     const pc = new RTCPeerConnection({ iceServers: this.#iceServers });
-    const call = { id, peerId, session: this.#peers.get(peerId), pc };
+    const call = { id, peerId, session: this.#peers.get(peerId), pc, since: performance.now() };
     this.#call = call;
     this.#counts = { sent: 0, received: 0 };
     pc.onicecandidate = ({ candidate }) => {
@@ -191,11 +194,29 @@ export class Peer {
 
   /** Report the connection's state, so that the status page need not guess. */
   async #report() {
-    const pc = this.#call?.pc;
-    if (!pc) return;
-    const state = pc.connectionState;
-    const pair = state === "connected" ? (await measure(pc)).pair : null;
-    this.signaling.socket.volatile.emit("report", { state, ...(pair && { candidate_pair: pair }) });
+    const call = this.#call;
+    if (!call) return;
+    const state = call.pc.connectionState;
+    const details = state === "connected" ? await this.#measured(call) : {};
+    if (call !== this.#call) return; // a newer one has replaced it
+    this.signaling.socket.volatile.emit("report", { to: call.peerId, state, ...details });
+  }
+
+  /** What the server shows of a call: its path, and what passed since the last report. */
+  async #measured(call) {
+    const now = performance.now();
+    const { pair, seconds = 0, bytes = 0, frames = 0 } = await measure(call.pc);
+    const before = call.measured ?? { at: call.since, bytes: 0, frames: 0 };
+    const passed = Math.max(0.001, (now - before.at) / 1000);
+    call.measured = { at: now, bytes, frames };
+    return {
+      ...(pair && { candidate_pair: pair }),
+      stats: {
+        round_trip_ms: seconds * 1000,
+        bitrate_kbps: Math.max(0, ((bytes - before.bytes) * 8) / 1000 / passed),
+        frames_per_second: Math.max(0, (frames - before.frames) / passed),
+      },
+    };
   }
 
   #hangUp() {
