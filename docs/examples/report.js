@@ -10,7 +10,7 @@ export class Reporter {
 
   constructor(signaling) {
     this.#signaling = signaling;
-    setInterval(() => this.reportAll(), REPORT_MILLISECONDS);
+    setInterval(() => this.#calls.size && this.reportAll(), REPORT_MILLISECONDS);
   }
 
   /** A call begins: it replaces the peer's older one. */
@@ -19,8 +19,9 @@ export class Reporter {
     pc.addEventListener("connectionstatechange", () => this.#report(peerId, pc));
   }
 
-  /** Report every call: the server may have been restarted. */
+  /** Report every call, or that there is none: the server may have been restarted. */
   reportAll() {
+    if (!this.#calls.size) this.#signaling.report({ state: "new" });
     for (const [peerId, { pc }] of this.#calls) this.#report(peerId, pc);
   }
 

@@ -64,7 +64,8 @@ class Reporter:
         """Report all calls every REPORT_SECONDS."""
         while True:
             await asyncio.sleep(REPORT_SECONDS)
-            await self.report_all()
+            if self._calls:
+                await self.report_all()
 
     def begin(self, peer_id: str, pc: RTCPeerConnection) -> None:
         """A call begins: it replaces the peer's older one. Call it before you close that one."""
@@ -87,14 +88,16 @@ class Reporter:
         call.frames = call.frames or 0
 
     async def report_all(self) -> None:
-        """Report every call: the server may have been restarted."""
+        """Report every call, or that there is none: the server may have been restarted."""
+        if not self._calls:
+            await self._signaling.report({"state": "new"})
         for peer_id, call in list(self._calls.items()):
             await self._report(peer_id, call.pc)
 
     async def _report(self, peer_id: str, pc: RTCPeerConnection) -> None:
         call = self._calls.get(peer_id)
         if call is not None and call.pc is pc:  # otherwise a newer call has replaced it
-            await self._signaling.report(peer_id, await call.report())
+            await self._signaling.report({"to": peer_id, **await call.report()})
 
 
 def candidate_pair(pc: RTCPeerConnection) -> dict[str, dict[str, str]]:

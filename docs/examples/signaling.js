@@ -45,7 +45,7 @@ export class Signaling {
     this.#socket.emit("signal", signal, () => {});
   }
 
-  /** Tell the server how the call to a peer is; a report that cannot be sent is dropped. */
+  /** Tell the server how a call is; a report that cannot be sent is dropped. */
   report(report) {
     this.#socket.volatile.emit("report", report);
   }

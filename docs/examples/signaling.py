@@ -44,11 +44,11 @@ class Signaling:
         """Queue a signal. The server passes `fields` on unchanged."""
         self._outbox.put_nowait({"type": kind, "to": to, "data": data, **fields})
 
-    async def report(self, to: str, report: dict[str, Any]) -> None:
-        """Tell the server how the call to a peer is; a report that cannot be sent is dropped."""
+    async def report(self, report: dict[str, Any]) -> None:
+        """Tell the server how a call is; a report that cannot be sent is dropped."""
         if self.connected:
             with contextlib.suppress(socketio.exceptions.SocketIOError):
-                await self._sio.emit("report", {"to": to, **report})
+                await self._sio.emit("report", report)
 
     async def _stay_connected(self) -> None:
         while True:

@@ -526,6 +526,21 @@ def test_after_a_restart_a_call_is_unknown_until_somebody_reports_it() -> None:
     assert watch.pair().diagnosis == []
 
 
+@pytest.mark.parametrize("joined", [("node", "gcom"), ("node",)])
+def test_client_that_says_that_it_has_no_call_is_no_part_of_an_old_one(
+    joined: tuple[str, ...],
+) -> None:
+    watch = Watch()
+    watch.insight = Insight(started_at=90.0)
+    for name in joined:
+        back(watch, name)
+    watch.report("node", "new")
+    if len(joined) == 1:
+        back(watch, "gcom")
+    watch.now += 5.0
+    assert (watch.pair().state, watch.codes()) == ("stalled", ["no-offer"])
+
+
 def test_clients_without_a_session_negotiate_anew_after_a_restart() -> None:
     watch = Watch()
     watch.insight = Insight(started_at=90.0)

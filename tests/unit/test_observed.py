@@ -160,6 +160,11 @@ def test_pair_of_programs_that_come_back_may_have_a_call() -> None:
     assert ([*pair.sides], pair.since) == (["node", "gcom"], 110.0)
     assert [side.peer_id for side in here.sides_of("gcom")] == ["gcom"]
     assert [*here.sides_of("laptop")] == []
+    pair.standing = True
+    other = here.make_pair(peer("laptop"), early)
+    other.standing = True
+    here.has_no_call("gcom")
+    assert (pair.standing, other.standing, late.returned) == (False, True, False)
 
 
 def test_end_of_a_peer_is_remembered_with_its_call() -> None:

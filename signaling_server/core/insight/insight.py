@@ -41,6 +41,8 @@ from signaling_server.core.protocol.events import (
 from signaling_server.core.protocol.observer import Observer, Recorder
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 
+NO_CALL = ("new", "closed")
+"""With these states, a report that is about no call says that the client has none."""
 MAX_PAIRS = 1024
 ROOM_PAIRS = 28
 """Each two of 8 peers."""
@@ -118,6 +120,8 @@ class Insight(Observer):
                 self.first_frames.observe(seconds)
         elif report.to:
             room.memory.reported(peer_id, report.to, report.state, now)
+        elif report.state in NO_CALL:
+            room.has_no_call(peer_id)
         self._notes.add(now, room_name, sentences.reported(peer_id, report.state, report.to))
 
     def _reported_pair(

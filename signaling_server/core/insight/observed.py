@@ -146,6 +146,13 @@ class ObservedRoom:
         )
         return pair
 
+    def has_no_call(self, peer_id: str) -> None:
+        """A peer that came back brought no call along."""
+        self.peers[peer_id].returned = False
+        for pair in self.pairs.values():
+            if peer_id in pair.sides:
+                pair.standing = False
+
     def sides_of(self, peer_id: str) -> Iterator[Side]:
         """A peer as a side of each of its pairs."""
         for pair in self.pairs.values():

@@ -85,6 +85,7 @@ export class Peer {
     if (event === "welcome") {
       this.#iceServers = data.ice_servers;
       this.tell("server", socket.io.engine.transport.name);
+      if (!this.#call) this.signaling.socket.volatile.emit("report", { state: "new" }); // has no call
       this.#report();
       this.#peers.clear(); // a newcomer receives a peer_joined for everyone here next
       if (data.resumed) for (const peer of data.peers) await this.#meet(peer);
