@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import urllib.request
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple
 from urllib.parse import urlencode
 
 from faults.programs import ROOT, Program
