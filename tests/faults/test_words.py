@@ -138,7 +138,7 @@ def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field) -> N
     assert said == []
 
 
-BREAKS = ("away", "lost", "reported-disconnected", "reported-failed", "not-connected")
+BREAKS = ("alone", "away", "lost", "reported-disconnected", "reported-failed", "not-connected")
 
 
 def test_no_false_word_of_a_node_and_two_gcoms(server: ServerProcess) -> None:

@@ -417,7 +417,7 @@ NO_PATH = {
         "two subnets without a route",
         None,
         "needs-turn",
-        "they need a TURN server",
+        "relay candidate: they need a TURN server",
         None,
     ),
 }

@@ -127,9 +127,12 @@ def test_answer_to_an_earlier_offer() -> None:
     call.offer()
     call.offer(ufrag="again", origin="2 1")
     call.answer()
-    assert call.texts(rules.late_answer) == [
+    (finding,) = call.found(rules.late_answer)
+    assert finding.text == (
         "The answer from gcom belongs to an earlier offer; streaming-node has sent a new one since."
-    ]
+    )
+    assert (finding.side, finding.stalls) == ("streaming-node", False)
+    assert call.found(rules.late_answer, wait=5.0)[0].stalls
     call.answer()
     assert call.texts(rules.late_answer) == []
 

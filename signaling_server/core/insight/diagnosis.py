@@ -20,6 +20,7 @@ CONNECTION_RULES: tuple[Rule, ...] = (
     media_rules.no_sender,
     path_rules.dtls_roles,
     exchange_rules.glare,
+    exchange_rules.late_answer,
     exchange_rules.no_answer,
     exchange_rules.no_offer,
     path_rules.no_candidates,
@@ -28,7 +29,6 @@ CONNECTION_RULES: tuple[Rule, ...] = (
     path_rules.blocked,
     path_rules.reported_lost,
     path_rules.not_connected,
-    exchange_rules.late_answer,
     exchange_rules.since_restart,
 )
 MEDIA_RULES: tuple[Rule, ...] = (

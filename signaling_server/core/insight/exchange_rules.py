@@ -76,7 +76,9 @@ def late_answer(pair: Pair, now: float) -> Iterator[Finding]:
             f"The answer from {answerer} belongs to an earlier offer; "
             f"{offerer} has sent a new one since."
         )
-        yield Finding("old-offer", text, (answerer, offerer), side=offerer)
+        waited = now - pair.other(answerer).open_offers[-1].at
+        stalls = waited >= ANSWER_SECONDS
+        yield Finding("old-offer", text, (answerer, offerer), stalls, offerer)
 
 
 def since_restart(pair: Pair, now: float) -> Iterator[Finding]:

@@ -179,7 +179,8 @@ class ObservedRoom:
         if len(self.peers) != 1:
             return None
         (peer,) = self.peers.values()
-        if peer.away or now - peer.since < ALONE_SECONDS:
+        last = max((seen.last.left_at for seen in self.memory.newest(now)), default=peer.since)
+        if peer.away or now - max(peer.since, last) < ALONE_SECONDS:
             return None
         return LonePeer(peer.peer_id, self.name, peer.kind)
 
