@@ -22,7 +22,7 @@ class Instruments:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self.insight = Insight()
+        self.insight = Insight(started_at=time.monotonic())
         self._fact_log = FactLogger()
         self._recorders = merge(self.metrics, self.insight, self._fact_log)
         self._sums: asyncio.TimerHandle | None = None

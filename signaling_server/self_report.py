@@ -64,7 +64,10 @@ class SelfReport:
 
     def systemd_line(self) -> str:
         """The line for `systemctl status`."""
-        line = status_line(self._relay, self._instruments.metrics, time.monotonic())
+        instruments, now = self._instruments, time.monotonic()
+        instruments.catch_up()
+        worst = instruments.insight.picture(now).headline
+        line = status_line(self._relay, instruments.metrics, worst, now)
         return "; ".join([*self._reload_error(), line, *self.warnings()])
 
     def health(self, detailed: bool) -> dict[str, Any]:
@@ -110,7 +113,8 @@ class SelfReport:
             build={"version": VERSION, "python": platform.python_version()},
         )
         instruments = self._instruments
-        return render(instruments.metrics, instruments.insight.handshakes, readings)
+        insight = instruments.insight
+        return render(instruments.metrics, insight.handshakes, insight.first_frames, readings)
 
     def _reload_error(self) -> list[str]:
         return [self.reload_error] if self.reload_error else []

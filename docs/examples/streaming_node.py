@@ -18,6 +18,7 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from report import Reporter
 from signaling import Signaling, add_candidate, configuration
 
 CALL_SECONDS = 10
@@ -43,10 +44,11 @@ class StreamingNode:
         self.configuration = RTCConfiguration([])
         self.peers: dict[str, str | None] = {}  # peer_id -> session
         self.calls: dict[str, Call] = {}
+        self.reporter = Reporter(self.signaling)
 
     async def run(self) -> None:
         """Serve the room that the URL names, until the program ends."""
-        await asyncio.gather(self.signaling.run(), self.handle_events())
+        await asyncio.gather(self.signaling.run(), self.handle_events(), self.reporter.run())
 
     async def handle_events(self) -> None:
         """Handle events, one at a time."""
@@ -61,6 +63,7 @@ class StreamingNode:
         """Act on one event."""
         if event == "welcome":
             self.configuration = configuration(data)
+            await self.reporter.report_all()
             self.peers = {}  # a newcomer receives a peer_joined for everyone here next
             for peer in data["peers"] if data["resumed"] else ():
                 await self.meet(peer)
@@ -84,8 +87,9 @@ class StreamingNode:
 
     async def call(self, peer_id: str) -> None:
         """Open a new connection to a peer, which replaces the current one."""
-        await self.hang_up(peer_id)
         pc = RTCPeerConnection(self.configuration)
+        self.reporter.begin(peer_id, pc)
+        await self.hang_up(peer_id)
         call = self.calls[peer_id] = Call(secrets.token_urlsafe(8), self.peers[peer_id], pc)
         pc.addTrack(self.relay.subscribe(self.track))
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, call))

@@ -6,6 +6,7 @@ from signaling_server.core.protocol.events import (
     Joined,
     Output,
     PeerAway,
+    PeerJoined,
     PeerLeft,
     PeerReplaced,
     Rejected,
@@ -14,7 +15,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.membership import Membership, place
+from signaling_server.core.protocol.membership import Membership, joined, place
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
 
@@ -167,3 +168,13 @@ def test_revoked_peers_are_out_at_once_whether_they_are_present_or_away() -> Non
     assert outputs[0][2]["message"] == "the token has expired"
     assert house.node.state is house.gcom.state is State.GONE
     assert list(house.members.present) == ["sid-third"]
+
+
+def test_fact_that_a_peer_has_joined_says_what_the_peer_says_of_itself() -> None:
+    house = House()
+    hello = Hello("drone-1", "node", "camera", "key", 7)
+    peer = Peer(Room("drone-1"), Joined("sid-node", hello, "10.0.0.1", "polling"), house.budget)
+    assert joined(peer, True) == PeerJoined(
+        *("sid-node", "node", "drone-1", "10.0.0.1", "polling", True),
+        *("camera", peer.public_session, 7),
+    )

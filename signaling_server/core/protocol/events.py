@@ -125,6 +125,11 @@ class PeerJoined(NamedTuple):
     address: str
     transport: str
     rejoined: bool
+    role: str | None = None
+    session: str | None = None
+    """The hash that others see of the key of its program's run."""
+    seen: int = 0
+    """The last `seq` that it has seen: above 0 it was here before, perhaps before a restart."""
 
 
 class PeerResumed(NamedTuple):

@@ -13,6 +13,7 @@ from signaling_server.core.protocol.events import (
     Joined,
     Output,
     PeerAway,
+    PeerJoined,
     PeerLeft,
     PeerReplaced,
     Rejected,
@@ -164,3 +165,9 @@ class Membership:
 def place(peer: Peer) -> tuple[str, str, str]:
     """How facts about a peer begin: sid, peer_id, room."""
     return peer.sid, peer.peer_id, peer.room.name
+
+
+def joined(peer: Peer, rejoined: bool) -> PeerJoined:
+    """The fact that a peer has entered its room."""
+    where = peer.address, peer.transport
+    return PeerJoined(*place(peer), *where, rejoined, peer.role, peer.public_session, peer.seen)

@@ -140,9 +140,15 @@ def parse_argument(text: str, max_bytes: int) -> Any:
 def _invalid_type(kind: Any) -> Rejection:
     came = json.dumps(kind[:MAX_TYPE]) if isinstance(kind, str) else _KINDS[type(kind)]
     message = f"type must be one of {', '.join(VALID_TYPES)}"
-    # Not in the log: a client that mixes up its fields would put an SDP line there.
     told = f"{message}; this one is {came}"
-    return Rejection("invalid-type", told, logged=message, valid_types=VALID_TYPES)
+    # Not everything in the log: a client that mixes up its fields would put an SDP line there.
+    plain = not isinstance(kind, str) or kind.lower().replace("_", "-") in _MISTAKEN
+    logged = "" if plain else message
+    return Rejection("invalid-type", told, logged=logged, valid_types=VALID_TYPES)
+
+
+_MISTAKEN = {*VALID_TYPES, "candidate", "icecandidate", "ice", "sdp", "description"}
+"""Types that many clients send, in any case: of texts these alone may be in the log."""
 
 
 _KINDS = {

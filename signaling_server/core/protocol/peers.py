@@ -83,6 +83,7 @@ class Peer:
         "replay",
         "role",
         "room",
+        "seen",
         "session",
         "sid",
         "state",
@@ -102,6 +103,7 @@ class Peer:
         self.by_rule = hello.by_rule
         self.role = hello.role
         self.session = hello.session
+        self.seen = hello.seen
         self.public_session = session_hash(hello.session) if hello.session else None
         self.description = _described(self)
         """What others learn of it: {peer_id, name?, role?, session?}. Made once, because in a crowd

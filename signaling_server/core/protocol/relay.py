@@ -29,7 +29,6 @@ from signaling_server.core.protocol.events import (
     Left,
     NameContested,
     Output,
-    PeerJoined,
     PeerResumed,
     Reconfigured,
     Revoked,
@@ -42,7 +41,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.membership import Membership, place
+from signaling_server.core.protocol.membership import Membership, joined, place
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
 from signaling_server.core.protocol.replay import KeptSignal
@@ -179,8 +178,7 @@ class Relay:
             for other in others:
                 notice = event, introductions[other.peer_id < me]
                 self._members.notify(other, notice, outputs)
-        where = newcomer.address, newcomer.transport
-        outputs.append(PeerJoined(*place(newcomer), *where, rejoined))
+        outputs.append(joined(newcomer, rejoined))
         expected = self._config.rooms.expected_peers
         if len(room.peers) > expected and not rejoined:
             outputs.append(RoomOverfull(room.name, tuple(room.peers), expected))
