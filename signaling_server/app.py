@@ -52,6 +52,8 @@ READY_SECONDS = 0.2
 """The interval between two checks whether the port answers, until it does."""
 STATUS_SECONDS = 2
 """The interval between two updates of the line in `systemctl status`."""
+CLOCK_SECONDS = 60
+"""The interval between two looks whether the system's clock is set, until it is."""
 A_DAY = 86400
 
 
@@ -156,6 +158,7 @@ class App:
         url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
         self._background.start(self._warn_daily())
+        self._background.start(self._remember_start())
         self._background.start(self.transport.keep_sweeping())
         self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
@@ -180,6 +183,12 @@ class App:
             for warning in self.report.warnings():
                 log.warning("%s", warning)
             await asyncio.sleep(A_DAY)
+
+    async def _remember_start(self) -> None:
+        while True:
+            if self.report.remember_start():
+                return
+            await asyncio.sleep(CLOCK_SECONDS)
 
     def reload_soon(self, load: Callable[[], Loaded]) -> None:
         """Reload, but read the files in a thread: 8,000 tokens take two seconds."""
