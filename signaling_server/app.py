@@ -17,6 +17,7 @@ from signaling_server.appliance.descriptors import (
 )
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.listener import open_listener
+from signaling_server.appliance.reachable import Reachable
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
 from signaling_server.appliance.watchdog import SelfCheck, keep_watch
@@ -39,7 +40,7 @@ from signaling_server.self_report import SelfReport
 from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
-from signaling_server.web import api, bad_requests, pages
+from signaling_server.web import api, bad_requests, client_addresses, pages
 from signaling_server.web.access import Access
 from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
@@ -87,6 +88,7 @@ class App:
             lambda: self.transport.queue_high_water,
             lambda: self.transport.token_watch.warnings,
         )
+        self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()
         self._reading = asyncio.Lock()
@@ -113,12 +115,13 @@ class App:
         path = f"{bare}/"
         return [
             *api.routes(
-                may_see_status=access.may_see_status,
+                refusal=access.refusal,
                 status_enabled=status_enabled,
                 health=self.report.health,
                 status=self.report.status,
                 metrics=self.report.metrics,
             ),
+            *client_addresses.routes(access.refusal, status_enabled, self._reachable.report),
             *pages.routes(status_enabled, path),
             *(
                 web.route(method, each, self.transport.handle_request)
@@ -157,6 +160,8 @@ class App:
         scheme = "https" if self._certificate else "http"
         url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
+        self._reachable.port = port
+        self._background.start(self._reachable.keep_telling())
         self._background.start(self._warn_daily())
         self._background.start(self._remember_start())
         self._background.start(self.transport.keep_sweeping())
