@@ -122,7 +122,7 @@ class App:
                 metrics=self.report.metrics,
             ),
             *client_addresses.routes(access.refusal, status_enabled, self._reachable.report),
-            *pages.routes(status_enabled, path),
+            *pages.routes(status_enabled, path, self.report.open_status_lines),
             *(
                 web.route(method, each, self.transport.handle_request)
                 for method in ("GET", "POST", "OPTIONS")

@@ -13,7 +13,7 @@ from signaling_server.appliance import starts
 from signaling_server.appliance.tls import Certificate
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.relay import Relay
-from signaling_server.core.reporting import timeline_report
+from signaling_server.core.reporting import status_text, timeline_report
 from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import build
 from signaling_server.core.reporting.systemd_line import status_line
@@ -99,6 +99,10 @@ class SelfReport:
         )
         timeline_report.add(body, self._instruments.timeline, self._clock(now))
         return body
+
+    def open_status_lines(self) -> list[str] | None:
+        """The status as text, where everyone may see it; None where it takes a token."""
+        return None if self._settings.tokens is not None else status_text.lines(self.status())
 
     def remember_start(self) -> bool:
         """Let the next runs know when this one started; False while the clock is not set."""

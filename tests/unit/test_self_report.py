@@ -104,6 +104,14 @@ def test_start_is_remembered_once_the_clock_is_set(
     assert starts.read(RELEASED + 5) != []
 
 
+def test_status_as_text_is_for_open_servers_alone() -> None:
+    lines = report().open_status_lines()
+    assert lines is not None
+    assert lines[0].startswith(f"hawkeye-signaling {VERSION}")
+    assert f"warning: {OPEN}" in lines
+    assert report(Loaded(Config(), {}, Tokens([], 0.0))).open_status_lines() is None
+
+
 def test_line_for_systemd_ends_with_the_warnings() -> None:
     assert report().systemd_line() == f"no peers; 0 signals; {OPEN}"
 
