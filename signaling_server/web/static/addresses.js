@@ -101,15 +101,22 @@ async function copy(url, pressed) {
   part("announcer").textContent = "Copied";
 }
 
-async function showCode(url, token) {
+/** The QR code of a URL as an image; null if there is none. */
+export async function codeOf(url, headers, token = false) {
   const query = new URLSearchParams({ url, ...(token ? { token: "" } : {}) });
-  const response = await fetch(`api/qr?${query}`, { headers: authorization() });
-  if (!response.ok) return;
+  const response = await fetch(`api/qr?${query}`, { headers });
+  if (!response.ok) return null;
   const image = new DOMParser().parseFromString(await response.text(), "image/svg+xml").documentElement;
   image.setAttribute("role", "img");
   image.setAttribute("aria-label", token ? "QR code of this page, with the token" : `QR code of ${url}`);
+  return document.adoptNode(image);
+}
+
+async function showCode(url, token) {
+  const image = await codeOf(url, authorization(), token);
+  if (!image) return;
   const text = token ? "It contains the token: show it to nobody else." : url;
-  part("code").replaceChildren(document.adoptNode(image), element("p", {}, text));
+  part("code").replaceChildren(image, element("p", {}, text));
   part("code").dataset.url = url;
   part("code").hidden = false;
   part("code").scrollIntoView({ block: "nearest" });
