@@ -1,4 +1,4 @@
-# make run     start the server from this checkout, on its defaults
+# make run     start the server from this checkout, on its defaults; make run PORT=9000 on that port
 # make test    the tests that need nothing but python3, node and npm
 # make help    everything else
 
@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-CLIENT := signaling_server/web/static/vendor/socket.io.js
+CLIENT := signaling_server/web/static/vendor/socket.io.esm.js
 
 # Integration tests that wait for limits, penalties and certificates: not in `make test`.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
@@ -26,7 +26,7 @@ help:
 	@echo 'clean     remove what the other targets made'
 
 run: $(VENV)/run.stamp $(CLIENT)
-	@$(BIN)/hawkeye-signaling
+	@$(BIN)/hawkeye-signaling $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
 	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)

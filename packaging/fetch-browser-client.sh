@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Puts the official Socket.IO browser client, not minified, where the call test page loads it from.
+# Puts the official Socket.IO browser client, not minified, where the pages load it from: as a
+# script, and as an ES module (npm has that minified only).
 set -euo pipefail
 
 usage="usage: fetch-browser-client.sh [--from DIR] [--output DIR]
   --from DIR    take the tarball of browser.lock from DIR instead of npm, if it is in DIR
-  --output DIR  write socket.io.js to DIR (default: signaling_server/web/static/vendor)"
+  --output DIR  write socket.io.js and socket.io.esm.js to DIR (default: signaling_server/web/static/vendor)"
 fail() { echo "fetch-browser-client.sh: $1" >&2; exit 1; }
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,4 +35,8 @@ tar -xzf "$tarball" -C "$work" package/dist/socket.io.js
 mkdir -p "$output"
 # Without its last line, which names a source map that is not shipped.
 sed '/^\/\/# sourceMappingURL=/d' "$work/package/dist/socket.io.js" >"$work/socket.io.js"
-install -m 644 "$work/socket.io.js" "$output/"
+{
+    cat "$work/socket.io.js"
+    printf '\nexport const { io } = globalThis;\n'
+} >"$work/socket.io.esm.js"
+install -m 644 "$work/socket.io.js" "$work/socket.io.esm.js" "$output/"

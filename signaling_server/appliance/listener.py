@@ -24,7 +24,8 @@ Address = Tuple[Any, ...]
 """As getpeername() returns it: host, port, and two more items for IPv6."""
 
 ADVICE = {
-    errno.EADDRINUSE: "stop the program that has the port (ss -ltnp), or set listen.port",
+    errno.EADDRINUSE: "stop the program that has the port (ss -ltnp), or set listen.port or --port "
+    "(in a checkout: make run PORT=9000)",
     errno.EACCES: "choose a port from 1024 on, or have systemd open it (docs/operations.md)",
     errno.EADDRNOTAVAIL: "this machine has no such address: see ip address, or set listen.host",
     socket.EAI_NONAME: "no such address or name: set listen.host",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import os
-import secrets
 import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
@@ -15,7 +14,6 @@ from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.network_types import remarks
 from signaling_server.core.config.schema import Config
-from signaling_server.core.names import NAME
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 
@@ -33,9 +31,7 @@ FILE = config_files.DEFAULT
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0] not in COMMANDS and given[0] not in ("-h", "--help", "--version")):
-        given.insert(0, "serve")
-    options = _parser().parse_args(given)
+    options = _parser().parse_args(_command_first(given))
     try:
         code: int = options.run(options)
     except ConfigError as error:
@@ -46,6 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"hawkeye-signaling: {error}{advice}", file=sys.stderr)
         return 1
     return code
+
+
+def _command_first(given: list[str]) -> list[str]:
+    """With the command before `--config FILE`, and `serve` where there is none."""
+    config, rest = [], given
+    if given[:1] == ["--config"]:
+        config, rest = given[:2], given[2:]
+    elif given and given[0].startswith("--config="):
+        config, rest = given[:1], given[1:]
+    if not rest or rest[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        rest = ["serve", *rest]
+    return [rest[0], *config, *rest[1:]]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,6 +125,7 @@ def _add_new_token(commands: Commands) -> None:
         default=[],
         help="a room that the token is for; repeat it for more; default: every room",
     )
+    token.add_argument("--add", metavar="FILE", help="add its line to this file of tokens")
     token.set_defaults(run=_new_token)
 
 
@@ -218,15 +227,6 @@ def _own_url(config: Config) -> str:
 
 
 def _new_token(options: argparse.Namespace) -> int:
-    from signaling_server.core.config import token_file
-    from signaling_server.core.protocol import auth
+    from signaling_server.cli import new_token
 
-    for option, value in (("--name", options.name), *(("--room", room) for room in options.room)):
-        if not NAME.fullmatch(value):
-            print(f"{option} must be 1 to 64 characters of A-Z a-z 0-9 . _ -", file=sys.stderr)
-            return 2
-    token, token_id = auth.new_token(secrets.token_bytes(auth.ID_BYTES + auth.SECRET_BYTES))
-    print("The token, shown this once:", token, "The line for auth.tokens_file:", sep="\n")
-    line = token_file.file_line(token, token_id, options.name, options.role, options.room)
-    print("tokens:", line, sep="\n")
-    return 0
+    return new_token.run(options.name, options.role, options.room, options.add)

@@ -1,4 +1,4 @@
-"""The pages for people: `/` and `/status`, `/call`, `/help`, and the files they are made of."""
+"""The pages for people (`/status`, `/call`, `/gcom`, `/help`), and the files they are made of."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ HELP = FOLDER / "vendor/help.html"
 FILES = {
     "addresses.js": "text/javascript",
     "call.js": "text/javascript",
+    "gcom.js": "text/javascript",
+    "hawkeye-signaling.js": "text/javascript",
     "headline.js": "text/javascript",
     "history.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "page.css": "text/css",
     "page.js": "text/javascript",
-    "peer.js": "text/javascript",
     "rooms.js": "text/javascript",
     "socket.io.js": "text/javascript",
     "status.css": "text/css",
     "status.js": "text/javascript",
     "token.js": "text/javascript",
+    "vendor/socket.io.esm.js": "text/javascript",
 }
 """The files under /static. A table, so that no path of a client's making reaches the disk."""
 VENDORED = {"socket.io.js": "vendor/socket.io.js"}
 """Files that packaging/fetch-browser-client.sh puts there."""
 STATUS_NEEDS_TOKEN = "This server requires a token. From a shell: hawkeye-signaling status"
+SHARED = ("hawkeye-signaling.js", "vendor/socket.io.esm.js")
+"""ES modules that a page of any origin may import; whether it may connect is another matter."""
 HEADERS = {
     "Cache-Control": "no-cache",  # a browser asks each time, so that it sees an upgrade at once
     "Content-Security-Policy": (
@@ -84,8 +88,14 @@ def routes(
         return show_status()
 
     async def call(request: web.Request) -> web.StreamResponse:
+        return client("call.html")
+
+    async def gcom(request: web.Request) -> web.StreamResponse:
+        return client("gcom.html")
+
+    def client(name: str) -> web.StreamResponse:
         _not_found_unless(enabled())
-        page = (FOLDER / "call.html").read_text(encoding="utf-8")
+        page = (FOLDER / name).read_text(encoding="utf-8")
         # Relative, like every URL of the pages: behind a proxy they may be below a prefix.
         page = page.replace("SOCKETIO_PATH", html.escape(socketio_path.lstrip("/")))
         return web.Response(text=page, content_type="text/html", headers=HEADERS)
@@ -99,15 +109,19 @@ def routes(
     async def static(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         _not_found_unless(enabled() and name in FILES)
-        return _file(VENDORED.get(name, name), FILES[name])
+        response = _file(VENDORED.get(name, name), FILES[name])
+        if name in SHARED:
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
 
     return [
         web.get("/", index),
         web.options("/", no_content),
         web.get("/status", status),
         web.get("/call", call),
+        web.get("/gcom", gcom),
         web.get("/help", show_help),
-        web.get("/static/{name}", static),
+        web.get("/static/{name:.+}", static),
     ]
 
 

@@ -6,13 +6,16 @@ IMAGES=FOLDER the tests write the pictures of the documentation there.
 
 from __future__ import annotations
 
+import http.server
 import itertools
 import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -755,7 +758,7 @@ def test_page_without_the_client_library_says_what_to_do(
     visit: Visit, server: ServerProcess
 ) -> None:
     page = visit.open(f"{server.url}/status")
-    page.route("**/static/socket.io.js", lambda route: route.fulfill(status=404))
+    page.route("**/static/vendor/socket.io.esm.js", lambda route: route.fulfill(status=404))
     page.goto(f"{server.url}/call")
     expect(page.get_by_text("packaging/fetch-browser-client.sh")).to_be_visible()
     expect(page.get_by_role("button", name="Start as GCOM")).to_be_hidden()
@@ -773,3 +776,222 @@ def test_pages_work_below_a_prefix(visit: Visit, server: ServerProcess, tmp_path
         expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
         below = proxy.url("http", "/drone/").partition("://")[2]
         assert all(below in url for url in visit.requested)
+
+
+# --- /gcom ----------------------------------------------------------------------------------------
+
+
+def watch(visit: Visit, url: str, **options: Any) -> Page:
+    """Open /gcom and press Watch."""
+    page = visit.open(url, **options)
+    page.get_by_role("button", name="Watch").click()
+    return page
+
+
+def tile(page: Page, peer_id: str) -> Any:
+    return page.get_by_role("listitem").filter(
+        has=page.get_by_role("heading", name=peer_id, exact=True)
+    )
+
+
+def tile_frames(page: Page, peer_id: str, more_than: int = FRAMES) -> int:
+    """Wait until a tile has shown more frames than that; returns how many."""
+    page.wait_for_function(
+        """([name, least]) => [...document.querySelectorAll(".tile")].some((tile) =>
+             tile.querySelector("h2").textContent === name && tile.dataset.frames > least)""",
+        arg=[peer_id, more_than],
+    )
+    return int(tile(page, peer_id).get_attribute("data-frames") or 0)
+
+
+@contextmanager
+def node(server: ServerProcess, room: str, name: str = "streaming-node") -> Iterator[None]:
+    """The Python example as a Streaming Node."""
+    url = f"{server.url}/?room={room}&name={name}&role=streaming-node"
+    command = [sys.executable, str(ROOT / "docs/examples/streaming_node.py"), url]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_gcom_enters_no_room_before_watch_is_pressed(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    with node(server, room):
+        server.wait_for_line(f"room {room}: streaming-node joined")
+        page = visit.open(f"{server.url}/gcom?room={room}&name=gcom", viewport=SIZES["phone"])
+        expect(page.locator("#company")).to_have_text(f"In room {room} now: streaming-node.")
+        assert all_violations(page) == []
+        assert not any("socket.io/" in url for url in visit.requested)
+        page.keyboard.press("Tab")
+        page.get_by_role("button", name="Watch").press("Enter")
+        tile_frames(page, "streaming-node")
+        expect(page.locator("#verdict")).to_have_text("Video of 1 of 1")
+        expect(tile(page, "streaming-node")).to_contain_text("connected")
+        expect(tile(page, "streaming-node")).to_contain_text("Mbit/s")
+        assert page.evaluate("document.querySelector('video').muted")
+        assert all_violations(page) == []
+        picture(page, "gcom-phone-light", full=True)
+
+
+def test_gcom_shows_every_node_of_its_room(visit: Visit, server: ServerProcess, room: str) -> None:
+    page = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
+    expect(page.locator("#verdict")).to_have_text("Waiting for a Streaming Node")
+    with node(server, room, "front"), node(server, room, "rear"):
+        for name in ("front", "rear"):
+            tile_frames(page, name)
+        expect(page.locator("#verdict")).to_have_text("Video of 2 of 2")
+        assert all_violations(page) == []
+        picture(page, "gcom-desktop-light")
+
+
+def test_gcom_marks_a_picture_as_stale_and_recovers_when_the_node_is_back(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    page = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
+    with node(server, room):
+        counted = tile_frames(page, "streaming-node")
+    expect(tile(page, "streaming-node")).to_contain_text(re.compile(r"Not live: .* \d+ s old"))
+    expect(page.locator("#verdict")).not_to_contain_text("Video of")
+    with node(server, room):
+        expect(page.locator("#verdict")).to_have_text("Video of 1 of 1")
+        tile_frames(page, "streaming-node")
+        expect(tile(page, "streaming-node")).to_contain_text("connected")
+    assert counted > FRAMES
+
+
+def test_gcom_keeps_its_video_over_a_server_restart(visit: Visit, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as first:
+        page = watch(visit, f"{first.url}/gcom?room=drone-1&name=gcom")
+        with node(first, "drone-1"):
+            counted = tile_frames(page, "streaming-node")
+            first.send(signal.SIGKILL)
+            expect(page.locator("#verdict")).to_contain_text("the server is not responding")
+            with ServerProcess(tmp_path, {"listen": {"port": first.port}}):
+                expect(page.locator("#verdict")).to_have_text("Video of 1 of 1")
+                tile_frames(page, "streaming-node", more_than=counted + FRAMES)
+                visit.close()
+    assert all("net::ERR_" in text for text in visit.said)
+    visit.said.clear()
+
+
+def test_gcom_calls_again_after_its_connection_was_closed_without_an_event(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    """As after a sleep of the device, which Chromium cannot be put into here."""
+    page = visit.open("about:blank")
+    page.add_init_script(
+        """globalThis.connections = [];
+           const Original = RTCPeerConnection;
+           globalThis.RTCPeerConnection = class extends Original {
+             constructor(...given) { super(...given); connections.push(this); }
+           };"""
+    )
+    page.goto(f"{server.url}/gcom?room={room}&name=gcom")
+    page.get_by_role("button", name="Watch").click()
+    with node(server, room):
+        tile_frames(page, "streaming-node")
+        page.evaluate("connections[0].close()")  # fires no event, by the specification
+        page.wait_for_function("() => connections.length > 1", timeout=60_000)
+        tile_frames(page, "streaming-node")
+        expect(page.locator("#verdict")).to_have_text("Video of 1 of 1")
+
+
+def test_gcom_takes_a_token_from_the_fragment_and_forgets_the_link(
+    visit: Visit, tmp_path: Path, tokens: dict[str, str]
+) -> None:
+    with guarded(tmp_path) as server:
+        page = visit.open(f"{server.url}/gcom?room=drone-1#token={tokens['signal']}")
+        expect(page.get_by_label("Token")).to_have_value(tokens["signal"])
+        assert tokens["signal"] not in page.url
+        page.get_by_label("Name of this GCOM").fill("")
+        page.get_by_role("button", name="Watch").click()
+        expect(page.locator("#verdict")).to_have_text("Waiting for a Streaming Node")
+        visit.close()
+    assert all(text.startswith(LOADED) for text in visit.said)  # it may not see the status
+    visit.said.clear()
+
+
+def test_gcom_says_why_it_is_refused_and_asks_for_a_token(
+    visit: Visit, tmp_path: Path, tokens: dict[str, str]
+) -> None:
+    with guarded(tmp_path) as server:
+        page = watch(visit, f"{server.url}/gcom?room=drone-1")
+        expect(page.locator("#verdict")).to_have_text("Refused: this server requires a token")
+        expect(page.get_by_label("Token")).to_be_focused()
+        assert tokens["signal"] not in page.url
+        visit.close()
+    assert all(text.startswith(LOADED) for text in visit.said)
+    visit.said.clear()
+
+
+def test_second_gcom_with_the_name_takes_over_and_the_first_says_so(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    first = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
+    expect(first.locator("#verdict")).to_have_text("Waiting for a Streaming Node")
+    second = visit.open(f"{server.url}/gcom?room={room}&name=gcom")
+    expect(second.locator("#company")).to_contain_text("takes over from the one that is there")
+    second.get_by_role("button", name="Watch").click()
+    expect(first.locator("#verdict")).to_have_text("Another GCOM has taken over this name")
+    expect(first.get_by_role("button", name="Watch")).to_be_visible()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves docs/examples, without a log."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments, directory=str(ROOT / "docs/examples"))
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing."""
+
+
+def test_example_page_of_another_web_server_shows_the_video(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    try:
+        with node(server, room):
+            page = visit.open(
+                f"http://127.0.0.1:{site.server_port}/gcom.html?server={server.url}&room={room}&name=gcom"
+            )
+            expect(page.locator("#state")).to_have_text("streaming-node: connected")
+            page.wait_for_function("() => document.querySelector('video').currentTime > 1")
+            visit.said = [
+                text for text in visit.said if "favicon" not in text and LOADED not in text
+            ]
+    finally:
+        site.shutdown()
+        site.server_close()
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_example_page_opened_as_a_file_needs_null_listed(
+    visit: Visit, tmp_path: Path, listed: bool
+) -> None:
+    origins = {"socketio": {"cors_allowed_origins": ["null"]}} if listed else {}
+    with ServerProcess(tmp_path, origins) as server:
+        file = (ROOT / "docs/examples/gcom.html").as_uri()
+        page = visit.open(f"{file}?server={server.url}&room=drone-1&name=gcom")
+        if listed:
+            expect(page.locator("#state")).to_have_text("In the room")
+        else:
+            expect(page.locator("#state")).to_contain_text('is "null" in cors_allowed_origins?')
+        visit.close()
+    visit.said.clear()
+    visit.requested = {url for url in visit.requested if not url.startswith("file:")}
+
+
+def test_snapshot_is_a_picture_of_the_video(visit: Visit, server: ServerProcess, room: str) -> None:
+    page = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
+    with node(server, room):
+        tile_frames(page, "streaming-node")
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Snapshot").click()
+    assert re.fullmatch(r"streaming-node-\d{8}T\d{6}\.png", saved.value.suggested_filename)
+    assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")

@@ -207,6 +207,21 @@ def test_call_shows_its_path_its_figures_and_its_candidates(
     assert all_violations(page) == []
 
 
+def test_clients_that_are_in_no_room_are_shown_too(
+    visit: Visit, kinds: tuple[ServerProcess, Status]
+) -> None:
+    server, status = kinds
+    made = many(status, (), 1)
+    text = "6 signals of node were refused in the last minute."
+    found = {**HEADLINE, "code": "refused", "text": text, "room": None, "severity": "warning"}
+    made.update(headline=found, diagnosis=[{**found, "peers": [], "side": None}])
+    page = show(visit, server.url, made)
+    verdict = page.get_by_role("heading", level=1)
+    expect(verdict).to_have_text(text)
+    expect(verdict).to_have_attribute("data-tone", "busy")
+    expect(page.locator("#general [data-code=refused]")).to_contain_text(HEADLINE["advice"] or "")
+
+
 def test_note_does_not_outshine_calls_that_are_connected(
     visit: Visit, kinds: tuple[ServerProcess, Status]
 ) -> None:
@@ -296,6 +311,8 @@ def test_addresses_are_complete_urls_and_none_means_another_machine(
     page.get_by_role("radio", name="GCOM").check()
     page.get_by_label("Room", exact=True).fill("drone-7")
     assert urls(page) == [f"{base}?room=drone-7&name=gcom" for base in bases]
+    page.get_by_role("radio", name="Page that shows the video").check()
+    assert urls(page) == [f"{base}gcom?room=drone-7&name=gcom" for base in bases]
     assert all_violations(page) == []
     fetched = fetch(bases[0])
     assert fetched[2] == "WebRTC Signaling Server is running"

@@ -18,11 +18,10 @@ set -euo pipefail
 hawkeye-signaling() {{
     local file=()
     if [ "$1" != new-token ]; then file=(--config FOLDER/config.yaml); fi
-    (cd {ROOT} && {sys.executable} -m signaling_server "$@" "${{file[@]}}")
+    {sys.executable} -m signaling_server "$@" "${{file[@]}}"
 }}
 systemctl() {{ :; }}
 chgrp() {{ :; }}
-install() {{ command install -m 640 /dev/null tokens.yaml; }}
 curl() {{ :; }}
 """
 

@@ -19,7 +19,7 @@ from integration.raw import RawClient
 from integration.server import PATIENCE, ServerProcess
 
 OFFER = '{"type":"offer","data":{}}'
-UNNOTICED = 0.5
+UNNOTICED = 1.0
 """Seconds that a signal takes at most while others misbehave (1 to 2 ms on an idle machine)."""
 
 

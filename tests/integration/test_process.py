@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from integration.conftest import KINDS, Visitors
 from integration.raw import RawClient
-from integration.server import ServerProcess, run_to_its_end, write_config
+from integration.server import ROOT, ServerProcess, run_to_its_end, write_config
 
 SPARE = 1.0
 """Seconds that a stop may take longer than `shutdown.drain`."""
@@ -40,7 +42,37 @@ def test_port_in_use_is_one_clear_sentence(config: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         sentence = _refusal("--config", config, "--port", str(port))
-    assert re.search(rf"cannot listen on 127.0.0.1, port {port}: .*in use; .*listen.port", sentence)
+    said = rf"cannot listen on 127.0.0.1, port {port}: .*in use; .*listen.port.*make run PORT=9000"
+    assert re.search(said, sentence)
+
+
+def test_make_run_takes_a_port_and_arguments() -> None:
+    command = ["make", "run", "PORT=0", "ARGS=--host 127.0.0.1 --log-level debug"]
+    made = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert made.stderr is not None
+        lines = iter(made.stderr.readline, "")
+        assert any(re.search(r"listens on http://127\.0\.0\.1:[1-9]", line) for line in lines)
+    finally:
+        os.killpg(made.pid, signal.SIGTERM)
+        made.communicate()
+
+
+@pytest.mark.parametrize("command", [["check-config"], ["print-config"]])
+def test_file_may_be_named_before_the_command(config: str, command: list[str]) -> None:
+    usual = run_to_its_end(*command, "--config", config)
+    assert usual.returncode == 0
+    for before in (["--config", config], [f"--config={config}"]):
+        assert run_to_its_end(*before, *command).stdout == usual.stdout
+
+
+def test_missing_file_before_the_command_is_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "no.yaml")
+    ended = run_to_its_end("--config", missing, "check-config")
+    assert (ended.returncode, missing in ended.stderr) == (78, True)
+    assert run_to_its_end("--config").returncode == 2
 
 
 def test_privileged_port_is_one_clear_sentence(config: str) -> None:

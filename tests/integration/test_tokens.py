@@ -282,12 +282,17 @@ async def test_revoked_client_with_a_session_is_out_even_while_it_is_away(
 async def test_client_whose_token_expires_stays_unless_the_settings_say_otherwise(
     tmp_path: Path, end_expired: bool
 ) -> None:
-    token, line = new_token("node", "drone-1")
-    expires = int(time.time()) + 3
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
-    file = write_tokens(tmp_path, [line.replace("}", f", expires: {at}}}")])
-    auth = {"tokens_file": file, "end_expired": end_expired}
+    auth = {
+        "tokens_file": write_tokens(tmp_path, [new_token("gcom")[1]]),
+        "end_expired": end_expired,
+    }
     with ServerProcess(tmp_path, {"auth": auth}) as server:
+        token, line = new_token("node", "drone-1")
+        expires = int(time.time()) + 5  # time for the reload and for the client to connect
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
+        write_tokens(tmp_path, [line.replace("}", f", expires: {at}}}")])
+        server.send(signal.SIGHUP)
+        await server.line("configuration reloaded")
         async with RawClient(server.url, token=token) as node:
             assert '"token_expires":' in (await node.hello())[1]
             await asyncio.sleep(max(0.0, expires - time.time()))

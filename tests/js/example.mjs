@@ -1,19 +1,25 @@
-// Runs an example of docs/examples until it is killed, with a test picture as the camera and a line
-// for each frame that is seen:
+// Runs the client of /static/hawkeye-signaling.js until it is killed, with a test picture as the
+// camera and a line for each frame that is seen:
 //
 //   node --import ./webrtc.mjs example.mjs streaming-node|gcom URL
 
 import wrtc from "@roamhq/wrtc";
 
-import { GCOM } from "../../docs/examples/gcom.js";
-import { StreamingNode } from "../../docs/examples/streaming-node.js";
+import { GCOM, StreamingNode } from "../../signaling_server/web/static/hawkeye-signaling.js";
 import { testPicture, watch } from "./video.mjs";
 
 const [program, url] = process.argv.slice(2);
+const options = { transports: ["websocket"] };
 const example =
   program === "gcom"
-    ? new GCOM(url, (peerId, stream) => watch(peerId, stream.getVideoTracks()[0]))
-    : new StreamingNode(url, new wrtc.MediaStream([testPicture()]));
-await example.signaling.replaced;
-console.log("another program uses our name");
-process.exit(1);
+    ? new GCOM(url, options)
+    : new StreamingNode(url, new wrtc.MediaStream([testPicture()]), options);
+example.addEventListener("stream", ({ detail: { peerId, stream } }) => {
+  watch(peerId, stream.getVideoTracks()[0]);
+});
+example.addEventListener("state", ({ detail }) => console.log(`${detail.peerId}: ${detail.state}`));
+example.addEventListener("trouble", ({ detail }) => console.error(`${detail.code}: ${detail.message}`));
+example.addEventListener("refused", ({ detail }) => {
+  console.log(detail.message);
+  process.exit(1);
+});

@@ -1,8 +1,8 @@
-// Makes Node a bit of a browser, so that docs/examples run as they are:
+// Makes Node a bit of a browser, so that hawkeye-signaling.js runs as it is:
 //
 //   node --import ./webrtc.mjs PROGRAM
 //
-// RTCPeerConnection and its kin are global, as in a browser; socket.io-client is found here.
+// RTCPeerConnection and its kin are global, as in a browser; socket.io-client is that of npm.
 
 import { register } from "node:module";
 import wrtc from "@roamhq/wrtc";
@@ -14,7 +14,11 @@ Object.assign(globalThis, {
 
 const hooks = `
   export function resolve(name, context, next) {
-    const parentURL = name === "socket.io-client" ? "${import.meta.url}" : context.parentURL;
-    return next(name, { ...context, parentURL });
+    if (!name.endsWith("/socket.io.esm.js")) return next(name, context);
+    return next("socket.io-client", { ...context, parentURL: "${import.meta.url}" });
+  }
+  export function load(url, context, next) {
+    const format = url.endsWith("/hawkeye-signaling.js") ? "module" : context.format;
+    return next(url, { ...context, format });
   }`;
 register(`data:text/javascript,${encodeURIComponent(hooks)}`);

@@ -53,8 +53,10 @@ function show() {
   part("addresses-note").textContent = note;
   part("addresses-note").hidden = !note;
   const client = document.querySelector("input[name=client]:checked").value;
-  const query = new URLSearchParams({ room: part("room").value, name: client });
-  const entries = known.places.map((place) => entry(place, `${place.url}?${query}`));
+  const isPage = client === "page"; // a GCOM in the browser
+  const query = new URLSearchParams({ room: part("room").value, name: isPage ? "gcom" : client });
+  const path = isPage ? "gcom" : "";
+  const entries = known.places.map((place) => entry(place, `${place.url}${path}?${query}`));
   if (withToken() && known.places.length) {
     const url = `${known.places[0].url}status`;
     const text = element("span", {}, "This page on a phone, with the token of this page");

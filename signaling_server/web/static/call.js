@@ -5,9 +5,9 @@
 
 import { codeOf, meansHere, places } from "./addresses.js";
 import { element, morph, timeline } from "./page.js";
-import { Peer, measure, randomHex } from "./peer.js";
 import { token as statusToken } from "./token.js";
 
+const library = import("./hawkeye-signaling.js").catch(() => null); // null: a part is missing
 const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
 const ROLES = ["streaming-node", "gcom"];
 const TOKEN = "hawkeye-call-token";
@@ -18,6 +18,12 @@ const WIDTH = 640;
 const HEIGHT = 360;
 const FRAMES_PER_SECOND = 25;
 
+/** Random hexadecimal digits. (crypto.randomUUID requires https.) */
+function randomHex(digits) {
+  const bytes = crypto.getRandomValues(new Uint8Array(digits / 2));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 const part = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search); // what the link says
 const ownRoom = `probe-${randomHex(32)}`;
@@ -25,7 +31,7 @@ let peer;
 let role;
 let pc; // of the current call
 let stages; // name -> {detail, at}
-let before; // the previous measurement
+let figures; // of the current call: the last measurement
 let startedAt;
 let server; // the transport's name; null while there is no connection
 let away; // the other side was here, and left
@@ -63,10 +69,10 @@ function setUp() {
     event.preventDefault(); // a window beside this one: a new tab would hide this page
     window.open(part("open").href, "_blank", "popup,noopener,width=520,height=900");
   });
-  if (!globalThis.io) {
-    part("no-client").hidden = false;
-    part("setup").hidden = true;
-  }
+  library.then((found) => {
+    part("no-client").hidden = Boolean(found);
+    part("setup").hidden ||= !found;
+  });
   document.addEventListener("visibilitychange", arm);
   arm();
 }
@@ -173,33 +179,52 @@ async function start(chosen) {
   const stream = role === "gcom" ? null : await picture();
   if (stream) part("video").srcObject = stream;
   const path = new URL(document.documentElement.dataset.socketioPath, document.baseURI).pathname;
-  peer = new Peer({ path, hello: { room, role, name, token }, stream, tell });
-  watching = setInterval(watch, 1000);
+  const options = { path, room, role, name, token };
+  const { GCOM, StreamingNode } = await library;
+  peer = stream
+    ? new StreamingNode(location.origin, stream, options)
+    : new GCOM(location.origin, options);
+  for (const [event, act] of Object.entries(acts)) {
+    peer.addEventListener(event, ({ detail }) => {
+      act(detail);
+      if (event !== "refused") show();
+    });
+  }
+  watching = setInterval(show, 1000);
   show();
 }
 
-function tell(what, detail) {
-  if (what === "server") {
-    server = detail;
+const acts = {
+  server({ transport }) {
+    server = transport;
     if (server) reach("server", server);
-  } else if (what === "refused") {
-    refuse(detail);
-    return;
-  } else if (what === "call") {
-    pc = detail;
-    before = null;
+  },
+  refused: refuse,
+  call(call) {
+    pc = call.pc;
+    figures = undefined;
     away = null;
     for (const name of STEPS.slice(2)) stages.delete(name);
-  } else if (what === "stage") {
-    if (detail.name === "both-here") away = null;
-    reach(detail.name, detail.detail);
-  } else if (what === "stream") {
-    part("video").srcObject = detail;
-  } else if (what === "left") {
-    away = detail;
-  }
-  show();
-}
+  },
+  step({ step, detail }) {
+    reach(step, detail);
+  },
+  stream({ stream }) {
+    part("video").srcObject = stream;
+  },
+  peer_joined(joined) {
+    away = null;
+    reach("both-here", joined.peer_id);
+  },
+  peer_left(left) {
+    away = left.peer_id;
+  },
+  figures(measured) {
+    figures = measured;
+    if (figures.frames > 0) reach("picture", `${figures.width} × ${figures.height}`);
+    showFigures();
+  },
+};
 
 function reach(name, detail) {
   const at = stages.get(name)?.at ?? performance.now();
@@ -255,33 +280,21 @@ function draw(canvas) {
 
 // --- showing ----------------------------------------------------------------------------------------
 
-/** Once a second: measure, and show what has changed. */
-async function watch() {
-  if (!pc) return show();
-  const now = { ...(await measure(pc)), at: performance.now() };
-  if (now.frames > 0) reach("picture", `${now.width} × ${now.height}`);
-  const seconds = before && (now.at - before.at) / 1000;
-  const rates = seconds && {
-    bits: (8 * (now.bytes - before.bytes)) / seconds,
-    frames: (now.frames - before.frames) / seconds,
-  };
-  before = now;
-  showFigures(now, rates);
-  show(rates);
-}
+const unlessUnknown = (value, write) => (value === undefined ? undefined : write(value));
 
-function showFigures(now, rates) {
+function showFigures() {
+  const { frames, frameRate, bitrate, roundTrip, pair } = figures;
   const shown = [
-    ["Frames", now.frames],
-    ["Frames per second", rates && rates.frames.toFixed(0)],
-    ["Bitrate", rates && `${(rates.bits / 1e6).toFixed(2)} Mbit/s`],
-    ["Round-trip time", now.seconds === undefined ? undefined : `${(1000 * now.seconds).toFixed(0)} ms`],
-    ["Local candidate", now.pair && candidate(now.pair.local)],
-    ["Remote candidate", now.pair && candidate(now.pair.remote)],
+    ["Frames", frames],
+    ["Frames per second", unlessUnknown(frameRate, (rate) => rate.toFixed(0))],
+    ["Bitrate", unlessUnknown(bitrate, (rate) => `${(rate / 1e6).toFixed(2)} Mbit/s`)],
+    ["Round-trip time", unlessUnknown(roundTrip, (time) => `${(1000 * time).toFixed(0)} ms`)],
+    ["Local candidate", pair && candidate(pair.local)],
+    ["Remote candidate", pair && candidate(pair.remote)],
   ];
   const figure = ([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, String(value ?? "–")));
-  part("figures").dataset.frames = now.frames ?? 0;
+  part("figures").dataset.frames = frames ?? 0;
   morph(part("figures"), shown.map(figure));
 }
 
@@ -289,7 +302,7 @@ function candidate({ type, protocol, address }) {
   return [type, protocol, address].filter(Boolean).join(" ");
 }
 
-function show(rates) {
+function show() {
   const reached = [...stages].map(([name, { detail, at }]) => ({
     name,
     detail,
@@ -297,19 +310,19 @@ function show(rates) {
   }));
   reached.sort((a, b) => STEPS.indexOf(a.name) - STEPS.indexOf(b.name));
   morph(part("stages"), [timeline(reached, STEPS)]);
-  const { tone, text } = verdict(rates);
+  const { tone, text } = verdict();
   part("stages").dataset.tone = tone;
   setVerdict(tone, text);
 }
 
 /** The progress of the call in one line. */
-function verdict(rates) {
+function verdict() {
   const me = role === "gcom" ? "GCOM" : "Streaming Node";
   const since = (name) => (performance.now() - stages.get(name).at) / 1000;
   const slow = (name) => since(name) > SLOW_SECONDS;
   if (pc?.connectionState === "connected") {
     if (!stages.has("picture")) return { tone: "busy", text: "Connected, waiting for the picture" };
-    if (rates && rates.frames <= 0) return { tone: "bad", text: "Connected, but the picture is frozen" };
+    if (figures?.frameRate <= 0) return { tone: "bad", text: "Connected, but the picture is frozen" };
     const lost = server ? "" : " (the server is not responding; the call continues without it)";
     return { tone: "good", text: `Video is flowing${lost}` };
   }

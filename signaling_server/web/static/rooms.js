@@ -126,20 +126,17 @@ export function former({ room, timeline: past }) {
   return details(`former ${room}`, false, { class: "card room", "data-tone": "plain" }, line, open);
 }
 
-function findings(list) {
+const findings = (list) => element("ul", { class: "diagnosis" }, ...list.map(finding));
+
+/** What is wrong, what to do, and a link to more about it. */
+export function finding({ code, text, severity, advice }) {
   return element(
-    "ul",
-    { class: "diagnosis" },
-    ...list.map(({ code, text, severity, advice }) =>
-      element(
-        "li",
-        { "data-code": code, ...(severity ? { "data-severity": severity } : {}) },
-        element("span", { class: "finding" }, text),
-        ...(advice ? [" ", element("span", { class: "todo" }, advice)] : []),
-        " ",
-        element("a", { href: `help#${code}`, "aria-label": `Explanation of ${code}` }, "Explanation"),
-      ),
-    ),
+    "li",
+    { "data-code": code, ...(severity ? { "data-severity": severity } : {}) },
+    element("span", { class: "finding" }, text),
+    ...(advice ? [" ", element("span", { class: "todo" }, advice)] : []),
+    " ",
+    element("a", { href: `help#${code}`, "aria-label": `Explanation of ${code}` }, "Explanation"),
   );
 }
 

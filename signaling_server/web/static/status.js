@@ -138,6 +138,7 @@ function show(status) {
   setVerdict(found);
   showWarnings(status.server);
   showRefusals(status.refusals ?? []); // older servers have none
+  morph(part("general"), (status.diagnosis ?? []).map(rooms.finding)); // of clients in no room
   showRooms(status, found.room);
   const events = showsAll ? status.events : status.events.slice(0, FIRST_EVENTS);
   morph(part("events"), events.map(event));
