@@ -112,6 +112,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
 # --- scripted peers, to bring the server into any state -------------------------------------------
 
 ACTORS = """async (scenes) => {
+  const { io } = await import("/static/vendor/socket.io.esm.js");
   const actors = (globalThis.actors ??= []);
   const join = (room, name, role) => new Promise((resolve) => {
     const socket = io({ path: "/socket.io/", forceNew: true, reconnection: false,

@@ -568,7 +568,7 @@ def test_without_javascript_and_token_the_page_says_what_to_do(
 # --- the messages that docs/troubleshooting.md explains -------------------------------------------
 
 PROVOKE = """async ([dead, stranger]) => {
-  const io = globalThis.io ?? (await import("/static/vendor/socket.io.esm.js")).io;
+  const { io } = await import("/static/vendor/socket.io.esm.js");
   const said = [];
   const tell = async (act) => {
     try { await act(); } catch (error) { said.push(`${error.name}: ${error.message}`); }
