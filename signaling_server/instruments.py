@@ -26,6 +26,7 @@ class Instruments:
         self.metrics = Metrics()
         self.insight = Insight()
         self.timeline = Timeline(lambda: time.time() >= RELEASED)
+        self.insight.on_signal = self.timeline.signalled
         self._fact_log = FactLogger()
         self._recorders = merge(self.metrics, self.insight, self.timeline, self._fact_log)
         self._sums: asyncio.TimerHandle | None = None

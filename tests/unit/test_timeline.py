@@ -53,7 +53,7 @@ class Stage:
     def say(self, kind: str, peer: str = "node", to: str = "gcom") -> None:
         body = {"type": kind, "data": {"sdp": "v=0"}, "to": to}
         signal = parse_signal(json.dumps(body), 1000, 9)
-        self.timeline.record(SignalAccepted("s", peer, ROOM, signal, 1, 0), self.now)
+        self.timeline.signalled(SignalAccepted("s", peer, ROOM, signal, 1, 0), self.now)
 
     def report(self, state: str, peer: str = "node", room: str = ROOM) -> None:
         self.timeline.report(room, peer, ConnectionReport(state, {}), self.now)
@@ -146,6 +146,15 @@ def test_room_that_nobody_has_joined_has_no_timeline() -> None:
     stage.timeline.record(Rejected("", "", ROOM, "10.0.0.5", "room-full", "no"), 100.0)
     assert stage.texts() == []
     assert stage.timeline.former(100.0) == {}
+
+
+def test_signal_that_is_read_when_its_room_is_empty_is_recorded_all_the_same() -> None:
+    stage = Stage()
+    stage.join("node")
+    stage.leave("node")
+    stage.say("offer")
+    entries = stage.timeline.former(stage.now)[ROOM].entries
+    assert [entry.kind for entry in entries] == ["joined", "left", "offer"]
 
 
 def test_repetition_of_a_short_time_ago_is_counted() -> None:

@@ -2,7 +2,7 @@
 
 Goal: "what happened at 14:03?" is answered on the page and in the shell, without the log. Joins and
 losses matter most: a room's entries are bounded, and signals and reports are dropped before them.
-Candidates are not recorded at all, so this costs next to nothing for each signal.
+Of signals, only offers and answers that insight reads are recorded, so nothing waits for it.
 
 An entry tells whether the clock was set when it happened: a drone wakes up in 1970, and the log
 then has another time for it than the clock of later.
@@ -108,7 +108,6 @@ class Timeline(Observer):
         """Of all rooms."""
         super().__init__(
             {
-                SignalAccepted: self._signalled,
                 PeerJoined: self._joined,
                 PeerResumed: self._resumed,
                 PeerReplaced: self._add,
@@ -143,11 +142,10 @@ class Timeline(Observer):
 
     # --- facts ------------------------------------------------------------------------------------
 
-    def _signalled(self, fact: SignalAccepted, now: float) -> None:
-        if fact.signal.type == "ice-candidate":
-            return
-        history = self._rooms.get(fact.room)
-        if history:
+    def signalled(self, fact: SignalAccepted, now: float) -> None:
+        """Record a signal that passed at `now`; it may come later than what happened since."""
+        history = self._rooms.get(fact.room) or self._former.get(fact.room)
+        if history and fact.signal.type != "ice-candidate":
             text = sentences.sentence(fact)
             self._record(history, now, fact.signal.type, fact.sender, text)
 
