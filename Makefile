@@ -74,7 +74,7 @@ clean:
 
 $(VENV)/run.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --editable .
+	$(BIN)/pip install -qq --editable '.[qr]'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml

@@ -52,6 +52,9 @@ done
 "$root/packaging/fetch-browser-client.sh" ${wheels:+--from "$wheels"} \
   --output "$tree/signaling_server/web/static/vendor"
 
+(cd "$root" && python3 -m signaling_server.web.help_page docs/troubleshooting.md) \
+  >"$tree/signaling_server/web/static/vendor/help.html"
+
 cat >"$tree/debian/changelog" <<END
 hawkeye-signaling ($version) unstable; urgency=medium
 

@@ -68,7 +68,7 @@ Acquire::Languages "none";
 END
   export APT_CONFIG=$work/apt.conf
   apt-get -qq update
-  apt-get -qq install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop
+  apt-get -qq install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop python3-segno
   unset APT_CONFIG
   cp "$work"/apt/cache/archives/*.deb "$output/"
 }

@@ -18,6 +18,7 @@ from signaling_server.appliance.descriptors import (
 )
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.listener import open_listener
+from signaling_server.appliance.reachable import Reachable
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
 from signaling_server.appliance.watchdog import SelfCheck, keep_watch
@@ -40,7 +41,7 @@ from signaling_server.self_report import SelfReport
 from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
-from signaling_server.web import api, bad_requests, pages
+from signaling_server.web import api, bad_requests, client_addresses, pages
 from signaling_server.web.access import Access
 from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
@@ -53,6 +54,8 @@ READY_SECONDS = 0.2
 """The interval between two checks whether the port answers, until it does."""
 STATUS_SECONDS = 2
 """The interval between two updates of the line in `systemctl status`."""
+CLOCK_SECONDS = 60
+"""The interval between two looks whether the system's clock is set, until it is."""
 A_DAY = 86400
 
 
@@ -88,6 +91,7 @@ class App:
             lambda: self.transport.queue_high_water,
             lambda: self.transport.token_watch.warnings,
         )
+        self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()
         self._reading = asyncio.Lock()
@@ -114,13 +118,14 @@ class App:
         path = f"{bare}/"
         return [
             *api.routes(
-                may_see_status=access.may_see_status,
+                refusal=access.refusal,
                 status_enabled=status_enabled,
                 health=self.report.health,
                 status=self.report.status,
                 metrics=self.report.metrics,
             ),
-            *pages.routes(status_enabled, path),
+            *client_addresses.routes(access.refusal, status_enabled, self._reachable.report),
+            *pages.routes(status_enabled, path, self.report.open_status_lines),
             *(
                 web.route(method, each, self.transport.handle_request)
                 for method in ("GET", "POST", "OPTIONS")
@@ -153,7 +158,10 @@ class App:
         scheme = "https" if self._certificate else "http"
         url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
+        self._reachable.port = port
+        self._background.start(self._reachable.keep_telling())
         self._background.start(self._warn_daily())
+        self._background.start(self._remember_start())
         self._background.start(self.transport.keep_sweeping())
         self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
@@ -178,6 +186,12 @@ class App:
             for warning in self.report.warnings():
                 log.warning("%s", warning)
             await asyncio.sleep(A_DAY)
+
+    async def _remember_start(self) -> None:
+        while True:
+            if self.report.remember_start():
+                return
+            await asyncio.sleep(CLOCK_SECONDS)
 
     def reload_soon(self, load: Callable[[], Loaded]) -> None:
         """Reload, but read the files in a thread: 8,000 tokens take two seconds."""

@@ -9,9 +9,11 @@ import secrets
 import time
 from typing import Any, Callable
 
+from signaling_server.appliance import starts
 from signaling_server.appliance.tls import Certificate
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.reporting import status_text, timeline_report
 from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import build
 from signaling_server.core.reporting.systemd_line import status_line
@@ -48,6 +50,8 @@ class SelfReport:
         self._queue_high_water = queue_high_water
         self._token_warnings = token_warnings
         self._started_at = time.monotonic()
+        self._earlier_starts: list[float] | None = None
+        """None until the clock is set."""
 
     def warnings(self) -> list[str]:
         """What needs an operator's attention though the server works."""
@@ -87,7 +91,7 @@ class SelfReport:
         """The body of /api/status."""
         self._instruments.catch_up()
         now = time.monotonic()
-        return build(
+        body = build(
             self._relay,
             self._instruments.metrics,
             self._instruments.insight,
@@ -96,6 +100,29 @@ class SelfReport:
             [*self._reload_error(), *self.warnings()],
             now,
         )
+        timeline_report.add(body, self._instruments.timeline, self._clock(now))
+        return body
+
+    def open_status_lines(self) -> list[str] | None:
+        """The status as text, where everyone may see it; None where it takes a token."""
+        return None if self._settings.tokens is not None else status_text.lines(self.status())
+
+    def remember_start(self) -> bool:
+        """Let the next runs know when this one started; False while the clock is not set."""
+        wall, uptime = time.time(), time.monotonic() - self._started_at
+        if wall < RELEASED:
+            return False
+        starts.remember(wall - uptime, wall)
+        return True
+
+    def _clock(self, now: float) -> timeline_report.Clock:
+        wall = time.time()
+        if wall < RELEASED:
+            return timeline_report.Clock(now, None)
+        own_start = wall - (now - self._started_at)
+        if self._earlier_starts is None:
+            self._earlier_starts = starts.read(own_start - starts.SAME_SECONDS)
+        return timeline_report.Clock(now, wall, [*self._earlier_starts, own_start])
 
     async def metrics(self) -> str:
         """The page of /metrics."""

@@ -87,7 +87,7 @@ def test_package_depends_on_debian_packages_except_for_socketio(
         "systemd",  # or another package that creates users
     }
     assert "python3-aiohttp (>= 3.8.1)" in field("Depends")
-    assert field("Recommends") == "python3-uvloop"
+    assert field("Recommends") == "python3-segno, python3-uvloop"
     assert field("Architecture") == "all"
 
 

@@ -73,6 +73,8 @@ class Insight(Observer):
         self._refused = RefusedClients()
         self._rooms: dict[str, ObservedRoom] = {}
         self._backlog = Backlog(self._read)
+        self.on_signal: Recorder = lambda fact, now: None
+        """Called with each signal that is read, and when it passed."""
         self._pairs = 0
         """Of all rooms."""
         self._notes = Notes()
@@ -177,6 +179,7 @@ class Insight(Observer):
         if sender and not to:
             sender.hold(signal.type, content)
         self._note_fact(fact, now)
+        self.on_signal(fact, now)
 
     def _watched(self, room: ObservedRoom, sender: str, to: list[str]) -> list[str]:
         """Those of many receivers whose pair with the sender is observed, or still can be."""
