@@ -132,7 +132,8 @@ def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field) -> N
     stage.network.cut(RADIO)
     watch(3.0, *BREAKS)
     stage.network.restore(RADIO)
-    watch(8.0, *BREAKS)  # until both sides have noticed that all is well again
+    field.room.await_peers("streaming-node", "gcom")
+    watch(5.0, *BREAKS)  # until both sides have noticed that all is well again
     if field.stage.sessions:
         watch(8.0)
     assert said == []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from signaling_server.core.insight.frames import FRESH_SECONDS, FrameWatch
+from signaling_server.core.insight.frame_watch import FRESH_SECONDS, FrameWatch
 
 
 def test_first_frames_are_told_once_in_a_call() -> None:

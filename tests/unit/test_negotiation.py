@@ -307,3 +307,11 @@ def test_other_side_of_a_broken_call_is_not_believed_until_it_takes_the_new_offe
     pair.reported("gcom", report("connected"), 114.0)
     assert pair.connected
     assert pair.attempt.offers == 0
+
+
+def test_answer_within_an_established_call_is_no_try_to_connect() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(ufrag="a"), 101.0)
+    pair.reported("gcom", report("connected"), 102.0)
+    pair.answered("gcom", description(ufrag="b"), 103.0)
+    assert pair.attempt.answers == 0

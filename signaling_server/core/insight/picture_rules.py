@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from signaling_server.core.insight.finding import Finding
-from signaling_server.core.insight.frames import TRICKLE_KBPS
+from signaling_server.core.insight.frame_watch import TRICKLE_KBPS
 from signaling_server.core.insight.media_rules import profile_difference
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.side import Side

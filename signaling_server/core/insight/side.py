@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from signaling_server.core.insight.frames import FrameWatch
+from signaling_server.core.insight.frame_watch import FrameWatch
 from signaling_server.core.insight.roles import UNKNOWN
 from signaling_server.core.insight.sdp import MAX_CANDIDATES, Candidate, Description
 from signaling_server.core.protocol.rtc_report import ConnectionReport
