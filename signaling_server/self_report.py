@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from signaling_server.appliance.tls import Certificate
 from signaling_server.core.config.live import Settings
+from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import build
@@ -23,7 +24,7 @@ class SelfReport:
     """Reads the parts of the server; changes nothing.
 
     `queue_high_water()` is the largest number of packets that ever waited for one client,
-    `token_warnings()` says which tokens expire soon.
+    `token_warnings()` says which tokens expire soon, `ice_servers()` which ICE servers answer.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class SelfReport:
         certificate: Certificate | None,
         queue_high_water: Callable[[], int],
         token_warnings: Callable[[], list[str]] = list,
+        ice_servers: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self.instance = secrets.token_hex(8)
         """Distinguishes this process from any other that might answer on its port."""
@@ -47,6 +49,7 @@ class SelfReport:
         self._certificate = certificate
         self._queue_high_water = queue_high_water
         self._token_warnings = token_warnings
+        self._ice_servers = ice_servers
         self._started_at = time.monotonic()
 
     def warnings(self) -> list[str]:
@@ -84,7 +87,7 @@ class SelfReport:
         """The body of /api/status."""
         self._instruments.catch_up()
         now = time.monotonic()
-        return build(
+        body = build(
             self._relay,
             self._instruments.metrics,
             self._instruments.insight,
@@ -93,6 +96,7 @@ class SelfReport:
             [*self._reload_error(), *self.warnings()],
             now,
         )
+        return ice_report.add(body, self._ice_servers())
 
     async def metrics(self) -> str:
         """The page of /metrics."""

@@ -13,6 +13,7 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
+from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.auth import Tokens
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.instruments import Instruments
@@ -66,6 +67,17 @@ def test_failed_reload_comes_first() -> None:
     reporting.reload_error = "configuration not reloaded: x"
     assert reporting.systemd_line().startswith("configuration not reloaded: x; no peers")
     assert reporting.status()["server"]["warnings"] == ["configuration not reloaded: x", OPEN]
+
+
+def test_status_has_the_ice_servers_and_a_finding_for_a_silent_one() -> None:
+    row = {"url": "stun:a", "state": "silent", "since": 60.0, "text": ice_report.COST}
+    parts = Relay(OPEN_SERVER.config), Instruments(), None
+    reporting = SelfReport(Settings(OPEN_SERVER), *parts, lambda: 0, ice_servers=lambda: [row])
+    status = reporting.status()
+    assert status["ice_servers"] == [row]
+    assert [finding["code"] for finding in status["diagnosis"]] == [ice_report.CODE]
+    assert report().status()["ice_servers"] == []
+    assert "stun:a" not in reporting.systemd_line()
 
 
 def test_line_for_systemd_ends_with_the_warnings() -> None:

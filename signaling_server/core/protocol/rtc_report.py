@@ -9,8 +9,16 @@ from signaling_server.errors import Rejection
 STATES = ("new", "connecting", "connected", "disconnected", "failed", "closed")
 """https://www.w3.org/TR/webrtc/#rtcpeerconnectionstate-enum"""
 MAX_TEXT = 64
-_FIELDS = {"type": ("type", "candidateType"), "protocol": ("protocol",), "address": ("address",)}
-"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*."""
+_FIELDS = {
+    "type": ("type", "candidateType"),
+    "protocol": ("protocol",),
+    "address": ("address",),
+    "url": ("url",),
+}
+"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*.
+
+`url` is that of the STUN or TURN server from which a local candidate comes.
+"""
 
 
 class ConnectionReport(NamedTuple):
