@@ -32,8 +32,8 @@ def free_port() -> int:
 class Coturn:
     """A running TURN server. Use it as a context manager, which ends the process."""
 
-    def __init__(self, folder: Path, secret: str, *options: str) -> None:
-        self.port, self.tls_port = free_port(), free_port()
+    def __init__(self, folder: Path, secret: str, *options: str, port: int = 0) -> None:
+        self.port, self.tls_port = port or free_port(), free_port()
         self._log = folder / "log"
         command = [
             *("turnserver", "-n", *OPTIONS.split(), f"--static-auth-secret={secret}"),
