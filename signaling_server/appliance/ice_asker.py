@@ -111,10 +111,9 @@ async def _exchange(question: Question, channel: Datagrams | Stream, deadline: f
         pause = min(left, waits.pop(0)) if waits else left
         if await _responds(question, channel, pause):
             return True
-        if time.monotonic() >= deadline:
+        if channel.reliable or time.monotonic() >= deadline:
             return False
-        if not channel.reliable:
-            channel.send(question.again())
+        channel.send(question.again())
 
 
 async def _responds(question: Question, channel: Datagrams | Stream, seconds: float) -> bool:
