@@ -37,7 +37,8 @@ async def ask(target: Target, resolve: Resolve, patience: float = PATIENCE) -> S
     except asyncio.TimeoutError:
         return Said(None, f"{target.host} is not resolved within {patience:g} s")
     except OSError as error:
-        return Said(None, f"{target.host} is not resolved: {error.strerror or error}")
+        reason = f"{target.host} is not resolved: {error.strerror or error}"
+        return Said(None, reason, unasked=error.errno in _OWN_FAULTS)
     left = patience - (time.monotonic() - started)
     outcomes = await asyncio.gather(*(_ask_at(target, each, left, patience) for each in addresses))
     return together(addresses, outcomes)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from typing import Callable
+
+AT_ONCE = 16
+"""Names that are resolved at the same time, at most: the unit allows 64 threads (TasksMax)."""
 
 
 class Resolver:
@@ -26,6 +30,8 @@ class Resolver:
         You may stop waiting at any time; whoever asks next for the name waits for the same answer.
         """
         pending = self._pending.get(host)
+        if pending is None and len(self._pending) >= AT_ONCE:
+            raise OSError(errno.ENOBUFS, "too many names are being resolved")
         if pending is None:
             loop = asyncio.get_running_loop()
             pending = self._pending[host] = loop.create_future()

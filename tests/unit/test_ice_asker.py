@@ -270,12 +270,17 @@ def test_name_that_is_not_resolved_is_said() -> None:
         await asyncio.Event().wait()
         return []
 
+    async def busy(host: str) -> Sequence[str]:
+        raise OSError(errno.ENOBUFS, "too many")
+
     async def fails(host: str) -> Sequence[str]:
         raise socket.gaierror(-2, "Name or service not known")
 
     async def scene() -> None:
         said = await ask(target("stun:a"), never, 0.05)
         assert said == Said(None, "a is not resolved within 0.05 s")
+        said = await ask(target("stun:a"), busy)
+        assert said == Said(None, "a is not resolved: too many", unasked=True)
         said = await ask(target("stun:a"), fails)
         assert said == Said(None, "a is not resolved: Name or service not known")
 

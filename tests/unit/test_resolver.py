@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from typing import Any, Coroutine
 
 import pytest
 
+from signaling_server.appliance import resolver as resolver_module
 from signaling_server.appliance.resolver import Resolver, addresses_of
 
 
@@ -41,6 +43,28 @@ def test_loop_goes_on_while_a_name_is_resolved_and_the_name_is_asked_once() -> N
         assert asked == ["a"]
         assert await resolver.resolve("a") == ["10.0.0.1"]
         assert asked == ["a", "a"]
+
+    run(scene())
+
+
+def test_few_names_are_resolved_at_a_time() -> None:
+    go_on = threading.Event()
+
+    def lookup(host: str) -> list[str]:
+        go_on.wait(10)
+        return [host]
+
+    async def scene() -> None:
+        resolver = Resolver(lookup)
+        names = [f"name-{number}" for number in range(resolver_module.AT_ONCE)]
+        asking = asyncio.gather(*map(resolver.resolve, names))
+        await asyncio.sleep(0)
+        with pytest.raises(OSError, match="too many names") as raised:
+            await resolver.resolve("one-more")
+        assert raised.value.errno == errno.ENOBUFS
+        go_on.set()
+        assert await asking == [[name] for name in names]
+        assert await resolver.resolve("one-more") == ["one-more"]
 
     run(scene())
 
