@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sdps import candidate, sdp
+from signaling_server.core.ice import ice_report
 from signaling_server.core.insight import diagnosis
 from signaling_server.core.insight import observed as room_view
 from signaling_server.core.insight.diagnosis import diagnose, state_of
@@ -402,4 +403,4 @@ def test_every_code_is_explained_for_operators() -> None:
     assert {code for code in CODES if not code.startswith("reported-")} == made - {
         "reported-{side.state}"
     }
-    assert set(headings) == CODES
+    assert set(headings) == CODES | {ice_report.CODE}
