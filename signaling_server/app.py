@@ -17,6 +17,7 @@ from signaling_server.appliance.descriptors import (
     room_for_strangers,
 )
 from signaling_server.appliance.door import Door
+from signaling_server.appliance.ice_check import IceCheck
 from signaling_server.appliance.listener import open_listener
 from signaling_server.appliance.reachable import Reachable
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
@@ -32,6 +33,7 @@ from signaling_server.core.config.load import (
 )
 from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.entrance import Entrance
 from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
@@ -76,12 +78,17 @@ class App:
         self._most_strangers = config.limits.strangers
         """As many as there are descriptors for."""
         self._entrance = Entrance(lambda: self._most_strangers)
+        rooms = self.relay.rooms
+        self._ice_check = IceCheck(
+            self.settings, lambda room, peer_id: room in rooms and peer_id in rooms[room].peers
+        )
         self.transport = Transport(
             self.settings,
             self.relay,
             self._instruments.record,
-            self._instruments.report,
+            self._reported,
             self._entrance,
+            self._ice_check.withheld,
         )
         self.report = SelfReport(
             self.settings,
@@ -90,6 +97,7 @@ class App:
             self._certificate,
             lambda: self.transport.queue_high_water,
             lambda: self.transport.token_watch.warnings,
+            self._ice_check.rows,
         )
         self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
@@ -136,6 +144,10 @@ class App:
     def _certificate_names(self) -> tuple[str, ...]:
         return self._certificate.names if self._certificate else ()
 
+    def _reported(self, room: str, peer_id: str, report: ConnectionReport) -> None:
+        self._instruments.report(room, peer_id, report)
+        self._ice_check.report(room, peer_id, report)
+
     def _refuse(self, code: str, address: str) -> None:
         """Record a caller that is refused for a code of refusals.REASONS."""
         self._instruments.record(Refused(address, code))
@@ -163,6 +175,7 @@ class App:
         self._background.start(self._warn_daily())
         self._background.start(self._remember_start())
         self._background.start(self.transport.keep_sweeping())
+        self._background.start(self._ice_check.keep_asking())
         self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
             self._background.start(self._keep_notifying(check))
@@ -269,6 +282,7 @@ class App:
         await self.transport.close(self.settings.current.shutdown.drain)
         await self._site.stop(HTTP_CLOSE_SECONDS)
         await self._background.cancel()
+        await self._ice_check.cancel()
         self._instruments.cancel()
         self.notifier.close()
 

@@ -12,6 +12,7 @@ from typing import Any, Callable
 from signaling_server.appliance import starts
 from signaling_server.appliance.tls import Certificate
 from signaling_server.core.config.live import Settings
+from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting import status_text, timeline_report
 from signaling_server.core.reporting.metrics import Readings, render
@@ -25,7 +26,7 @@ class SelfReport:
     """Reads the parts of the server; changes nothing.
 
     `queue_high_water()` is the largest number of packets that ever waited for one client,
-    `token_warnings()` says which tokens expire soon.
+    `token_warnings()` says which tokens expire soon, `ice_servers()` which ICE servers answer.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SelfReport:
         certificate: Certificate | None,
         queue_high_water: Callable[[], int],
         token_warnings: Callable[[], list[str]] = list,
+        ice_servers: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self.instance = secrets.token_hex(8)
         """Distinguishes this process from any other that might answer on its port."""
@@ -49,6 +51,7 @@ class SelfReport:
         self._certificate = certificate
         self._queue_high_water = queue_high_water
         self._token_warnings = token_warnings
+        self._ice_servers = ice_servers
         self._started_at = time.monotonic()
         self._earlier_starts: list[float] | None = None
         """None until the clock is set."""
@@ -101,11 +104,13 @@ class SelfReport:
             now,
         )
         timeline_report.add(body, self._instruments.timeline, self._clock(now))
-        return body
+        return ice_report.add(body, self._ice_servers())
 
     def open_status_lines(self) -> list[str] | None:
         """The status as text, where everyone may see it; None where it takes a token."""
-        return None if self._settings.tokens is not None else status_text.lines(self.status())
+        if self._settings.tokens is not None:
+            return None
+        return [line.printable for line in status_text.lines(self.status())]
 
     def remember_start(self) -> bool:
         """Let the next runs know when this one started; False while the clock is not set."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 LEVELS = ("debug", "info", "warning", "error")
-COMMANDS = ("serve", "check-config", "print-config", "status", "probe", "new-token")
+COMMANDS = ("serve", "check-config", "print-config", "status", "probe", "support", "new-token")
+UNIT = "hawkeye-signaling.service"
 FILE = config_files.DEFAULT
 
 
@@ -98,11 +99,25 @@ def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
         "status", help="show the state of a running server, and why there is no video"
     )
     status.set_defaults(run=_status)
+    ways = status.add_mutually_exclusive_group()
+    ways.add_argument("--watch", action="store_true", help="print it again every 2 s")
+    ways.add_argument(
+        "--check",
+        action="store_true",
+        help="print only what is stalled or refused now; exit code 1 if anything is",
+    )
     probe = commands.add_parser(
         "probe", help="let two clients do a real handshake through a running server"
     )
     probe.set_defaults(run=_probe)
-    for command in (status, probe):
+    support = commands.add_parser(
+        "support", help="write one file for a bug report, without secrets"
+    )
+    support.add_argument(
+        "--output", metavar="FILE", help="where to write it; -: standard output; default: here"
+    )
+    support.set_defaults(run=_support)
+    for command in (status, probe, support):
         command.add_argument(
             "--url", metavar="URL", help="the server; default: the one configured on this machine"
         )
@@ -110,8 +125,9 @@ def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
             "--token", metavar="T", help="a token; safer in HAWKEYE_TOKEN, because ps shows this"
         )
         command.add_argument("--cafile", metavar="PEM", help="the authority to trust (https)")
+    for command in (status, probe):
         command.add_argument("--json", action="store_true", help="print JSON")
-    return [status, probe]
+    return [status, probe, support]
 
 
 def _add_new_token(commands: Commands) -> None:
@@ -188,6 +204,11 @@ def _check_config(options: argparse.Namespace) -> int:
         refuse_nobody(loaded)
     for remark in remarks(loaded.config.socketio.cors_allowed_origins):
         print(f"note: {remark}")
+    if not remembered.file():  # in the service, the server asks them itself
+        from signaling_server.cli import ice_notes
+
+        for note in ice_notes.notes(loaded):
+            print(f"note: {note}")
     print("the configuration is fine")
     return 0
 
@@ -198,15 +219,34 @@ def _print_config(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from signaling_server.cli.status import status
+    from signaling_server.cli import status
 
-    return status(_remote_server(options), options.json)
+    if options.watch and options.json:
+        print("--watch prints no JSON", file=sys.stderr)
+        return 2
+    server = _remote_server(options)
+    if options.watch:
+        return status.watch(server)
+    show = status.check if options.check else status.status
+    return show(server, options.json)
 
 
 def _probe(options: argparse.Namespace) -> int:
     from signaling_server.cli import probe_command  # aiohttp and socketio take long to import
 
     return probe_command.run(_remote_server(options), options.json)
+
+
+def _support(options: argparse.Namespace) -> int:
+    from signaling_server.cli import support
+
+    sources = support.Sources(
+        load=functools.partial(_load, options),
+        settings=lambda: config_files.read_settings(options.config, {}),
+        server=functools.partial(_remote_server, options),
+        unit=UNIT,
+    )
+    return support.support(sources, options.output)
 
 
 def _remote_server(options: argparse.Namespace) -> RemoteServer:

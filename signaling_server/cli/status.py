@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import urllib.error
-import urllib.request
-from typing import Any
+import os
+import sys
+import time
+from typing import Any, Callable
 
-from signaling_server.cli.connection_errors import explain
+from signaling_server.cli.fetch import fetch
+from signaling_server.cli.paint import CLEAR, paint, wants_colours
 from signaling_server.cli.remote import RemoteServer
-from signaling_server.core.reporting import status_text
+from signaling_server.cli.troubles import troubles
+from signaling_server.core.reporting.status_text import Line, lines
 from signaling_server.errors import NoAnswerError
 
-SECONDS = 5.0
-"""How long an answer may take."""
-REASONS = {
-    401: "a token with `can: [status]` is required: --token",
-    404: "it serves no status: status.enabled is false there, or it is another server",
-}
-"""What an HTTP status means here."""
+WATCH_SECONDS = 2.0
+"""The interval between two looks of `--watch`."""
 
 
 def status(server: RemoteServer, as_json: bool) -> int:
     """Print the status; returns 0. Raises NoAnswerError."""
-    report = _fetch(server)
+    report = fetch(server)
     if as_json:
         print(json.dumps(report, indent=2))
-        return 0
-    try:
-        lines = status_text.lines(report)
-    except (KeyError, TypeError):
-        reason = "is not hawkeye-signaling, or another version of it"
-        raise NoAnswerError(f"the server at {server.url} {reason}") from None
-    for line in lines:
-        print(line)
+    else:
+        print(text(server, report, wants_colours(sys.stdout, os.environ)))
     return 0
 
 
-def _fetch(server: RemoteServer) -> Any:
-    """The body of /api/status."""
-    request = urllib.request.Request(f"{server.base()}/api/status")
-    if server.token:
-        request.add_unredirected_header("Authorization", f"Bearer {server.token}")
-    # Directly, as clients connect: not through a proxy that the environment may name.
-    direct = urllib.request.ProxyHandler({})
-    https = urllib.request.HTTPSHandler(context=server.tls())
+def check(server: RemoteServer, as_json: bool) -> int:
+    """Print what is stalled or refused now; returns 1 if anything is. Raises NoAnswerError."""
+    report = fetch(server)
     try:
-        with urllib.request.build_opener(direct, https).open(request, timeout=SECONDS) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        reason = REASONS.get(error.code, f"it answers {error.code} {error.reason}")
-        error.close()
-    except (http.client.HTTPException, json.JSONDecodeError):
-        reason = "the server there is not hawkeye-signaling"
-    except OSError as error:
-        reason = explain(error)
-    raise NoAnswerError(f"no status from {server.url}: {reason}")
+        found = troubles(report)
+    except (AttributeError, KeyError, TypeError):
+        raise _stranger(server) from None
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        colours = wants_colours(sys.stdout, os.environ)
+        for each in found:
+            print(paint(Line(each, "alarm"), colours))
+        if not found:
+            print(paint(Line("fine: nothing is stalled or refused", "good"), colours))
+    return 1 if found else 0
+
+
+def watch(server: RemoteServer, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Print the status again and again, until Ctrl-C; a server that is gone is waited for."""
+    colours = wants_colours(sys.stdout, os.environ)
+    try:
+        while True:
+            try:
+                shown = text(server, fetch(server), colours)
+            except NoAnswerError as error:
+                shown = paint(Line(str(error), "alarm"), colours)
+            print(f"{CLEAR if sys.stdout.isatty() else ''}{shown}", flush=True)
+            sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        return 0
+
+
+def text(server: RemoteServer, report: Any, colours: bool) -> str:
+    """The status for a person. Raises NoAnswerError if it is none."""
+    try:
+        return "\n".join(paint(line, colours) for line in lines(report))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _stranger(server) from None
+
+
+def _stranger(server: RemoteServer) -> NoAnswerError:
+    reason = "is not hawkeye-signaling, or another version of it"
+    return NoAnswerError(f"the server at {server.url} {reason}")

@@ -7,7 +7,7 @@ import functools
 import logging
 import math
 import time
-from typing import Any, Callable, Mapping
+from typing import AbstractSet, Any, Callable, Mapping
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.core.protocol.unknown_events import unknown_event
+from signaling_server.core.protocol.wall_clock import server_time
 from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
@@ -47,7 +48,10 @@ REPLACED: dict[str, Any] = {
 
 
 class Handlers:
-    """The handlers of Socket.IO events. `report` is called with (room, peer_id, report)."""
+    """The handlers of Socket.IO events. `report` is called with (room, peer_id, report).
+
+    `withheld()` are the URLs of ICE servers that clients do not get.
+    """
 
     def __init__(
         self,
@@ -60,8 +64,10 @@ class Handlers:
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
         entrance: Entrance,
+        withheld: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
         self._entrance = entrance
+        self._withheld = withheld
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -121,7 +127,8 @@ class Handlers:
         )
         connection.hello = joined.hello
         servers, _ = self._ice_servers(connection)
-        return self._switchboard.ask(joined._replace(ice_servers=servers))
+        told = server_time(time.time())
+        return self._switchboard.ask(joined._replace(ice_servers=servers, server_time=told))
 
     async def _punished(self, connection: Connection, rejection: Rejection) -> Rejection:
         """What a client is told, after a while if its address has guessed before.
@@ -232,8 +239,13 @@ class Handlers:
         return {"ice_servers": servers, "ttl": ttl}
 
     def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
-        settings = self._settings
-        return ice_servers(settings.current, settings.turn_secret, connection.peer_id, time.time())
+        return ice_servers(
+            self._settings.current,
+            self._settings.turn_secret,
+            connection.peer_id,
+            time.time(),
+            self._withheld(),
+        )
 
     def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
         """Refuse an event that the server does not know."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Callable
+from typing import AbstractSet, Callable
 
 from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
@@ -36,6 +36,7 @@ class Transport:
     """All Socket.IO connections of the server.
 
     `observe` is called with each fact. `handle_request` is the HTTP handler of the Socket.IO path.
+    `withheld()` are the URLs of ICE servers that clients do not get.
     You must await `close` at the end.
     """
 
@@ -46,6 +47,7 @@ class Transport:
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
         entrance: Entrance,
+        withheld: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
         # From the outside in: each part is handed the parts that it calls, and is complete.
         self._settings = settings
@@ -72,6 +74,7 @@ class Transport:
             observe,
             report,
             entrance,
+            withheld,
         )
         self._gate = Gate(
             settings,

@@ -30,6 +30,7 @@ _DIFFERENT = [
         (r"hs_[\w.-]+", "hs_<token>"),
         (r"HAWKEYE_SID=[\w-]{20}\b", "HAWKEYE_SID=<of who was refused>"),
         (r'"instance": "\w+"', '"instance": "<random>"'),
+        (r'"server_time":\d+(?:\.\d+)?', '"server_time":<t>'),
         # Credentials of a TURN server: when they expire, for whom, and what is made of that.
         (r'"username":"\d+:', '"username":"<t>:'),
         (r'"credential":"[\w+/=]{28}"', '"credential":"<hmac>"'),

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
 import pytest
 from yarl import URL
 
+from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.schema import Config, LimitsSettings, RoomsSettings
 from signaling_server.core.protocol.announcement import dumps
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
@@ -451,6 +454,20 @@ def test_other_events_are_answered() -> None:
         assert (room, peer_id, report.state) == ("default", "node", "connected")
 
     act(scene)
+
+
+def test_welcome_tells_the_time_and_the_ice_servers_that_are_not_withheld() -> None:
+    async def scene(scene: Transport) -> None:
+        scene.handlers._withheld = lambda: {"stun:a"}
+        before = time.time()
+        socket = await join(scene, "1", "node")
+        after = time.time()
+        welcome = json.loads(socket.written[0][1:])[1]
+        assert round(before, 3) <= welcome["server_time"] <= round(after, 3)
+        assert welcome["ice_servers"] == [{"urls": ["stun:b"]}]
+        assert scene.handlers.ice_servers("1", "")["ice_servers"] == [{"urls": ["stun:b"]}]
+
+    act(scene, Config(ice_servers=(IceServer(("stun:a", "stun:b")),)))
 
 
 @pytest.mark.parametrize("event", ["signal", "ice_servers", "report"])

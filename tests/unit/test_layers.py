@@ -67,6 +67,7 @@ CORE = "signaling_server.core."
 SEES = {
     "config": (),
     "protocol": ("config",),
+    "ice": ("config", "protocol"),
     "insight": ("config", "protocol"),
     "reporting": ("config", "protocol", "insight"),
 }

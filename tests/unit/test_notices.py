@@ -21,7 +21,7 @@ NODE, UNNAMED = peer("n", "node", "streaming-node"), peer("abc")
 
 def test_welcome_says_who_the_client_is_and_who_is_there() -> None:
     servers = [{"urls": ["stun:10.0.0.1:3478"]}]
-    joined = Joined("abc", Hello("drone-1"), ice_servers=servers)
+    joined = Joined("abc", Hello("drone-1"), ice_servers=servers, server_time=1.5)
     assert notices.welcome(UNNAMED, joined, resumed=True) == (
         "welcome",
         {
@@ -31,6 +31,7 @@ def test_welcome_says_who_the_client_is_and_who_is_there() -> None:
             "resumed": True,
             "ice_servers": servers,
             "server": f"hawkeye-signaling/{VERSION}",
+            "server_time": 1.5,
         },
     )
 

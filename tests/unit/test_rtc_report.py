@@ -36,6 +36,13 @@ def test_candidate_pair_may_use_the_names_of_get_stats() -> None:
     }
 
 
+def test_local_end_may_name_its_stun_or_turn_server() -> None:
+    pair = {"local": {"candidateType": "relay", "url": "turn:10.0.0.1:3478?transport=udp"}}
+    assert parse_report({"state": "connected", "candidate_pair": pair}).candidate_pair == {
+        "local": {"type": "relay", "url": "turn:10.0.0.1:3478?transport=udp"}
+    }
+
+
 @pytest.mark.parametrize(
     "pair",
     [

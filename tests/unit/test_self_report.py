@@ -15,6 +15,7 @@ from signaling_server.appliance import starts
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
+from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.auth import Tokens
 from signaling_server.core.protocol.events import PeerJoined, PeerLeft
 from signaling_server.core.protocol.relay import Relay
@@ -110,6 +111,17 @@ def test_status_as_text_is_for_open_servers_alone() -> None:
     assert lines[0].startswith(f"hawkeye-signaling {VERSION}")
     assert f"warning: {OPEN}" in lines
     assert report(Loaded(Config(), {}, Tokens([], 0.0))).open_status_lines() is None
+
+
+def test_status_has_the_ice_servers_and_a_finding_for_a_silent_one() -> None:
+    row = {"url": "stun:a", "state": "silent", "since": 60.0, "text": ice_report.COST}
+    parts = Relay(OPEN_SERVER.config), Instruments(), None
+    reporting = SelfReport(Settings(OPEN_SERVER), *parts, lambda: 0, ice_servers=lambda: [row])
+    status = reporting.status()
+    assert status["ice_servers"] == [row]
+    assert [finding["code"] for finding in status["diagnosis"]] == [ice_report.CODE]
+    assert report().status()["ice_servers"] == []
+    assert "stun:a" not in reporting.systemd_line()
 
 
 def test_line_for_systemd_ends_with_the_warnings() -> None:

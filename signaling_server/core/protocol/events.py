@@ -44,6 +44,8 @@ class Joined(NamedTuple):
     """What its token allows; None: the server asks for no tokens."""
     token_expires: int | None = None
     """Seconds until its token expires, if that is soon."""
+    server_time: float | None = None
+    """Seconds since 1970; None: the clock of the server is not set."""
 
 
 class Signalled(NamedTuple):

@@ -30,6 +30,7 @@ def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
         "resumed": resumed,
         "ice_servers": list(joined.ice_servers),
         "server": SERVER,
+        "server_time": joined.server_time,
     }
     if joined.token_expires is not None:
         payload["token_expires"] = joined.token_expires

@@ -17,8 +17,12 @@ _FIELDS = {
     "protocol": ("protocol",),
     "address": ("address", "ip"),
     "network": ("network", "networkType"),
+    "url": ("url",),
 }
-"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*."""
+"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*.
+
+`url` is that of the STUN or TURN server from which a local candidate comes.
+"""
 
 
 class ConnectionReport(NamedTuple):
