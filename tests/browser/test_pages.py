@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
@@ -23,12 +22,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from integration.server import ROOT, ServerProcess
 from outside.proxies import Nginx
 from sdps import candidate, sdp
-from signaling_server.core.protocol.auth import digest
 from unit.test_diagnosis import CODES
 
 CHROMIUM = "/usr/bin/chromium"
@@ -53,21 +51,6 @@ LOADED = "Failed to load resource"
 """Chromium's own console message for a failed request; the page handles such failures."""
 
 expect.set_options(timeout=MILLISECONDS)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    config = {"listen": {"names": [FAR], "trusted_proxies": ["127.0.0.1"]}}
-    with ServerProcess(tmp_path_factory.mktemp("server"), config) as server:
-        yield server
 
 
 class Visit:
@@ -97,16 +80,6 @@ class Visit:
     def close(self) -> None:
         while self._contexts:
             self._contexts.pop().close()
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    visit = Visit(browser)
-    yield visit
-    visit.close()
-    assert visit.said == []
-    hosts = {re.sub(r"^\w+://([^/:]+).*", r"\1", url) for url in visit.requested}
-    assert hosts <= {"127.0.0.1", FAR}
 
 
 # --- scripted peers, to bring the server into any state -------------------------------------------
@@ -379,19 +352,6 @@ def test_hidden_page_does_not_poll(visit: Visit, server: ServerProcess) -> None:
 
 
 # --- tokens ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> dict[str, str]:
-    """A token for each of `status` and `signal`, and the file of them."""
-    made = {can: f"hs_{can}_{secrets.token_urlsafe(32)}" for can in ("status", "signal")}
-    lines = [
-        f'  - {{id: {can}, sha256: "{digest(token)}", name: {can}-1, can: [{can}]}}\n'
-        for can, token in made.items()
-    ]
-    (tmp_path / "tokens.yaml").write_text("tokens:\n" + "".join(lines))
-    (tmp_path / "tokens.yaml").chmod(0o600)
-    return made
 
 
 @contextmanager

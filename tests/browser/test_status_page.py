@@ -20,20 +20,14 @@ from browser.test_pages import (
     UNANSWERED,
     Visit,
     all_violations,
-    browser,
     fetch,
     guarded,
     joins,
     play,
-    server,
-    tokens,
-    visit,
 )
 from integration.server import ROOT, ServerProcess
 from outside.proxies import Nginx
 from signaling_server.core.reporting import status_text
-
-__all__ = ["browser", "server", "tokens", "visit"]  # fixtures
 
 Status = Any
 """The body of /api/status."""
