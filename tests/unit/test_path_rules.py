@@ -246,6 +246,14 @@ def test_peer_reports_that_its_connection_is_gone(state: str, verb: str, stalls:
     assert (finding.code, finding.stalls) == (f"reported-{state}", stalls)
 
 
+@pytest.mark.parametrize("state", ["closed", "disconnected"])
+def test_call_that_a_program_ended_or_that_had_a_path_is_not_blocked(state: str) -> None:
+    call = failing()
+    assert call.found(rules.blocked)
+    call.report("gcom", state)
+    assert call.found(rules.blocked) == []
+
+
 def test_many_ice_restarts() -> None:
     call = Call()
     for number in range(4):

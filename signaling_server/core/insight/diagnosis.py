@@ -16,10 +16,10 @@ Rule = Callable[[Pair, float], Iterator[Finding]]
 
 CONNECTION_RULES: tuple[Rule, ...] = (
     exchange_rules.unusable_sdp,
+    exchange_rules.glare,
     media_rules.no_common_codec,
     media_rules.no_sender,
     path_rules.dtls_roles,
-    exchange_rules.glare,
     exchange_rules.late_answer,
     exchange_rules.no_answer,
     exchange_rules.no_offer,

@@ -21,7 +21,7 @@ def no_video(pair: Pair, now: float) -> Iterator[Finding]:
 
 def no_common_codec(pair: Pair, now: float) -> Iterator[Finding]:
     """The video is refused, or encoded in a way that the other side does not know."""
-    exchange = intended(pair)
+    exchange = pair.exchange
     one, other = exchange.peers
     for offered, answered in side_by_side(exchange, "video"):
         if answered.rejected:
@@ -41,7 +41,7 @@ def no_common_codec(pair: Pair, now: float) -> Iterator[Finding]:
 
 def no_sender(pair: Pair, now: float) -> Iterator[Finding]:
     """Neither sends what the other receives."""
-    exchange = intended(pair)
+    exchange = pair.exchange
     videos = [both for both in side_by_side(exchange, "video") if not both[1].rejected]
     if not videos or any(_flows(offered, answered) for offered, answered in videos):
         return
@@ -58,15 +58,6 @@ def profile_difference(pair: Pair) -> str:
         if shared == {"H264"}:
             return difference(offered.h264, answered.h264)
     return ""
-
-
-def intended(pair: Pair) -> Exchange:
-    """What both sides intend: by offer and answer, or in a glare by both offers."""
-    if pair.glare:
-        one, other = pair.sides.values()
-        offers = one.open_offers[-1].description, other.open_offers[-1].description
-        return Exchange(one.peer_id, offers[0], other.peer_id, offers[1])
-    return pair.exchange
 
 
 def side_by_side(exchange: Exchange, kind: str) -> Iterator[tuple[Section, Section]]:

@@ -39,8 +39,11 @@ _HIDDEN = {"mdns"}
 def failing(pair: Pair, now: float) -> bool:
     """Whether it is known that the two do not connect, though they know each other's addresses."""
     attempt = pair.attempt
-    if any(side.state == "failed" for side in pair.sides.values()):
+    states = {side.state for side in pair.sides.values()}
+    if "failed" in states:
         return True
+    if states & {"closed", "disconnected"}:
+        return False  # a program has ended the call, or the path was there
     if attempt.since is None or now - attempt.since < CONNECT_SECONDS:
         return False
     return pair.reports or (attempt.offers >= SILENT_REDIALS and attempt.answers > 1)
