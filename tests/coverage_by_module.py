@@ -27,7 +27,7 @@ OTHERS = (
     *("appliance/config_files.py", "appliance/systemd.py", "cli/connection_errors.py"),
     *("cli/remote.py", "self_report.py", "web/site.py", "web/access.py", "web/bad_requests.py"),
     *("web/callers.py", "web/once_a_second.py", "appliance/remembered.py"),
-    *("cli/paint.py", "cli/scrub.py", "cli/status_text.py", "cli/troubles.py"),
+    *("cli/paint.py", "cli/scrub.py", "cli/troubles.py"),
     *("appliance/resolver.py", "appliance/ice_asker.py", "appliance/ice_check.py"),
     *("web/first_bytes.py", "appliance/peek.py", "entrance.py"),
 )

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Mapping, NamedTuple, TextIO
+from typing import Mapping, TextIO
 
-Style = Literal["", "title", "alarm", "warning", "good", "dim"]
+from signaling_server.core.reporting.status_text import Line, printable
 
 _CODES = {"title": "1", "alarm": "1;31", "warning": "33", "good": "32", "dim": "2"}
 """ECMA-48, select graphic rendition."""
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 """Clears the screen and what has scrolled out of it."""
-
-
-class Line(NamedTuple):
-    """A line, and what it is."""
-
-    text: str
-    style: Style = ""
 
 
 def wants_colours(stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -27,7 +20,7 @@ def wants_colours(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 def paint(line: Line, colours: bool) -> str:
     """The text; what a peer may have put into it does not control the terminal."""
-    text = "".join(sign if sign.isprintable() else "?" for sign in line.text)
+    text = printable(line.text)
     if not colours or not line.style or not text:
         return text
     return f"\x1b[{_CODES[line.style]}m{text}\x1b[0m"

@@ -8,11 +8,12 @@ from typing import Any
 
 from signaling_server.appliance.ice_asker import PATIENCE
 from signaling_server.cli.ice_notes import ask_all, row
-from signaling_server.cli.paint import Line, paint
+from signaling_server.cli.paint import paint
 from signaling_server.cli.probe import Step, probe
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.ice.stun_url import Target, targets
+from signaling_server.core.reporting.status_text import Line
 
 
 def run(server: RemoteServer, as_json: bool) -> int:

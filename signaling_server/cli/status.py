@@ -9,10 +9,10 @@ import time
 from typing import Any, Callable
 
 from signaling_server.cli.fetch import fetch
-from signaling_server.cli.paint import CLEAR, Line, paint, wants_colours
+from signaling_server.cli.paint import CLEAR, paint, wants_colours
 from signaling_server.cli.remote import RemoteServer
-from signaling_server.cli.status_text import lines
 from signaling_server.cli.troubles import troubles
+from signaling_server.core.reporting.status_text import Line, styled
 from signaling_server.errors import NoAnswerError
 
 WATCH_SECONDS = 2.0
@@ -65,7 +65,7 @@ def watch(server: RemoteServer, sleep: Callable[[float], None] = time.sleep) -> 
 def text(server: RemoteServer, report: Any, colours: bool) -> str:
     """The status for a person. Raises NoAnswerError if it is none."""
     try:
-        return "\n".join(paint(line, colours) for line in lines(report))
+        return "\n".join(paint(line, colours) for line in styled(report))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _stranger(server) from None
 

@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from signaling_server.cli.paint import Line, paint, wants_colours
+from signaling_server.cli.paint import paint, wants_colours
+from signaling_server.core.reporting.status_text import Line
 
 
 class Terminal(io.StringIO):

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from signaling_server.cli.paint import Line
-from signaling_server.cli.status_text import lines, span
+from signaling_server.core.reporting.status_text import Line, lines, span, styled
 
 PEER = {
     "peer_id": "node",
@@ -33,7 +32,7 @@ def room(**more: Any) -> dict[str, Any]:
 
 def told(**more: Any) -> list[Line]:
     """The lines after those about the server."""
-    first, *rest = lines(report(**more))
+    first, *rest = styled(report(**more))
     assert first == Line("hawkeye-signaling 1, up 1 min", "title")
     return rest[1:]
 
@@ -44,10 +43,15 @@ def in_room(**more: Any) -> list[Line]:
 
 
 def test_little_is_told_of_an_idle_server() -> None:
-    assert [line.text for line in lines(report())] == [
+    assert lines(report()) == [
         "hawkeye-signaling 1, up 1 min",
         "0 peers, 0 rooms, 1 signal",
     ]
+
+
+def test_plain_text_controls_no_terminal() -> None:
+    server = {"version": "\x1b[2J", "uptime_seconds": 61.0, "warnings": []}
+    assert lines(report(server=server))[0] == "hawkeye-signaling ?[2J, up 1 min"
 
 
 def test_worst_comes_first_with_what_to_do_and_is_said_once() -> None:

@@ -1,12 +1,24 @@
-"""/api/status as text. What another version of the server does not tell is left out."""
+"""The body of /api/status as text: for `hawkeye-signaling status`, and for a page without scripts.
+
+What another version of the server does not tell is left out.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Literal, Mapping, NamedTuple
 
-from signaling_server.cli.paint import Line, Style
 from signaling_server.core.words import ago, plural
+
+Style = Literal["", "title", "alarm", "warning", "good", "dim"]
+
+
+class Line(NamedTuple):
+    """A line, and what it is."""
+
+    text: str
+    style: Style = ""
+
 
 EVENTS = 5
 """The last events of each room."""
@@ -20,7 +32,17 @@ _HOW = {"lost": "was lost", "goodbye": "left", "replaced": "was replaced", "revo
 Json = Mapping[str, Any]
 
 
-def lines(report: Json) -> Iterator[Line]:
+def lines(report: Json) -> list[str]:
+    """The same as `styled`, as plain text that controls no terminal."""
+    return [printable(line.text) for line in styled(report)]
+
+
+def printable(text: str) -> str:
+    """Names are up to the peers: what could control a terminal is replaced by "?"."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def styled(report: Json) -> Iterator[Line]:
     """The whole status, the worst first. Raises KeyError or TypeError if it is none."""
     server, rooms = report["server"], report["rooms"]
     peers = sum(len(room["peers"]) for room in rooms)
