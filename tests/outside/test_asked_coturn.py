@@ -154,7 +154,7 @@ def test_silent_server_is_shown_withheld_and_back_again(coturn: Coturn, tmp_path
 
     async def scene(server: ServerProcess, hole: socket.socket) -> None:
         found = await rows(server, "answers", "silent")
-        await server.line(f"ICE server {stun}: silent for 3. s")
+        await server.line(f"ICE server {stun}: silent for \\d+ s")
         assert found[turn]["text"] == "it answers"
         assert found[turn]["rtt_ms"] >= 0
         assert found[stun]["state"] == "silent"
