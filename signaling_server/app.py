@@ -17,9 +17,10 @@ from signaling_server.appliance.descriptors import (
 )
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.listener import open_listener
+from signaling_server.appliance.self_check import SelfCheck
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
-from signaling_server.appliance.watchdog import SelfCheck, keep_watch
+from signaling_server.appliance.watchdog import Watch
 from signaling_server.background import Background
 from signaling_server.core.config.doors import closed, refuse_accidents, refuse_nobody
 from signaling_server.core.config.live import Settings
@@ -48,8 +49,6 @@ log = logging.getLogger(__name__)
 
 HTTP_CLOSE_SECONDS = 0.5
 """How long, at a stop, a plain HTTP request that is being answered may take."""
-READY_SECONDS = 0.2
-"""The interval between two checks whether the port answers, until it does."""
 STATUS_SECONDS = 2
 """The interval between two updates of the line in `systemctl status`."""
 A_DAY = 86400
@@ -148,7 +147,12 @@ class App:
         listen = self.settings.current.listen
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
-        check = SelfCheck(listener, self.report.instance, tls=self._certificate is not None)
+        check = SelfCheck(
+            listener,
+            self.report.instance,
+            lambda: self._door.accepted,
+            tls=self._certificate is not None,
+        )
         self._allow_open_files()
         self._door.open(listener, expects=check.is_caller)
         host, port = listener.getsockname()[:2]
@@ -163,14 +167,13 @@ class App:
         return url
 
     async def _keep_notifying(self, check: SelfCheck) -> None:
-        """Tell systemd when the port answers, and from then on the state of the server."""
-        while not await check():
-            log.warning("the server does not answer on its own port yet")
-            await asyncio.sleep(READY_SECONDS)
-        self.notifier.ready()
+        """Tell systemd when the server is well, and from then on its state."""
+        watch = Watch(self.notifier, check)
+        self.report.self_check = lambda: watch.warning
+        await watch.get_ready()
         watched = watchdog_seconds()
         if watched:
-            self._background.start(keep_watch(self.notifier, check, watched))
+            self._background.start(watch.keep(watched))
         while True:
             self.notifier.status(self.report.systemd_line())
             await asyncio.sleep(STATUS_SECONDS)

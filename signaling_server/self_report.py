@@ -41,6 +41,8 @@ class SelfReport:
         """Why the last reload was not applied; "" if it was."""
         self.memory_error = ""
         """Why the next start will not know which doors are closed now; "" if it will."""
+        self.self_check: Callable[[], str] = str
+        """Gives what the watchdog has to say; "" if all is well."""
         self._settings = settings
         self._relay = relay
         self._instruments = instruments
@@ -59,7 +61,7 @@ class SelfReport:
             texts.append("the system clock is not set: expiry dates are not checked")
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
-        texts.append(self.memory_error)
+        texts += [self.memory_error, self.self_check()]
         return [*filter(None, texts), *self._token_warnings()]
 
     def systemd_line(self) -> str:

@@ -23,7 +23,12 @@ PACKAGE = ROOT / "signaling_server"
 OTHERS = (
     *("errors.py", "logs/fact_log.py", "logs/pipe.py", "logs/journal.py", "logs/masking.py"),
     *("appliance/descriptors.py", "appliance/door.py", "appliance/listener.py"),
-    *("appliance/startup.py", "appliance/tls.py", "appliance/watchdog.py"),
+    *(
+        "appliance/startup.py",
+        "appliance/tls.py",
+        "appliance/watchdog.py",
+        "appliance/self_check.py",
+    ),
     *("appliance/config_files.py", "appliance/systemd.py", "cli/connection_errors.py"),
     *("cli/remote.py", "self_report.py", "web/site.py", "web/access.py", "web/bad_requests.py"),
     *("web/callers.py", "web/once_a_second.py", "appliance/remembered.py"),

@@ -61,6 +61,12 @@ def test_tokens_that_expire_soon_are_warnings() -> None:
     assert reporting.warnings()[-1] == "the token of node expires"
 
 
+def test_what_the_watchdog_does_without_is_a_warning() -> None:
+    reporting = report()
+    reporting.self_check = lambda: "no address"
+    assert reporting.warnings() == [OPEN, "no address"]
+
+
 def test_failed_reload_comes_first() -> None:
     reporting = report()
     reporting.reload_error = "configuration not reloaded: x"
