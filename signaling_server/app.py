@@ -9,7 +9,7 @@ from typing import Callable
 
 from aiohttp import web
 
-from signaling_server.appliance import remembered
+from signaling_server.appliance import address_file, remembered
 from signaling_server.appliance.descriptors import (
     allow_open_files,
     most_callers,
@@ -155,8 +155,12 @@ class App:
         )
         self._allow_open_files()
         self._door.open(listener, expects=check.is_caller)
+        path, tls = self.settings.current.socketio.path, self._certificate is not None
+        self.report.address_error = address_file.write(
+            address_file.whereabouts(listener, path, tls=tls)
+        )
         host, port = listener.getsockname()[:2]
-        scheme = "https" if self._certificate else "http"
+        scheme = "https" if tls else "http"
         url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
         self._background.start(self._warn_daily())
@@ -210,6 +214,8 @@ class App:
             self._replace_settings(load())
             self.report.reload_error = ""
             log.info("configuration reloaded")
+            for remark in self.settings.remarks:
+                log.warning("%s", remark)
         except ConfigError as error:
             self._reload_failed(str(error.complaints[0]))
             for complaint in error.complaints:
@@ -255,6 +261,7 @@ class App:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
         self.notifier.stopping()
         log.info("stopping, with %d peers connected", len(self.relay.peers))
+        address_file.remove()
         await self._door.close()
         await self.transport.close(self.settings.current.shutdown.drain)
         await self._site.stop(HTTP_CLOSE_SECONDS)

@@ -32,7 +32,8 @@ OTHERS = (
     *("appliance/config_files.py", "appliance/systemd.py", "cli/connection_errors.py"),
     *("cli/remote.py", "self_report.py", "web/site.py", "web/access.py", "web/bad_requests.py"),
     *("web/callers.py", "web/once_a_second.py", "appliance/remembered.py"),
-    *("web/first_bytes.py", "appliance/peek.py", "entrance.py"),
+    *("web/first_bytes.py", "appliance/peek.py", "entrance.py", "appliance/file_text.py"),
+    "appliance/address_file.py",
 )
 DECLARATIONS = ("__init__.py", "core/protocol/events.py", "transport/engine/socket.py")
 """Modules without a branch or a function: nothing to test."""

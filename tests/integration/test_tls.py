@@ -122,7 +122,7 @@ def test_reload_of_bad_files_keeps_the_old_pair_and_says_so(
     with ServerProcess(tmp_path, use(vault, "first", tmp_path)) as server:
         spoil(how, vault, tmp_path)
         server.send(signal.SIGHUP)
-        server.wait_for_line(r"ERROR configuration not reloaded: \S+/server\.crt: ")
+        server.wait_for_line(r"ERROR configuration not reloaded: \S+/server\.(crt|key): ")
         assert presented(server, trusting(vault))[0] == "first"
     checked = run_to_its_end("check-config", "--config", str(tmp_path / "config.yaml"))
     assert checked.returncode == 78
