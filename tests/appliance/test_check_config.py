@@ -29,7 +29,8 @@ def tokens(service: Service) -> Iterator[Service]:
     service.configure(f"auth: {{tokens_file: {TOKENS}}}\n")
     yield service
     machine.shell(
-        f"rm -rf {TOKENS} {ETC}/conf.d/* /home/operator /opt/secret; chmod 755 {ETC}/conf.d"
+        f"chmod 755 {ETC}/conf.d;"
+        f"rm -rf {TOKENS} {ETC}/conf.d/50-test.yaml /home/operator /opt/secret"
     )
 
 
@@ -111,7 +112,7 @@ def test_pipe_or_device_in_conf_d_hangs_nothing(service: Service, kind: str) -> 
 
 def test_files_that_are_not_read_and_empty_ones_are_warnings(service: Service) -> None:
     machine = service.machine
-    files = ("local.yml", "README", "50-test.yaml.dpkg-old", "60-cut.yaml")
+    files = ("local.yml", "README.local", "50-test.yaml.dpkg-old", "60-cut.yaml")
     for name in files:
         machine.write(f"{ETC}/conf.d/{name}", "")
     machine.write(TOKENS, "")
