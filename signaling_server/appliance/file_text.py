@@ -82,7 +82,8 @@ def complaint(file: str, error: OSError) -> Complaint:
     elif isinstance(error, IsADirectoryError):
         sentence = "this is a directory: name a file in it, such as config.yaml"
     elif isinstance(error, PermissionError):
-        sentence = obstacle(_entries(os.path.realpath(file)), _reader())
+        path = os.path.realpath(file)
+        sentence = obstacle(path, _entries(path), _reader())
     else:
         sentence = f"cannot be read: {error.strerror}"
     return Complaint(file, 0, 0, sentence)

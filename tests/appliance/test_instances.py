@@ -101,7 +101,7 @@ def test_instance_without_a_folder_of_its_own_is_refused(
     machine.run("systemctl", "start", "--no-block", unit)
     try:
         said = f"not serving, configuration error: {why}"
-        machine.until(lambda: machine.show("StatusText", unit).startswith(said), 5, said)
+        machine.until(lambda: machine.show("StatusText", unit).startswith(said), 15, said)
     finally:
         machine.run("systemctl", "stop", unit)
 

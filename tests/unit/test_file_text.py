@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_others_hear_of_the_file_itself(monkeypatch: pytest.MonkeyPatch) -> None
 def test_names_are_shown_and_numbers_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[list[Entry], Reader]] = []
 
-    def record(entries: list[Entry], reader: Reader) -> str:
+    def record(path: str, entries: list[Entry], reader: Reader) -> str:
         seen.append((entries, reader))
         return "in the way"
 
@@ -118,3 +119,18 @@ def test_other_errors_are_sentences(tmp_path: Path) -> None:
     )
     assert told(tmp_path / "gone").startswith(f"{tmp_path}/gone: there is no such file")
     assert told(tmp_path / "file" / "a") == f"{tmp_path}/file/a: cannot be read: Not a directory"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who may not enter")
+def test_folder_that_may_not_be_entered_is_named_before_what_is_in_it() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "secret"
+        folder.mkdir(mode=0o700)
+        (folder / "key").write_text("")
+        Path(name).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            sentence = told(folder / "key")
+        finally:
+            os.seteuid(0)
+    assert f"may not enter {folder} (root:root, mode 700)" in sentence

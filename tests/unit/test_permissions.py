@@ -49,7 +49,7 @@ ROOT = folder("/", 0o755)
             "chmod g+r /key",
         ),
         (
-            [ROOT, folder("/a", 0o700), file("/a/key", 0o644)],
+            [ROOT, folder("/a", 0o700)],  # what is behind it cannot be seen
             "user hawkeye-signaling may not enter /a (root:root, mode 700): "
             "chgrp hawkeye-signaling /a && chmod g+x /a",
         ),
@@ -68,12 +68,15 @@ ROOT = folder("/", 0o755)
 def test_sentence_names_the_entry_its_mode_and_the_command(
     entries: list[Entry], sentence: str
 ) -> None:
-    assert obstacle(entries, SERVICE) == sentence
+    path = {"/a": "/a/key"}.get(entries[-1].path, entries[-1].path)
+    assert obstacle(path, entries, SERVICE) == sentence
 
 
 def test_first_entry_in_the_way_is_named() -> None:
     path = [ROOT, folder("/a", 0o711), folder("/a/b", 0o700), file("/a/b/key", 0)]
-    assert obstacle(path, SERVICE).startswith("user hawkeye-signaling may not enter /a/b ")
+    assert obstacle("/a/b/key", path, SERVICE).startswith(
+        "user hawkeye-signaling may not enter /a/b "
+    )
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,13 @@ class Reader(NamedTuple):
     gids: frozenset[int]
 
 
-def obstacle(entries: Sequence[Entry], reader: Reader) -> str:
-    """Which of the entries, from the root to the file, is in the way, and what helps."""
+def obstacle(path: str, entries: Sequence[Entry], reader: Reader) -> str:
+    """Which of the entries, from the root towards `path`, is in the way, and what helps.
+
+    Behind a folder that the reader may not enter there are none.
+    """
     for entry in entries:
-        last = entry is entries[-1]
+        last = entry.path == path
         needed = _needed(entry, last)
         missing = needed & ~_allowed(entry, reader)
         if missing:
@@ -52,9 +55,8 @@ def obstacle(entries: Sequence[Entry], reader: Reader) -> str:
             whose = f"{entry.owner}:{entry.group}, mode {stat.S_IMODE(entry.mode):o}"
             help_ = _command(entry, reader, needed)
             return f"user {reader.name} may not {verb} {entry.path} ({whose}): {help_}"
-    file = entries[-1].path
     return (
-        f"user {reader.name} may not read {file}, though its mode allows it: an access control "
+        f"user {reader.name} may not read {path}, though its mode allows it: an access control "
         "list or a security module is in the way"
     )
 
