@@ -178,7 +178,8 @@ class Machine:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Run a command inside in the background, at most LIMIT_SECONDS; its stdin is a pipe."""
-        inside = ("nsenter", "-t", self.leader, "-m", "-u", "-i", "-n", "-p", "-C", "--")
+        users = ["-U"] if self._options else []
+        inside = ("nsenter", "-t", self.leader, *users, "-m", "-u", "-i", "-n", "-p", "-C", "--")
         environment = ("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root")
         return subprocess.Popen(
             [*inside, *environment, "timeout", "--signal=KILL", str(LIMIT_SECONDS), *command],
