@@ -7,6 +7,7 @@ import os
 import pwd
 import subprocess
 import sys
+import traceback
 from typing import Callable, Mapping, NamedTuple
 
 from signaling_server.appliance.file_text import SERVICE
@@ -94,6 +95,8 @@ def run_as(who: Identity, command: Callable[[], int]) -> int:
         os.setgid(who.gid)
         os.setuid(who.uid)
         code = command()
+    except BaseException:  # nothing of this process may run on as the parent
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -72,3 +72,15 @@ def test_command_runs_as_the_user_and_its_exit_code_comes_back(
 
     assert service_user.run_as(who, command) == 78
     assert capfd.readouterr().out == f"{NOBODY.pw_uid} {ADM} {sorted(who.groups)}\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_command_that_crashes_says_so_and_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    who = from_properties({"User": "nobody"})
+    assert who is not None
+
+    def crash() -> int:
+        raise LookupError("a mistake")
+
+    assert service_user.run_as(who, crash) == 1
+    assert "LookupError: a mistake" in capfd.readouterr().err
