@@ -118,7 +118,10 @@ def _secret(file: str | None) -> str:
 
 def watched(path: str | None, instance: str = "") -> Fingerprint:
     """What `read(path)` depends on, without reading it: read again if two of these differ."""
-    main = main_file(path, instance)
+    try:
+        main = main_file(path, instance)
+    except ConfigError:
+        return ()  # no file can make a name valid
     try:
         extras = _extras(main)
     except OSError:

@@ -207,7 +207,7 @@ class Machine:
     def forbid_user_namespaces(self) -> None:
         """Set user.max_user_namespaces to 0, in the machine's own user namespace alone."""
         setting = "echo 0 > /proc/sys/user/max_user_namespaces"
-        own = ("nsenter", "-t", self.leader, "-U", "--preserve-credentials", "--")
+        own = ("nsenter", "-t", self.leader, "-U", "--")
         assert os.stat(f"/proc/{self.leader}/ns/user") != os.stat("/proc/self/ns/user")
         host_command(*own, "sh", "-ec", setting)
 

@@ -308,6 +308,7 @@ def test_name_of_an_instance_is_none_of_another_folder(etc: Path, name: str) -> 
     conf_d(etc)
     with pytest.raises(ConfigError, match=f"^hawkeye-signaling@{name}: the name must be 1 to 64"):
         config_files.read(None, {}, name)
+    assert config_files.watched(None, name) == ()
 
 
 def test_given_file_counts_before_that_of_the_instance(etc: Path) -> None:
