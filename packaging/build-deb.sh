@@ -42,6 +42,8 @@ mkdir -p "$tree/vendor" "$output"
 (cd "$root" && tar -c --exclude=__pycache__ signaling_server systemd packaging etc) | tar -xC "$tree"
 mv "$tree/packaging/debian" "$tree/debian"
 mv "$tree"/systemd/hawkeye-signaling.{service,sysusers} "$tree/debian/"
+sed -f "$tree/systemd/instance.sed" "$tree/debian/hawkeye-signaling.service" \
+  >"$tree/debian/hawkeye-signaling@.service"
 
 python3 -m pip --quiet --disable-pip-version-check download --dest "$work/wheels" \
   --require-hashes --no-deps --only-binary :all: --requirement "$root/packaging/wheels.lock" \

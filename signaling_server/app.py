@@ -10,7 +10,7 @@ from typing import Callable
 
 from aiohttp import web
 
-from signaling_server.appliance import remembered
+from signaling_server.appliance import address_file, remembered
 from signaling_server.appliance.descriptors import (
     allow_open_files,
     most_callers,
@@ -20,9 +20,10 @@ from signaling_server.appliance.door import Door
 from signaling_server.appliance.ice_check import IceCheck
 from signaling_server.appliance.listener import open_listener
 from signaling_server.appliance.reachable import Reachable
+from signaling_server.appliance.self_check import SelfCheck
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
-from signaling_server.appliance.watchdog import SelfCheck, keep_watch
+from signaling_server.appliance.watchdog import Watch
 from signaling_server.background import Background
 from signaling_server.core.config.doors import closed, refuse_accidents, refuse_nobody
 from signaling_server.core.config.live import Settings
@@ -52,8 +53,6 @@ log = logging.getLogger(__name__)
 
 HTTP_CLOSE_SECONDS = 0.5
 """How long, at a stop, a plain HTTP request that is being answered may take."""
-READY_SECONDS = 0.2
-"""The interval between two checks whether the port answers, until it does."""
 STATUS_SECONDS = 2
 """The interval between two updates of the line in `systemctl status`."""
 CLOCK_SECONDS = 60
@@ -163,11 +162,20 @@ class App:
         listen = self.settings.current.listen
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
-        check = SelfCheck(listener, self.report.instance, tls=self._certificate is not None)
+        check = SelfCheck(
+            listener,
+            self.report.instance,
+            lambda: self._door.accepted,
+            tls=self._certificate is not None,
+        )
         self._allow_open_files()
         self._door.open(listener, expects=check.is_caller)
+        path, tls = self.settings.current.socketio.path, self._certificate is not None
+        self.report.address_error = address_file.write(
+            address_file.whereabouts(listener, path, tls=tls)
+        )
         host, port = listener.getsockname()[:2]
-        scheme = "https" if self._certificate else "http"
+        scheme = "https" if tls else "http"
         url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
         self._reachable.port = port
@@ -182,14 +190,13 @@ class App:
         return url
 
     async def _keep_notifying(self, check: SelfCheck) -> None:
-        """Tell systemd when the port answers, and from then on the state of the server."""
-        while not await check():
-            log.warning("the server does not answer on its own port yet")
-            await asyncio.sleep(READY_SECONDS)
-        self.notifier.ready()
+        """Tell systemd when the server is well, and from then on its state."""
+        watch = Watch(self.notifier, check)
+        self.report.self_check = lambda: watch.warning
+        await watch.get_ready()
         watched = watchdog_seconds()
         if watched:
-            self._background.start(keep_watch(self.notifier, check, watched))
+            self._background.start(watch.keep(watched))
         while True:
             self.notifier.status(self.report.systemd_line())
             await asyncio.sleep(STATUS_SECONDS)
@@ -232,6 +239,8 @@ class App:
             self._replace_settings(load())
             self.report.reload_error = ""
             log.info("configuration reloaded")
+            for remark in self.settings.remarks:
+                log.warning("%s", remark)
         except ConfigError as error:
             self._reload_failed(str(error.complaints[0]))
             for complaint in error.complaints:
@@ -278,6 +287,7 @@ class App:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
         self.notifier.stopping()
         log.info("stopping, with %d peers connected", len(self.relay.peers))
+        address_file.remove()
         await self._door.close()
         await self.transport.close(self.settings.current.shutdown.drain)
         await self._site.stop(HTTP_CLOSE_SECONDS)

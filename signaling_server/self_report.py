@@ -45,6 +45,10 @@ class SelfReport:
         """Why the last reload was not applied; "" if it was."""
         self.memory_error = ""
         """Why the next start will not know which doors are closed now; "" if it will."""
+        self.self_check: Callable[[], str] = str
+        """Gives what the watchdog has to say; "" if all is well."""
+        self.address_error = ""
+        """Why `status` does not find this server by itself; "" if it does."""
         self._settings = settings
         self._relay = relay
         self._instruments = instruments
@@ -66,8 +70,8 @@ class SelfReport:
             texts.append("the system clock is not set: expiry dates are not checked")
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
-        texts.append(self.memory_error)
-        return [*filter(None, texts), *self._token_warnings()]
+        texts += [self.memory_error, self.address_error, self.self_check()]
+        return [*filter(None, texts), *self._token_warnings(), *self._settings.remarks]
 
     def systemd_line(self) -> str:
         """The line for `systemctl status`."""

@@ -88,6 +88,8 @@ class Door:
     ) -> None:
         self.turned_away = 0
         """Callers turned away so far."""
+        self.accepted = 0
+        """Callers taken from the kernel's accept queue so far."""
         self._factory = factory
         self._spawn = spawn
         self._entrance = Entrance(lambda: 2048) if entrance is None else entrance
@@ -161,6 +163,7 @@ class Door:
             accepted = self._accept(listener)
             if accepted is None:
                 break
+            self.accepted += 1
             sock, address = accepted
             full = not self._reserve.refill() or self.entering - len(self._entrance) >= room
             if full and not self._expects(address):

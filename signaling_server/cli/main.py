@@ -8,11 +8,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
-from signaling_server.appliance import config_files
+from signaling_server.appliance import address_file, config_files
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
-from signaling_server.core.config.network_types import remarks
 from signaling_server.core.config.schema import Config
 from signaling_server.errors import ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
@@ -79,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     for command in (served, check, show, *asked):
         command.add_argument(
             "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"
+        )
+        command.add_argument(
+            "--instance",
+            metavar="NAME",
+            default="",
+            help="an instance of the service, hawkeye-signaling@NAME, and its configuration",
         )
     return parser
 
@@ -152,7 +157,7 @@ def _load(options: argparse.Namespace) -> Loaded:
         value = getattr(options, flag, None)
         if value is not None:
             overrides[key] = (value, "--" + flag.replace("_", "-"))
-    loaded = config_files.read(options.config, overrides)
+    loaded = config_files.read(options.config, overrides, options.instance)
     if loaded.config.tls.certificate:
         from signaling_server.appliance import tls  # ssl takes long to import
 
@@ -179,7 +184,7 @@ def _serve(options: argparse.Namespace) -> int:
     from signaling_server.logs import pipe as logs
 
     load = functools.partial(_load_closed, options)
-    loaded = startup.read_patiently(load, functools.partial(_watched, options.config))
+    loaded = startup.read_patiently(load, functools.partial(_watched, options))
     pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
     try:
         return process.run(loaded, load, pipe)
@@ -187,30 +192,19 @@ def _serve(options: argparse.Namespace) -> int:
         pipe.close()
 
 
-def _watched(path: str | None) -> object:
+def _watched(options: argparse.Namespace) -> object:
     """What a start depends on: it is tried again if this changes."""
     from signaling_server.appliance import remembered
 
-    return config_files.watched(path), remembered.read()
+    return config_files.watched(options.config, options.instance), remembered.read()
 
 
 def _check_config(options: argparse.Namespace) -> int:
     """As ExecReload= runs it, in the service's environment, it agrees with the reload."""
-    from signaling_server.appliance import remembered
-    from signaling_server.core.config.doors import refuse_nobody
+    from signaling_server.cli import check_command
 
-    loaded = _load_closed(options)
-    if remembered.file():
-        refuse_nobody(loaded)
-    for remark in remarks(loaded.config.socketio.cors_allowed_origins):
-        print(f"note: {remark}")
-    if not remembered.file():  # in the service, the server asks them itself
-        from signaling_server.cli import ice_notes
-
-        for note in ice_notes.notes(loaded):
-            print(f"note: {note}")
-    print("the configuration is fine")
-    return 0
+    load = functools.partial(_load_closed, options)
+    return check_command.check(load, options.config, options.instance)
 
 
 def _print_config(options: argparse.Namespace) -> int:
@@ -242,19 +236,23 @@ def _support(options: argparse.Namespace) -> int:
 
     sources = support.Sources(
         load=functools.partial(_load, options),
-        settings=lambda: config_files.read_settings(options.config, {}),
+        settings=lambda: config_files.read_settings(options.config, {}, options.instance),
         server=functools.partial(_remote_server, options),
-        unit=UNIT,
+        unit=f"hawkeye-signaling@{options.instance}.service" if options.instance else UNIT,
     )
     return support.support(sources, options.output)
 
 
 def _remote_server(options: argparse.Namespace) -> RemoteServer:
+    token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
+    asks_the_service = not (options.config or options.url)
+    where = address_file.read(options.instance) if asks_the_service else None
+    if where is not None:
+        return RemoteServer(where.url, where.socketio_path, token, options.cafile)
     config = Config()
     if options.config or not options.url:
         # Without the tokens and the TURN secret: the caller may not be allowed to read these.
-        config = config_files.read_settings(options.config, {}).config
-    token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
+        config = config_files.read_settings(options.config, {}, options.instance).config
     url = options.url or _own_url(config)
     return RemoteServer(url, config.socketio.path, token, options.cafile)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
@@ -70,6 +71,34 @@ def _repository(suite: str, folder: Path, deb: Path) -> Path:
     return folder
 
 
+def _peer(suite: str, work: Path) -> Path:
+    """A repository with redis-server for a suite, made once: a service to compare with."""
+    made = CACHE / f"peer-{suite}"
+    if not made.exists():
+        control = work / "hawkeye-peer/DEBIAN/control"
+        control.parent.mkdir(parents=True)
+        names = "Package: hawkeye-peer\nVersion: 1\nArchitecture: all\n"
+        maintainer = "Maintainer: Hawkeye maintainers <maintainers@users.noreply.github.com>\n"
+        control.write_text(f"{names}{maintainer}Depends: redis-server\nDescription: redis-server\n")
+        deb = work / "hawkeye-peer_1_all.deb"
+        host_command("dpkg-deb", "--build", str(control.parents[1]), str(deb))
+        _repository(suite, work / "repository", deb)
+        shutil.move(work / "repository", made)
+    return made
+
+
+@pytest.fixture
+def redis(machine: Machine) -> Iterator[str]:
+    """redis-server's unit, installed for one test."""
+    place = "/etc/apt/sources.list.d/peer.sources"
+    machine.shell(
+        f"sed s,/media/hawkeye,/mnt/peer, /mnt/peer/*.sources >{place}; apt-get -qq update"
+    )
+    machine.shell(f"{APT} install --no-install-recommends redis-server; rm {place}")
+    yield "redis-server.service"
+    machine.shell(f"{APT} purge --autoremove redis-server")
+
+
 @pytest.fixture(scope="session", params=SUITES)
 def machine(
     request: pytest.FixtureRequest, packages: Packages, tmp_path_factory: pytest.TempPathFactory
@@ -80,6 +109,7 @@ def machine(
     shared = {
         "/media/hawkeye": repository,
         "/mnt/older": packages.older.parent,
+        "/mnt/peer": _peer(suite, tmp_path_factory.mktemp("peer")),
         INSIDE: Path(__file__).parent / "inside",
     }
     machine = Machine(suite, tmp_path_factory.mktemp(suite), shared)

@@ -65,6 +65,18 @@ def test_tokens_that_expire_soon_are_warnings() -> None:
     assert reporting.warnings()[-1] == "the token of node expires"
 
 
+def test_what_the_watchdog_does_without_is_a_warning() -> None:
+    reporting = report()
+    reporting.self_check = lambda: "no address"
+    assert reporting.warnings() == [OPEN, "no address"]
+
+
+def test_file_that_nobody_finds_and_odd_files_are_warnings() -> None:
+    reporting = report(OPEN_SERVER._replace(remarks=("a.yml is not read",)))
+    reporting.address_error = "address.json cannot be written"
+    assert reporting.warnings() == [OPEN, "address.json cannot be written", "a.yml is not read"]
+
+
 def test_failed_reload_comes_first() -> None:
     reporting = report()
     reporting.reload_error = "configuration not reloaded: x"
