@@ -10,13 +10,14 @@ import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
 from signaling_server.appliance import config_files
+from signaling_server.cli import new_certificate
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.network_types import remarks
 from signaling_server.core.config.schema import Config
 from signaling_server.core.names import NAME
-from signaling_server.errors import ConfigError, NoAnswerError, StartError
+from signaling_server.errors import CertificateError, ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 
 if TYPE_CHECKING:
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 LEVELS = ("debug", "info", "warning", "error")
-COMMANDS = ("serve", "check-config", "print-config", "status", "probe", "new-token")
+COMMANDS = (
+    "serve",
+    "check-config",
+    "print-config",
+    "status",
+    "probe",
+    "new-token",
+    "new-certificate",
+)
 FILE = config_files.DEFAULT
 
 
@@ -41,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
-    except (StartError, NoAnswerError) as error:
+    except (StartError, NoAnswerError, CertificateError) as error:
         advice = f"; {error.advice}" if isinstance(error, StartError) and error.advice else ""
         print(f"hawkeye-signaling: {error}{advice}", file=sys.stderr)
         return 1
@@ -67,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_print_config)
     asked = _add_status_and_probe(commands)
     _add_new_token(commands)
+    new_certificate.add(commands)
     for command in (served, check, show, *asked):
         command.add_argument(
             "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"

@@ -69,6 +69,8 @@ SEES = {
     "protocol": ("config",),
     "insight": ("config", "protocol"),
     "reporting": ("config", "protocol", "insight"),
+    "certificate": ("config", "protocol"),
+    "announcement": ("config", "protocol"),
 }
 """The folders that each folder of core may import from, beside itself and core's own files."""
 _RULE = (CORE + "protocol.naming",)
