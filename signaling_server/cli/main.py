@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
 from signaling_server.appliance import config_files
-from signaling_server.cli import new_certificate
+from signaling_server.cli import announce, new_certificate
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
@@ -34,7 +34,7 @@ COMMANDS = (
     "status",
     "probe",
     "new-token",
-    "new-certificate",
+    *("new-certificate", "announce"),
 )
 FILE = config_files.DEFAULT
 
@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     asked = _add_status_and_probe(commands)
     _add_new_token(commands)
     new_certificate.add(commands)
-    for command in (served, check, show, *asked):
+    announcing = announce.add(commands)
+    for command in (served, check, show, announcing, *asked):
         command.add_argument(
             "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"
         )
