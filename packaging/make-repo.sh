@@ -8,6 +8,8 @@ usage="usage: make-repo.sh --key-home DIR [--uri URI] [--with-dependencies SUITE
   --key-home DIR  the GnuPG home of the signing key; created with a new key if it does not exist.
                   Keep it safe: its key can sign anything that your machines install.
   --uri URI       where the machines will find OUTPUT (default: file:/media/hawkeye)
+  --also PACKAGE  add this package of the release too, with what it depends on, for example
+                  avahi-daemon; repeat it for more
   --with-dependencies SUITE ARCH
                   add all packages that it depends on, down to the C library, from a Debian or
                   Ubuntu release, for example: bookworm arm64
@@ -15,10 +17,12 @@ OUTPUT/hawkeye-signaling.sources is then all that a machine needs in /etc/apt/so
 fail() { echo "make-repo.sh: $1" >&2; exit "${2:-1}"; }
 
 key_home='' uri=file:/media/hawkeye suite='' arch=''
+also=()
 while [ $# -gt 0 ]; do
   case $1 in
     --key-home) key_home=${2:?}; shift 2 ;;
     --uri) uri=${2:?}; shift 2 ;;
+    --also) also+=("${2:?}"); shift 2 ;;
     --with-dependencies) suite=${2:?} arch=${3:?}; shift 3 ;;
     -h | --help) echo "$usage"; exit ;;
     -*) echo "$usage" >&2; exit 2 ;;
@@ -68,7 +72,8 @@ Acquire::Languages "none";
 END
   export APT_CONFIG=$work/apt.conf
   apt-get -qq update
-  apt-get -qq install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop
+  apt-get -qq install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop \
+    "${also[@]}"
   unset APT_CONFIG
   cp "$work"/apt/cache/archives/*.deb "$output/"
 }

@@ -15,6 +15,8 @@ from .service import INSIDE, Service
 OLDER = "0.0.9"
 """A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
+EXTRAS = ("avahi-daemon", "autopkgtest", "ufw")
+"""Packages that tests install on machines beside the package."""
 RESULTS = CACHE / "results.json"
 
 
@@ -25,7 +27,9 @@ class Packages(NamedTuple):
     older: Path
     """In a folder of its own."""
     repositories: dict[str, Path]
-    """A signed repository for each suite, with all dependencies."""
+    """A signed repository for each suite, with all dependencies, and with EXTRAS."""
+    source: Path
+    """The source tree of the package."""
 
 
 @pytest.fixture(scope="session")
@@ -55,17 +59,19 @@ def packages(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
     work = tmp_path_factory.mktemp("packages")
     with ThreadPoolExecutor(2) as pool:
         trees = [pool.submit(tree, suite) for suite in SUITES]
-        deb = build("--output", str(work))
+        source = work / "source"
+        deb = build("--output", str(work), "--source", str(source))
         older = build("--output", str(work / "older"), "--version", OLDER)
         made = {suite: _repository(suite, work / suite, deb) for suite in SUITES}
         for waiting in trees:
             waiting.result()
-    return Packages(deb, older, made)
+    return Packages(deb, older, made, source)
 
 
 def _repository(suite: str, folder: Path, deb: Path) -> Path:
     command = [str(ROOT / "packaging/make-repo.sh"), "--key-home", str(folder.parent / "key")]
     command += ["--with-dependencies", suite, "amd64"]
+    command += [word for extra in EXTRAS for word in ("--also", extra)]
     host_command(*command, str(folder), str(deb))
     return folder
 
@@ -80,6 +86,7 @@ def machine(
     shared = {
         "/media/hawkeye": repository,
         "/mnt/older": packages.older.parent,
+        "/mnt/source": packages.source,
         INSIDE: Path(__file__).parent / "inside",
     }
     machine = Machine(suite, tmp_path_factory.mktemp(suite), shared)
