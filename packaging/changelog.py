@@ -75,8 +75,12 @@ def for_package(text: str, version: str, seconds: float) -> list[Release]:
         for release in found
         if release.version != UNRELEASED or release.entries
     ]
-    known = {release.version: release for release in reversed(named)}  # the newest of two wins
-    return [known[each] for each in dict.fromkeys(release.version for release in named)]
+    known: dict[str, Release] = {}
+    for each in named:  # between two releases, the package still has the older one's version
+        first = known.setdefault(each.version, each)
+        if first is not each:
+            known[each.version] = first._replace(entries=first.entries + each.entries)
+    return list(known.values())
 
 
 def changelog(contained: list[Release], maintainer: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import pytest
 
@@ -62,16 +62,18 @@ def packages(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
         source = work / "source"
         deb = build("--output", str(work), "--source", str(source))
         older = build("--output", str(work / "older"), "--version", OLDER)
-        made = {suite: _repository(suite, work / suite, deb) for suite in SUITES}
+        made = {s: make_repository(s, work / s, deb, "amd64", EXTRAS) for s in SUITES}
         for waiting in trees:
             waiting.result()
     return Packages(deb, older, made, source)
 
 
-def _repository(suite: str, folder: Path, deb: Path) -> Path:
+def make_repository(
+    suite: str, folder: Path, deb: Path, architecture: str, also: Sequence[str] = ()
+) -> Path:
     command = [str(ROOT / "packaging/make-repo.sh"), "--key-home", str(folder.parent / "key")]
-    command += ["--with-dependencies", suite, "amd64"]
-    command += [word for extra in EXTRAS for word in ("--also", extra)]
+    command += ["--with-dependencies", suite, architecture]
+    command += [word for package in also for word in ("--also", package)]
     host_command(*command, str(folder), str(deb))
     return folder
 
