@@ -29,7 +29,7 @@ UBUNTU_OPTIONS = (
 UBUNTU_MIRROR = "http://archive.ubuntu.com/ubuntu"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 180
 """Seconds after which a command inside is killed."""
 
 TREE_OPTIONS = (

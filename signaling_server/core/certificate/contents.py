@@ -17,7 +17,7 @@ DAY = 86400.0
 AUTHORITY_DAYS = 3652
 """Ten years."""
 DAYS_IN_ALL = 397
-"""Browsers and phones refuse more than 398 days."""
+"""Apple refuses more than 398 from public authorities, and recommends 397."""
 EARLIER_DAYS = 1
 """The certificate begins that much before now, for clients whose clock is slow."""
 RENEWED_DAYS = 180
