@@ -15,7 +15,7 @@ from .service import INSIDE, Service
 OLDER = "0.0.9"
 """A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
-EXTRAS = ("avahi-daemon", "autopkgtest", "ufw")
+EXTRAS = ("avahi-daemon", "autopkgtest", "dpkg-dev", "ufw")
 """Packages that tests install on machines beside the package."""
 RESULTS = CACHE / "results.json"
 

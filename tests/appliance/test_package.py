@@ -153,7 +153,7 @@ def test_bash_completes_every_command_and_option(machine: Machine) -> None:
 
 
 def test_autopkgtest_passes(machine: Machine, service: Service) -> None:
-    machine.shell(f"{APT} install --no-install-recommends autopkgtest")
+    machine.shell(f"{APT} install --no-install-recommends autopkgtest dpkg-dev")
     try:
         code, said = machine.attempt(
             *("autopkgtest", "--no-built-binaries", "/mnt/source/", "--", "null")
@@ -161,7 +161,7 @@ def test_autopkgtest_passes(machine: Machine, service: Service) -> None:
         assert code == 0, said
         assert "probe                PASS" in said
     finally:
-        machine.shell(f"{APT} purge autopkgtest; {APT} autoremove --purge")
+        machine.shell(f"{APT} purge autopkgtest dpkg-dev; {APT} autoremove --purge")
 
 
 def test_ufw_knows_the_port(machine: Machine) -> None:

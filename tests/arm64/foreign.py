@@ -22,6 +22,9 @@ PATIENCE = 120.0
 MERGED = ("bin", "sbin", "lib")
 """Links to the same below usr, in every Debian from 12 on."""
 
+WATCHED = {"WATCHDOG_USEC": "15000000", "LC_ALL": "C.UTF-8"}
+"""As systemd sets it for WatchdogSec=15."""
+
 
 def unpack(repository: Path, tree: Path) -> list[str]:
     """Unpack all packages of a repository; returns their file names."""
@@ -92,7 +95,7 @@ class Served:
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 self._tree.command(self._python, "-I", program, "serve"),
-                env={**os.environ, "NOTIFY_SOCKET": "/run/notify", "LC_ALL": "C.UTF-8"},
+                env={**os.environ, "NOTIFY_SOCKET": "/run/notify", **WATCHED},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
