@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120.0
+PATIENCE = 400.0
 """Seconds; emulation takes ten to thirty times as long."""
 MERGED = ("bin", "sbin", "lib")
 """Links to the same below usr, in every Debian from 12 on."""
