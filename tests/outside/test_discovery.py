@@ -5,6 +5,7 @@ A drone and a ground station are network namespaces, each with a D-Bus and an Av
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import subprocess
@@ -18,6 +19,7 @@ import yaml
 
 from faults.network import Network
 from integration.server import PATIENCE, ROOT, ServerProcess
+from signaling_server.cli import announce as announcing
 
 EXAMPLES = ROOT / "docs" / "examples"
 DEBIANS_PYTHON = "/usr/bin/python3"
@@ -184,6 +186,26 @@ def test_file_is_written_when_it_changes_alone(tmp_path: Path) -> None:
     config.write_text("listen: {host: 127.0.0.1}\n")
     assert said_by_announce(config, file).startswith("removed")
     assert [each.name for each in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_change_that_comes_while_it_is_written_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, file = tmp_path / "config.yaml", tmp_path / "hawkeye-signaling.service"
+    config.write_text("listen: {port: 1001}\n")
+    changes = ["listen: {port: 1002}\n", "listen: {port: 10003}\n"]
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if changes:
+            config.write_text(changes.pop(0))
+
+    monkeypatch.setattr(announcing.time, "sleep", sleep)
+    options = argparse.Namespace(config=str(config), file=str(file), settle=True)
+    assert announcing.run(options) == 0
+    assert "<port>10003</port>" in file.read_text()
+    assert slept == [announcing.SETTLE_SECONDS] * 3
 
 
 def test_file_of_the_operator_stays(tmp_path: Path) -> None:
