@@ -14,7 +14,7 @@ from .service import CONFIG, ETC, UNIT, Service
 
 
 def add_address(machine: Machine, address: str) -> None:
-    """Give its loopback interface a further address (SIOCSIFADDR on an alias; no iproute2 here)."""
+    """Give its loopback interface a further address, 0.0.0.0 to remove it, without iproute2."""
     program = (
         "import fcntl, socket, struct, sys;"
         "request = struct.pack('16sH2s4s8x', b'lo:1', socket.AF_INET, b'', "
@@ -214,13 +214,14 @@ def test_certificate_of_one_command_is_renewed_by_its_timer(service: Service) ->
         before = machine.read(f"{ETC}/server.crt")
         machine.run("systemctl", "start", renewal)
         assert machine.read(f"{ETC}/server.crt") == before
-        add_address(machine, "10.9.8.7")
+        add_address(machine, "192.168.77.7")
         pid = service.pid
         machine.run("systemctl", "start", renewal)
         assert machine.read(f"{ETC}/server.crt") != before
-        machine.shell(curl.replace("localhost", "10.9.8.7"))
+        machine.shell(curl.replace("localhost", "192.168.77.7"))
         assert service.pid == pid  # reloaded
     finally:
+        add_address(machine, "0.0.0.0")
         machine.shell(f"systemctl stop {timer}")
         machine.shell(f"rm -rf {files} /var/lib/hawkeye-signaling-authority")
         service.reset()
