@@ -3,6 +3,7 @@ of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
     python gcom.py "http://SERVER:8080/?name=gcom&role=gcom"
+    python gcom.py --discover "name=gcom"    # finds the server (discover.py)
 """
 
 from __future__ import annotations
@@ -96,10 +97,19 @@ class GCOM:
             print(f"{peer_id}: video ended", flush=True)
 
 
-async def main() -> None:
+def server_url(arguments: list[str]) -> str:
+    """The URL of the command line, or with --discover that of the server in this network."""
+    if arguments[0] != "--discover":
+        return arguments[0]
+    import discover  # requires zeroconf
+
+    return discover.server_url("".join(arguments[1:]))
+
+
+async def main(url: str) -> None:
     """Watch every node that streams."""
-    await GCOM(sys.argv[1]).run()
+    await GCOM(url).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(server_url(sys.argv[1:])))

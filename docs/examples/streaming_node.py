@@ -3,6 +3,7 @@ of any part and the dropout of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
     python streaming_node.py "http://SERVER:8080/?name=streaming-node&role=streaming-node"
+    python streaming_node.py --discover "name=streaming-node"    # finds the server (discover.py)
 """
 
 from __future__ import annotations
@@ -134,10 +135,19 @@ class StreamingNode:
             await call.pc.close()
 
 
-async def main() -> None:
+def server_url(arguments: list[str]) -> str:
+    """The URL of the command line, or with --discover that of the server in this network."""
+    if arguments[0] != "--discover":
+        return arguments[0]
+    import discover  # requires zeroconf
+
+    return discover.server_url("".join(arguments[1:]))
+
+
+async def main(url: str) -> None:
     """Stream a test picture."""
-    await StreamingNode(sys.argv[1], VideoStreamTrack()).run()
+    await StreamingNode(url, VideoStreamTrack()).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(server_url(sys.argv[1:])))

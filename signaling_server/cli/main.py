@@ -9,11 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
 from signaling_server.appliance import address_file, config_files
+from signaling_server.cli import announce, new_certificate
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
-from signaling_server.errors import ConfigError, NoAnswerError, StartError
+from signaling_server.errors import CertificateError, ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 LEVELS = ("debug", "info", "warning", "error")
-COMMANDS = ("serve", "check-config", "print-config", "status", "probe", "support", "new-token")
+COMMANDS = (
+    *("serve", "check-config", "print-config", "status", "probe", "support"),
+    *("new-token", "new-certificate", "announce"),
+)
 UNIT = "hawkeye-signaling.service"
 FILE = config_files.DEFAULT
 
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
-    except (StartError, NoAnswerError) as error:
+    except (StartError, NoAnswerError, CertificateError) as error:
         advice = f"; {error.advice}" if isinstance(error, StartError) and error.advice else ""
         print(f"hawkeye-signaling: {error}{advice}", file=sys.stderr)
         return 1
@@ -75,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_print_config)
     asked = _add_status_and_probe(commands)
     _add_new_token(commands)
-    for command in (served, check, show, *asked):
+    new_certificate.add(commands)
+    announcing = announce.add(commands)
+    for command in (served, check, show, announcing, *asked):
         command.add_argument(
             "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"
         )

@@ -6,7 +6,7 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import pytest
 
@@ -16,6 +16,8 @@ from .service import INSIDE, Service
 OLDER = "0.0.9"
 """A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
+EXTRAS = ("avahi-daemon", "autopkgtest", "dpkg-dev", "ufw")
+"""Packages that tests install on machines beside the package."""
 RESULTS = CACHE / "results.json"
 
 
@@ -26,7 +28,9 @@ class Packages(NamedTuple):
     older: Path
     """In a folder of its own."""
     repositories: dict[str, Path]
-    """A signed repository for each suite, with all dependencies."""
+    """A signed repository for each suite, with all dependencies, and with EXTRAS."""
+    source: Path
+    """The source tree of the package."""
 
 
 @pytest.fixture(scope="session")
@@ -56,17 +60,21 @@ def packages(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
     work = tmp_path_factory.mktemp("packages")
     with ThreadPoolExecutor(2) as pool:
         trees = [pool.submit(tree, suite) for suite in SUITES]
-        deb = build("--output", str(work))
+        source = work / "source"
+        deb = build("--output", str(work), "--source", str(source))
         older = build("--output", str(work / "older"), "--version", OLDER)
-        made = {suite: _repository(suite, work / suite, deb) for suite in SUITES}
+        made = {s: make_repository(s, work / s, deb, "amd64", EXTRAS) for s in SUITES}
         for waiting in trees:
             waiting.result()
-    return Packages(deb, older, made)
+    return Packages(deb, older, made, source)
 
 
-def _repository(suite: str, folder: Path, deb: Path) -> Path:
+def make_repository(
+    suite: str, folder: Path, deb: Path, architecture: str, also: Sequence[str] = ()
+) -> Path:
     command = [str(ROOT / "packaging/make-repo.sh"), "--key-home", str(folder.parent / "key")]
-    command += ["--with-dependencies", suite, "amd64"]
+    command += ["--with-dependencies", suite, architecture]
+    command += [word for package in also for word in ("--also", package)]
     host_command(*command, str(folder), str(deb))
     return folder
 
@@ -82,7 +90,7 @@ def _peer(suite: str, work: Path) -> Path:
         control.write_text(f"{names}{maintainer}Depends: redis-server\nDescription: redis-server\n")
         deb = work / "hawkeye-peer_1_all.deb"
         host_command("dpkg-deb", "--build", str(control.parents[1]), str(deb))
-        _repository(suite, work / "repository", deb)
+        make_repository(suite, work / "repository", deb, "amd64")
         shutil.move(work / "repository", made)
     return made
 
@@ -110,6 +118,7 @@ def machine(
         "/media/hawkeye": repository,
         "/mnt/older": packages.older.parent,
         "/mnt/peer": _peer(suite, tmp_path_factory.mktemp("peer")),
+        "/mnt/source": packages.source,
         INSIDE: Path(__file__).parent / "inside",
     }
     machine = Machine(suite, tmp_path_factory.mktemp(suite), shared)

@@ -20,12 +20,19 @@ from typing import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "appliance"
-SUITES = ("bookworm", "trixie")
+SUITES = tuple(os.environ.get("SUITES", "bookworm trixie").split())
+"""The releases to test on. Ubuntu's are not tested every day: SUITES="jammy noble" does."""
+UBUNTU = ("focal", "jammy", "noble")
+UBUNTU_OPTIONS = (
+    "--components=main,universe",
+    "--keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+)
+UBUNTU_MIRROR = "http://archive.ubuntu.com/ubuntu"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 COUNT = itertools.count()
 """Numbers the machines of this process."""
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 180
 """Seconds after which a command inside is killed."""
 
 TREE_OPTIONS = (
@@ -59,7 +66,9 @@ def tree(suite: str) -> Path:
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         half_made = CACHE / f"{made.name}.{os.getpid()}"
-        host_command("mmdebstrap", "--quiet", *TREE_OPTIONS, suite, str(half_made))
+        more = (UBUNTU_OPTIONS, (UBUNTU_MIRROR,)) if suite in UBUNTU else ((), ())
+        options = ("--quiet", *TREE_OPTIONS, *more[0])
+        host_command("mmdebstrap", *options, suite, str(half_made), *more[1])
         half_made.rename(made)
     return made
 
