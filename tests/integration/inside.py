@@ -41,7 +41,7 @@ class Inside:
             "addresses": transport._admission._by_address,
             "peers": self.app.relay.peers,
             "rooms": self.app.relay.rooms,
-            "timers of peers": self.app.relay._deadlines.peers(),
+            "timers of peers": self.app.relay.deadlines.peers(),
         }
         found = {where: len(what) for where, what in kept.items() if what}
         if self.app.relay.budget.used:
