@@ -62,6 +62,7 @@ def _collect_rarely() -> None:
     """Collect cyclic garbage seldom: there is little of it, and each search visits all clients."""
     gc.freeze()  # objects made during the start live as long as the process
     gc.set_threshold(5000, 10, 10)
+    gc.enable()  # the command line disables it for the start
 
 
 def _on_signals(stop: Callable[[], None]) -> None:
