@@ -34,7 +34,7 @@ def run(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:
 
 
 async def end_all_tasks() -> None:
-    """End the tasks still running in this loop: engine.io leaves the timers of its pings."""
+    """End the tasks still running in this loop: a library may leave some."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

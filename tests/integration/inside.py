@@ -71,12 +71,3 @@ async def running(config: Mapping[str, Any] | None = None) -> AsyncIterator[Insi
         yield Inside(app, url)
     finally:
         await app.stop()
-        await _end_timers()
-
-
-async def _end_timers() -> None:
-    """Cancel the timers of PINGs that engine.io leaves behind; the process ends all its tasks."""
-    timers = [task for task in asyncio.all_tasks() if "_send_ping" in repr(task)]
-    for timer in timers:
-        timer.cancel()
-    await asyncio.gather(*timers, return_exceptions=True)

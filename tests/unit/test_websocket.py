@@ -499,9 +499,13 @@ def test_packets_of_engine_io_go_into_the_batch_too() -> None:
         await scene.open()
         with scene.batch:
             assert scene.websocket.write_packet(Packet(packet.PING))
+            assert scene.websocket.write_packet(Packet(packet.NOOP))
             assert scene.websocket.write("one")
             assert scene.websocket.write_packet(Packet(packet.MESSAGE, "zwölf"))
-        assert scene.tcp.written == [b"\x81\x012" + written("one") + written("zwölf")]
+        assert scene.tcp.written == [b"\x81\x012\x81\x016" + written("one") + written("zwölf")]
+        assert scene.websocket.write_packet(Packet(packet.PING))
+        scene.websocket.hang_up()
+        assert scene.tcp.written[1:] == [b"\x81\x012"]
         scene.tcp.buffered = ROOM_TO_WRITE
         assert not scene.websocket.write_packet(Packet(packet.MESSAGE, "late"))
         await scene.close()
