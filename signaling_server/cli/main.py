@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Sequence
@@ -182,6 +183,7 @@ def _load_closed(options: argparse.Namespace) -> Loaded:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    gc.disable()  # the imports make no garbage to look for; process.py enables it again
     # aiohttp reads all of the system's CA certificates for its client, which is not used here.
     os.environ.setdefault("SSL_CERT_FILE", os.devnull)
     # Imported here, because the other commands do without them.

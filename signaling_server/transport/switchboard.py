@@ -17,7 +17,6 @@ from signaling_server.core.protocol.events import (
     Forward,
     Output,
     Send,
-    Signalled,
     StillAlive,
     Ticked,
 )
@@ -58,6 +57,7 @@ class Switchboard:
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
+        self._deadlines = relay.deadlines
         self._crowds = Crowds(self._carry_out)
         self._commands: dict[type, Callable[[Any], None]] = {
             Forward: self._forward,
@@ -79,7 +79,7 @@ class Switchboard:
         if not connection.byte_rate.take(size, now):
             raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
-        outputs = self._relay.handle(Signalled(connection.sid, signal), now)
+        outputs = self._relay.signal(connection.sid, signal, now)
         self.perform(outputs)
         return outputs
 
@@ -107,7 +107,7 @@ class Switchboard:
         else:
             for output in outputs:
                 self._commands.get(type(output), self._observe)(output)
-        if self._relay.next_deadline() != self._deadline:
+        if self._deadlines.next != self._deadline:
             self._set_timer()
 
     def _share_out(self, outputs: list[Output]) -> None:

@@ -204,6 +204,22 @@ def test_depth_without_bounds_is_refused(parse: Parse, levels: int) -> None:
     assert refusal(parse, nested(levels)).code == "invalid-format"
 
 
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ('{"type":"ice-candidate"}', 1),
+        ('{"type":"offer","data":{}}', 2),
+        ('{"type":"offer","data":{},"x":[]}', 2),
+        ('{"type":"offer","data":{"x":{}}}', 3),
+        (' {"type":"offer","data":{"x":{}}}', 3),
+        ('{"type":"offer","data":{"x":[]}}', 3),
+    ],
+)
+def test_few_levels_count_as_well(parse: Parse, text: str, levels: int) -> None:
+    assert parse(text, max_depth=levels).type
+    assert refusal(parse, text, max_depth=levels - 1).code == "invalid-format"
+
+
 def test_brackets_in_texts_and_side_by_side_are_no_depth(parse: Parse) -> None:
     data = {"sdp": '[{"\\' * 100, "list": [[] for _ in range(100)]}
     assert parse(json.dumps({"type": "offer", "data": data})).type == "offer"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from signaling_server.core.config.schema import Config
-from signaling_server.core.protocol.events import Forward, Output, Send
+from signaling_server.core.protocol.events import Forward, Output, Send, make
 from signaling_server.core.protocol.limits import packet_cost
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.peers import Peer, State
@@ -45,7 +45,7 @@ class Delivery:
                 seq = 0
                 if replay is not None:
                     seq = replay.keep_sent(author, signal, cost, limits, self.horizon, now)
-                outputs.append(Forward(peer.sid, signal, peer_id, seq))
+                outputs.append(make(Forward, (peer.sid, signal, peer_id, seq)))
             elif replay is not None and replay.keep_unsent(author, signal, cost, limits, now):
                 held += 1
             else:

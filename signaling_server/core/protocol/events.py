@@ -86,6 +86,11 @@ class Ticked(NamedTuple):
     """The time of `next_deadline()` has come."""
 
 
+make = tuple.__new__
+"""`make(Forward, (sid, ...))` is Forward(sid, ...) without a function of Python, for the hot path:
+the constructor of a NamedTuple is one, and takes longer than the tuple.
+"""
+
 Event = Union[Joined, Signalled, Left, StillAlive, Revoked, Reconfigured, Ticked]
 
 # --- commands -------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from signaling_server.core.protocol.events import (
     Signalled,
     StillAlive,
     Ticked,
+    make,
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
@@ -60,16 +61,16 @@ class Relay:
         self.peers = self._members.present
         """The present peers by the sid of their connection."""
         self.budget = Budget(settings.limits.memory_bytes)
-        self._deadlines = self._members.deadlines
+        self.deadlines = self._members.deadlines
         self._takeovers = Takeovers()
         self._delivery = Delivery(settings)
         self._reconfigured(Reconfigured(settings), 0.0)
         self._handlers: dict[type, Callable[[Any, float], list[Output]]] = {
             Joined: self._joined,
-            Signalled: self._signalled,
+            Signalled: lambda event, now: self.signal(event.sid, event.signal, now),
             Left: self._left,
             StillAlive: self._still_alive,
-            Revoked: self._revoked,
+            Revoked: lambda event, now: self._members.revoke(event),
             Reconfigured: self._reconfigured,
             Ticked: self._ticked,
         }
@@ -80,7 +81,7 @@ class Relay:
 
     def next_deadline(self) -> float | None:
         """When `Ticked` is due (early does no harm); None: not before another event."""
-        return self._deadlines.next
+        return self.deadlines.next
 
     def grants(self) -> set[Grant | None]:
         """The grants of all peers, present and away; None: of those that gave no token."""
@@ -201,8 +202,8 @@ class Relay:
 
     # --- signals ----------------------------------------------------------------------------------
 
-    def _signalled(self, event: Signalled, now: float) -> list[Output]:
-        sid, signal = event
+    def signal(self, sid: str, signal: Signal, now: float) -> list[Output]:
+        """The same as to handle `Signalled`, for the hot path: without an event."""
         sender = self.peers.get(sid)
         if sender is None:  # replaced a moment ago: what it still says no longer counts
             return self._still_alive(StillAlive(sid), now)
@@ -212,7 +213,10 @@ class Relay:
         else:
             outputs, delivered, held = self._hold(sender, signal, now), 0, 1
         outputs.append(  # last of all: the answer to a signal is made of it (handlers.py)
-            SignalAccepted(sid, sender.peer_id, sender.room.name, signal, delivered, held)
+            make(
+                SignalAccepted,
+                (sid, sender.peer_id, sender.room.name, signal, delivered, held),
+            )
         )
         return outputs
 
@@ -234,9 +238,6 @@ class Relay:
         peer.replay.settle(now - self._delivery.horizon)
         return [self._members.break_off(peer, event.reason, now + window)]
 
-    def _revoked(self, event: Revoked, now: float) -> list[Output]:
-        return self._members.revoke(event)
-
     # --- time and configuration -------------------------------------------------------------------
 
     def _ticked(self, event: Ticked, now: float) -> list[Output]:
@@ -245,7 +246,7 @@ class Relay:
             if peer.replay is not None:  # what has surely arrived must not take the room of others
                 peer.replay.settle(now - self._delivery.horizon)
         told = 0
-        for peer in self._deadlines.due(now):
+        for peer in self.deadlines.due(now):
             if told > MOST_TOLD:  # the next tick is due at once, and others have their turn before
                 break
             if peer.state is State.AWAY and peer.away_until <= now:
@@ -253,7 +254,7 @@ class Relay:
                 outputs += self._members.depart(peer, Change.EXPIRED, "connection-lost")
             else:
                 outputs += self._expire_held(peer, now)
-        self._deadlines.recount()
+        self.deadlines.recount()
         return outputs
 
     def _expire_held(self, peer: Peer, now: float) -> list[Output]:
@@ -271,7 +272,7 @@ class Relay:
         self.budget.total = limits.memory_bytes
         self.budget.share = limits.memory_bytes // limits.connections
         self._delivery.configure(event.config)
-        for peer in self._deadlines.peers():
+        for peer in self.deadlines.peers():
             self._members.set_deadline(peer)
         return []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio.sslproto import SSLProtocol
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Callable, NamedTuple
+from typing import Any, Awaitable, Callable, NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -93,6 +93,17 @@ INTERNALS = (
         lambda socket: getattr(socket._websocket_handler, "__self__", None) is socket,
     ),
     Internal(
+        "AsyncSocket.connected, .schedule_ping, .server.reason",
+        "python-engineio 4.x",
+        "a WebSocket is served by one loop, and PINGs need a timer and no task (serving.py)",
+        SLOW,
+        lambda socket: (
+            not socket.connected
+            and callable(socket.schedule_ping)
+            and hasattr(socket.server.reason, "PING_TIMEOUT")
+        ),
+    ),
+    Internal(
         "AsyncServer.create_queue",
         "python-engineio 4.x",
         "sockets get a SendQueue, which counts bytes; engine.io says `task_done` after each packet",
@@ -112,13 +123,6 @@ INTERNALS = (
         "a Close frame after a long silence is no goodbye (websocket.py)",
         SLOW,
         lambda socket: hasattr(socket, "last_ping"),
-    ),
-    Internal(
-        "AsyncSocket.schedule_ping, ._send_ping",
-        "python-engineio 4.x",
-        "the task of the next PING ends with its connection (engine_socket.py)",
-        "a connection that has ended stays in memory for ping_interval: a flood fills it",
-        lambda socket: callable(socket.schedule_ping) and callable(socket._send_ping),
     ),
     Internal(
         "AsyncSocket.__class__",
@@ -240,6 +244,8 @@ class StartedResponse(web.WebSocketResponse):
     def __init__(self, watch: Callable[[Any, bytes], None], **options: Any) -> None:
         super().__init__(**options)
         self._watch: Any = watch
+        self.serve: Callable[[], Awaitable[None]] | None = None
+        """What serves the WebSocket; None: that is done."""
 
     def _post_start(self, request: Any, *rest: Any) -> None:
         tail = _take_tail(request.protocol)
