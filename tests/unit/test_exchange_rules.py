@@ -24,6 +24,14 @@ def test_description_without_sdp_names_its_sender_at_once(kind: str, by: str) ->
     assert (finding.side, finding.stalls) == (by, True)
 
 
+@pytest.mark.parametrize("offerer", ["streaming-node", "gcom"])
+def test_empty_answer_to_an_empty_offer_is_the_offerers_fault(offerer: str) -> None:
+    call = Call()
+    call.describe("offer", offerer, Description())
+    call.describe("answer", call.pair.other(offerer).peer_id, Description())
+    assert call.found(rules.unusable_sdp)[0].side == offerer
+
+
 @pytest.mark.parametrize(
     ("line", "missing"),
     [

@@ -18,10 +18,13 @@ _ARTICLES = {"offer": "The offer", "answer": "The answer"}
 
 
 def unusable_sdp(pair: Pair, now: float) -> Iterator[Finding]:
-    """A description that no WebRTC stack takes: its sender is named, at once."""
-    for side in pair.sides.values():
-        newest = side.newest
-        if newest is None or not newest.description.was_read:
+    """A description that no WebRTC stack takes: its sender is named, at once.
+
+    Offers first: some stacks answer an empty offer with an empty answer.
+    """
+    sent = [(side, side.newest) for side in pair.sides.values() if side.newest]
+    for side, newest in sorted(sent, key=lambda one: one[1].kind != "offer"):
+        if not newest.description.was_read:
             continue
         what = f"{_ARTICLES[newest.kind]} from {side.peer_id}"
         if not newest.description.sections:
