@@ -216,6 +216,24 @@ def test_clients_that_are_in_no_room_are_shown_too(
     expect(page.locator("#general [data-code=refused]")).to_contain_text(HEADLINE["advice"] or "")
 
 
+def test_ice_servers_that_are_silent_stand_out(
+    visit: Visit, kinds: tuple[ServerProcess, Status]
+) -> None:
+    server, status = kinds
+    rows = [
+        {"url": "stun:a", "state": "answers", "rtt_ms": 12.4, "since": 9.0, "text": "answers"},
+        {"url": "turn:b", "state": "silent", "since": 60.0, "text": "silent for 1 min"},
+    ]
+    page = show(visit, server.url, {**status, "ice_servers": rows})
+    expect(page.get_by_role("heading", name="STUN and TURN servers")).to_be_visible()
+    expect(page.locator("#ice li")).to_have_text(
+        ["stun:a answers, 12 ms", "turn:b silent for 1 min"]
+    )
+    assert all_violations(page) == []
+    page = show(visit, server.url, {**status, "ice_servers": []})
+    expect(page.locator("#ice-title")).to_be_hidden()
+
+
 def test_note_does_not_outshine_calls_that_are_connected(
     visit: Visit, kinds: tuple[ServerProcess, Status]
 ) -> None:

@@ -139,6 +139,7 @@ function show(status) {
   showWarnings(status.server);
   showRefusals(status.refusals ?? []); // older servers have none
   morph(part("general"), (status.diagnosis ?? []).map(rooms.finding)); // of clients in no room
+  showIceServers(status.ice_servers ?? []);
   showRooms(status, found.room);
   const events = showsAll ? status.events : status.events.slice(0, FIRST_EVENTS);
   morph(part("events"), events.map(event));
@@ -161,6 +162,20 @@ function showWarnings({ warnings, time }) {
 function showRefusals(refusals) {
   part("refusals-title").hidden = refusals.length === 0;
   morph(part("refusals"), refusals.map(refused));
+}
+
+/** Whether the servers that clients get answer; `text` follows the URL in a sentence. */
+function showIceServers(servers) {
+  part("ice-title").hidden = servers.length === 0;
+  const shown = servers.map(({ url, state, text, rtt_ms: roundTrip }) =>
+    element(
+      "li",
+      { "data-state": state === "silent" ? "away" : state },
+      element("strong", {}, url),
+      element("span", {}, ` ${text}${roundTrip === undefined ? "" : `, ${roundTrip.toFixed(0)} ms`}`),
+    ),
+  );
+  morph(part("ice"), shown);
 }
 
 function showRooms({ rooms: found, former_rooms: former = [] }, worst) {
