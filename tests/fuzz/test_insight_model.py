@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from scenarios.scene import Scene
 from sdps import candidate, sdp
-from signaling_server.core.insight.insight import Insight, Picture
+from signaling_server.core.insight.insight import Insight
+from signaling_server.core.insight.picture import Picture
 from signaling_server.core.protocol.events import Signalled
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.rtc_report import ConnectionReport

@@ -8,17 +8,15 @@ Times are seconds on a monotonic clock.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 from signaling_server.core.histogram import Histogram
-from signaling_server.core.insight import lone_peers, reading, sentences
+from signaling_server.core.insight import reading, sentences
 from signaling_server.core.insight.backlog import Backlog
-from signaling_server.core.insight.finding import Finding
-from signaling_server.core.insight.headline import Headline, headline
 from signaling_server.core.insight.memories import Memories
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.notes import Note, Notes
 from signaling_server.core.insight.observed import Contest, ObservedPeer, ObservedRoom
+from signaling_server.core.insight.picture import Picture, take_picture
 from signaling_server.core.insight.refused_clients import RefusedClients
 from signaling_server.core.insight.reports import RoomReport
 from signaling_server.core.insight.sdp import Description
@@ -49,15 +47,6 @@ ROOM_PAIRS = 28
 
 HANDSHAKE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 FIRST_FRAME_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
-
-
-class Picture(NamedTuple):
-    """All rooms as they are, and what is wrong."""
-
-    rooms: list[RoomReport]
-    elsewhere: list[Finding]
-    """Of clients that are in no room."""
-    headline: Headline | None
 
 
 class Insight(Observer):
@@ -142,20 +131,7 @@ class Insight(Observer):
 
     def picture(self, now: float) -> Picture:
         """All rooms as they are now, and the worst that is wrong."""
-        lone = [peer for peer in (room.lone(now) for room in self._rooms.values()) if peer]
-        meetings = lone_peers.meetings(lone)
-        refused: dict[str, dict[str, Finding]] = {name: {} for name in self._rooms}
-        elsewhere = []
-        for room_name, who, finding in self._refused.findings(now):
-            if room_name in refused:
-                refused[room_name].setdefault(who, finding)
-            else:
-                elsewhere.append(finding)
-        reports = [
-            room.report(meetings.get(room.name, []), now, refused[room.name])
-            for room in self._rooms.values()
-        ]
-        return Picture(reports, elsewhere, headline(reports, elsewhere))
+        return take_picture(self._rooms, self._refused, now)
 
     def notes(self) -> list[Note]:
         """The last lines for people, newest first."""
