@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import sys
 from typing import Callable
@@ -11,6 +10,7 @@ from typing import Callable
 from aiohttp import web
 
 from signaling_server.appliance import address_file, remembered
+from signaling_server.appliance.config_reading import outcome
 from signaling_server.appliance.descriptors import (
     allow_open_files,
     most_callers,
@@ -220,7 +220,7 @@ class App:
     async def _read_and_reload(self, load: Callable[[], Loaded]) -> None:
         async with self._reading:  # one after the other: the last that was asked for counts
             loop = asyncio.get_running_loop()
-            self.reload(await loop.run_in_executor(None, _outcome, load))
+            self.reload(await loop.run_in_executor(None, outcome, load))
 
     def reload(self, load: Callable[[], Loaded]) -> None:
         """Use the configuration that `load` reads; if that fails, the old one stays in use.
@@ -295,26 +295,3 @@ class App:
         await self._ice_check.cancel()
         self._instruments.cancel()
         self.notifier.close()
-
-
-def _outcome(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """What came of `load`: call it to get the configuration, or the exception.
-
-    Meanwhile no garbage is collected: one search through thousands of half-read tokens stops the
-    loop for 45 ms, and what is read has no cycles.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        loaded = load()
-    except Exception as error:
-        failure = error
-
-        def fail() -> Loaded:
-            raise failure
-
-        return fail
-    finally:
-        if collecting:
-            gc.enable()
-    return lambda: loaded

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from signaling_server import app
+from signaling_server.appliance.config_reading import outcome
 from signaling_server.errors import ConfigError
 
 
@@ -24,12 +24,12 @@ def test_no_garbage_is_collected_while_files_are_read(error: Any, before: bool) 
 
     (gc.enable if before else gc.disable)()
     try:
-        outcome = app._outcome(load)
+        read = outcome(load)
         assert (collecting, gc.isenabled()) == ([False], before)
     finally:
         gc.enable()
     if error is None:
-        assert outcome() == "loaded"
+        assert read() == "loaded"
     else:
         with pytest.raises(ConfigError):
-            outcome()
+            read()
