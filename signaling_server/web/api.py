@@ -74,6 +74,6 @@ def _page(body: bytes, content_type: str) -> web.Response:
 def unauthorized(refused: Refusal) -> web.Response:
     """The answer to those who may not (RFC 6750, section 3)."""
     challenge = f'Bearer error="{refused.code}"' if refused.code else "Bearer"
-    body = {"error": refused.text, "code": refused.code or None}
+    body = {"error": refused.text, **({"code": refused.code} if refused.code else {})}
     headers = {"WWW-Authenticate": challenge, **NO_STORE}
     return web.json_response(body, status=401, headers=headers)

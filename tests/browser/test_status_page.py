@@ -554,7 +554,7 @@ def test_without_javascript_the_page_says_what_status_says(
     server, _ = kinds
     page = visit.open(server.url, java_script_enabled=False)
     said = page.locator("pre.text").inner_text().splitlines()
-    expected = status_text.lines(status_of(server.url))
+    expected = [line.printable for line in status_text.lines(status_of(server.url))]
     assert [blur(line) for line in said] == [blur(line) for line in expected]
     assert "room bad" in said
     assert page.locator("#live").is_hidden()

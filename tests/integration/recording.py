@@ -40,7 +40,7 @@ _DIFFERENT = [
         (r"^(process_resident_memory_bytes|hawkeye_queue_high_water|hawkeye_tasks) .*$", r"\1 <n>"),
     )
 ]
-_TIMES = re.compile(r"seconds|_ago$|^last_activity$")
+_TIMES = re.compile(r"seconds|_ago$|^last_activity$|^(?:time|since|until|at)$")
 
 
 class Recording:
@@ -101,10 +101,14 @@ def _timeless(value: Any) -> Any:
         return [_timeless(each) for each in value]
     if not isinstance(value, dict):
         return value
-    return {
+    shown = {
         key: "<t>" if _TIMES.search(key) and each is not None else _timeless(each)
         for key, each in value.items()
     }
+    if "bars" in shown:  # a timeline: what insight reads comes later, by a quarter of a second
+        for key in ("events", "bars"):
+            shown[key] = sorted(shown[key], key=json.dumps)
+    return shown
 
 
 def _rows(path: str, value: Any) -> Iterable[str]:

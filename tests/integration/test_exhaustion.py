@@ -30,7 +30,7 @@ def status(caller: http.client.HTTPConnection, path: str) -> int:
     return answer.status
 
 
-@pytest.mark.parametrize("path", ["/status", "/call", "/static/page.css"])
+@pytest.mark.parametrize("path", ["/gcom", "/call", "/static/page.css"])
 def test_page_without_a_descriptor_for_it_is_a_503_and_no_traceback(
     tmp_path: Path, path: str
 ) -> None:

@@ -124,7 +124,7 @@ const acts = {
   },
   call({ peerId }) {
     part("trouble").textContent = "";
-    tile(peerId).say("connecting", "busy");
+    tile(peerId).begin();
   },
   state({ peerId, state }) {
     tile(peerId).say(STATES[state], { connected: "good", failed: "bad" }[state] ?? "busy");
@@ -186,7 +186,16 @@ class Tile {
     this.element.dataset.tone = tone;
   }
 
+  /** A new call: the picture of the older one stays, grey, until there is a new one. */
+  begin() {
+    this.stale = false;
+    this.seen = false;
+    this.element.toggleAttribute("data-stale", Boolean(this.video.srcObject));
+    this.say("connecting", "busy");
+  }
+
   play(stream) {
+    this.element.toggleAttribute("data-stale", false);
     this.video.srcObject = stream;
     this.video.play().catch(() => {}); // a newer stream has come
   }
