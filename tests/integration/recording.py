@@ -76,7 +76,8 @@ class Recording:
             map(self._normal, lines), lambda line: bool(_TIMELINE.match(line))
         ):
             # On a timeline, what insight reads comes later, by a quarter of a second.
-            found += sorted(group) if timeline else group
+            together = list(group)
+            found += sorted(together) if timeline else together
         return "\n".join(found).strip("\n") + "\n"
 
     def _normal(self, line: str) -> str:
