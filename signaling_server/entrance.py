@@ -27,10 +27,7 @@ class Entrance:
         self._limit = limit
         self._clock = clock
         self._pool = Strangers(limit())
-        self._members: dict[Hashable, tuple[str, Callable[[], None]]] = {}
-        """Of each: its address, and the way to close it."""
-        self.when_evicted: Callable[[str], None] = lambda address: None
-        """Called with the address of each that has to make room for others."""
+        self._closes: dict[Hashable, Callable[[], None]] = {}
         self.sessions = 0
         """How many of them are Engine.IO sessions."""
         self.evicted = 0
@@ -49,14 +46,12 @@ class Entrance:
         now = self._clock()
         self._pool.limit = self._limit()
         self._pool.add(key, address, now)
-        self._members[key] = address, close
+        self._closes[key] = close
         self.sessions += isinstance(key, str)
         while (oldest := self._pool.evict(now)) is not None:
             self.evicted += 1
             self._complain(now)
-            its_address, its_close = self._forget(oldest)
-            self.when_evicted(its_address)
-            its_close()
+            self._forget(oldest)()
 
     def progress(self, key: Hashable) -> None:
         """A stranger sent something that brings it nearer to its CONNECT."""
@@ -68,9 +63,9 @@ class Entrance:
             self._pool.leave(key)
             self._forget(key)
 
-    def _forget(self, key: Hashable) -> tuple[str, Callable[[], None]]:
+    def _forget(self, key: Hashable) -> Callable[[], None]:
         self.sessions -= isinstance(key, str)
-        return self._members.pop(key)
+        return self._closes.pop(key)
 
     def _complain(self, now: float) -> None:
         if now - self._complained_at >= COMPLAINT_SECONDS:

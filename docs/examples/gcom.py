@@ -3,7 +3,6 @@ of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
     python gcom.py "http://SERVER:8080/?name=gcom&role=gcom"
-    python gcom.py --discover "name=gcom"    # finds the server (discover.py)
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from report import Reporter
 from signaling import Signaling, add_candidate, configuration
 
 
@@ -36,11 +34,10 @@ class GCOM:
         self.signaling = Signaling(url)
         self.configuration = RTCConfiguration([])
         self.calls: dict[str, Call] = {}
-        self.reporter = Reporter(self.signaling)
 
     async def run(self) -> None:
         """Watch the room that the URL names, until the program ends."""
-        await asyncio.gather(self.signaling.run(), self.handle_events(), self.reporter.run())
+        await asyncio.gather(self.signaling.run(), self.handle_events())
 
     async def handle_events(self) -> None:
         """Handle events, one at a time."""
@@ -55,7 +52,6 @@ class GCOM:
         """Act on one event."""
         if event == "welcome":
             self.configuration = configuration(data)
-            await self.reporter.report_all()
         elif event == "signal" and data["type"] == "offer":
             await self.answer(data)
         elif event == "signal" and data["type"] == "ice-candidate":
@@ -69,11 +65,10 @@ class GCOM:
         older = self.calls.get(peer_id)
         if older and older.id == call_id is not None:
             return  # a duplicate: its sender saw no confirmation
-        pc = RTCPeerConnection(self.configuration)
-        self.calls[peer_id] = Call(call_id, pc)
-        self.reporter.begin(peer_id, pc)
         if older:
             await older.pc.close()
+        pc = RTCPeerConnection(self.configuration)
+        self.calls[peer_id] = Call(call_id, pc)
         pc.on("track", functools.partial(self.watch, peer_id))
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, pc))
         await pc.setRemoteDescription(RTCSessionDescription(**offer["data"]))
@@ -87,29 +82,18 @@ class GCOM:
 
     async def watch(self, peer_id: str, track: MediaStreamTrack) -> None:
         """Show a track until it ends: here each frame becomes a line."""
-        self.reporter.watches(peer_id)
         try:
             while True:
                 frame = await track.recv()
                 print(f"{peer_id}: frame {frame.width}x{frame.height}", flush=True)
-                await self.reporter.saw_frame(peer_id)
         except MediaStreamError:
             print(f"{peer_id}: video ended", flush=True)
 
 
-def server_url(arguments: list[str]) -> str:
-    """The URL of the command line, or with --discover that of the server in this network."""
-    if arguments[0] != "--discover":
-        return arguments[0]
-    import discover  # requires zeroconf
-
-    return discover.server_url("".join(arguments[1:]))
-
-
-async def main(url: str) -> None:
+async def main() -> None:
     """Watch every node that streams."""
-    await GCOM(url).run()
+    await GCOM(sys.argv[1]).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(server_url(sys.argv[1:])))
+    asyncio.run(main())

@@ -1,18 +1,12 @@
-"""Where the configuration is: a file, then the files in the folder conf.d beside it, by name.
-
-An instance of the service has both in a folder of its own, /etc/hawkeye-signaling/INSTANCE.
-"""
+"""Where the configuration is: a file, then the files in the folder conf.d beside it, by name."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
-from signaling_server.appliance import file_text
 from signaling_server.core.config import load as config
 from signaling_server.core.config.load import Loaded
-from signaling_server.core.config.strays import empty, is_read, stray
-from signaling_server.core.names import INSTANCE, INSTANCE_RULE
 from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
 
@@ -20,50 +14,41 @@ if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Tokens
 
 DEFAULT = "/etc/hawkeye-signaling/config.yaml"
-NOBODY = "no tokens: nobody can connect"
+MAX_BYTES = 1 << 20
+"""Every key with its meaning takes 4 KiB: a file larger than this is some other file."""
 
 Fingerprint = Tuple[Tuple[str, Optional[Tuple[int, ...]]], ...]
 """Of each path, what stat(2) says about its content and permissions; None: it is missing."""
 
 
-def read(
-    path: str | None, overrides: Mapping[str, tuple[object, str]], instance: str = ""
-) -> Loaded:
+def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
     """The configuration as of `read_settings`, with the content of the files that it names."""
-    loaded = read_settings(path, overrides, instance)
-    tokens_file = loaded.config.auth.tokens_file
-    tokens = _tokens(tokens_file)
-    remarks = loaded.remarks
-    if tokens is not None and not len(tokens):
-        remarks += (f"{tokens_file}: {NOBODY}",)
+    loaded = read_settings(path, overrides)
     return loaded._replace(
-        tokens=tokens, turn_secret=_secret(loaded.config.turn.secret_file), remarks=remarks
+        tokens=_tokens(loaded.config.auth.tokens_file),
+        turn_secret=_secret(loaded.config.turn.secret_file),
     )
 
 
-def read_settings(
-    path: str | None, overrides: Mapping[str, tuple[object, str]], instance: str = ""
-) -> Loaded:
-    """The configuration of the file `path`, or of the instance's or the default one if it exists.
+def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
+    """The configuration of the file `path`, or of the default one if there is one.
 
     `overrides` are those of core.config.load. Raises ConfigError with all that is wrong.
     """
-    main = main_file(path, instance)
+    main = path or DEFAULT
     complaints: list[Complaint] = []
-    if instance and path is None and not os.path.isdir(os.path.dirname(main)):
-        advice = "there is no such folder: make it, with a config.yaml that sets listen.port"
-        raise ConfigError([Complaint(os.path.dirname(main), 0, 0, advice)])
     try:
         extras = _extras(main)
     except OSError as error:
         extras = []
-        complaints.append(file_text.complaint(_folder(main), error))
+        complaints.append(_complaint(_folder(main), error))
     sources = []
     for file in (main, *extras):
-        if path is None and file == main and _is_missing(main):
-            continue
         try:
-            sources.append((file, file_text.text(file)))
+            sources.append((file, _text(file)))
+        except OSError as error:
+            if not (path is None and file == main and isinstance(error, FileNotFoundError)):
+                complaints.append(_complaint(file, error))
         except ConfigError as error:
             complaints.extend(error.complaints)
     try:
@@ -72,29 +57,7 @@ def read_settings(
         complaints.extend(error.complaints)
     if complaints:
         raise ConfigError(complaints)
-    blank = {file: empty(text) for file, text in sources if file in extras}
-    masked = [file for file in blank if os.path.realpath(file) == os.devnull]
-    remarks = [f"{file} {text}" for file, text in blank.items() if text and file not in masked]
-    return loaded._replace(remarks=(*_strays(main), *remarks))
-
-
-def main_file(path: str | None, instance: str = "") -> str:
-    """The file that is read first. Raises ConfigError if that is no name of an instance."""
-    if path is not None or not instance:
-        return path or DEFAULT
-    if not INSTANCE.fullmatch(instance):
-        name = f"hawkeye-signaling@{instance}"
-        raise ConfigError([Complaint(name, 0, 0, f"the name must be {INSTANCE_RULE}")])
-    folder, name = os.path.split(DEFAULT)
-    return os.path.join(folder, instance, name)
-
-
-def _is_missing(file: str) -> bool:
-    try:
-        os.stat(file)
-    except OSError as error:
-        return isinstance(error, FileNotFoundError)
-    return False
+    return loaded
 
 
 def _tokens(file: str | None) -> Tokens | None:
@@ -103,25 +66,28 @@ def _tokens(file: str | None) -> Tokens | None:
         return None
     from signaling_server.core.config.token_file import parse_tokens
 
-    return parse_tokens(file, file_text.text(file), RELEASED)
+    try:
+        return parse_tokens(file, _text(file), RELEASED)
+    except OSError as error:
+        raise ConfigError([_complaint(file, error)]) from None
 
 
 def _secret(file: str | None) -> str:
     """The secret in a file, which is its only line."""
     if file is None:
         return ""
-    secret = file_text.text(file).strip()
+    try:
+        secret = _text(file).strip()
+    except OSError as error:
+        raise ConfigError([_complaint(file, error)]) from None
     if not secret or "\n" in secret:
         raise ConfigError([Complaint(file, 1, 1, "the file must hold one line: the secret")])
     return secret
 
 
-def watched(path: str | None, instance: str = "") -> Fingerprint:
+def watched(path: str | None) -> Fingerprint:
     """What `read(path)` depends on, without reading it: read again if two of these differ."""
-    try:
-        main = main_file(path, instance)
-    except ConfigError:
-        return ()  # no file can make a name valid
+    main = path or DEFAULT
     try:
         extras = _extras(main)
     except OSError:
@@ -134,20 +100,28 @@ def _folder(main: str) -> str:
 
 
 def _extras(main: str) -> list[str]:
-    return [os.path.join(_folder(main), name) for name in _names(main) if is_read(name)]
-
-
-def _strays(main: str) -> list[str]:
-    """A remark about each file in conf.d that is not read."""
-    remarks = ((name, stray(name)) for name in _names(main))
-    return [f"{os.path.join(_folder(main), name)} {text}" for name, text in remarks if text]
-
-
-def _names(main: str) -> list[str]:
+    folder = _folder(main)
     try:
-        return sorted(os.listdir(_folder(main)))
+        names = sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
+    visible = [name for name in names if name.endswith(".yaml") and not name.startswith(".")]
+    return [os.path.join(folder, name) for name in visible]
+
+
+def _text(file: str) -> str:
+    with open(file, "rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        text = f"this is larger than {MAX_BYTES} bytes: is it the right file?"
+        raise ConfigError([Complaint(file, 0, 0, text)])
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        text = "this is not UTF-8: save the file as UTF-8"
+        raise ConfigError([Complaint(file, line, column, text)]) from None
 
 
 def _state(file: str) -> tuple[int, ...] | None:
@@ -158,3 +132,14 @@ def _state(file: str) -> tuple[int, ...] | None:
         return None
     content = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
     return (*content, stat.st_mode, stat.st_uid, stat.st_gid)
+
+
+def _complaint(file: str, error: OSError) -> Complaint:
+    text = f"cannot be read: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        text = "there is no such file: check the name, or whether it is a dangling symlink"
+    elif isinstance(error, IsADirectoryError):
+        text = "this is a directory: name a file in it, such as config.yaml"
+    elif isinstance(error, PermissionError):
+        text = f"user {os.geteuid()} may not read this: try chmod 640, chgrp hawkeye-signaling"
+    return Complaint(file, 0, 0, text)

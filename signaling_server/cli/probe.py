@@ -48,8 +48,6 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, place: MeetingPoint) -> None:
         self._session = session
         self._place = place
-        self.ice_servers: list[dict[str, Any]] = []
-        """Those in `welcome`."""
         self._received: dict[str, asyncio.Queue[Any]] = {}
         self._sio = socketio.AsyncClient(reconnection=False, http_session=session)
         self._sio.on("*", lambda event, *data: self._queue(event).put_nowait(data))
@@ -75,9 +73,7 @@ class Client:
             # A dict is the server's own connect error; the library's text gives no reason.
             reason = _refused(said) if isinstance(said, dict) else await self._why()
             raise ProbeError(reason) from None
-        welcome = await self.receive("welcome")
-        self.ice_servers = welcome.get("ice_servers", [])
-        return welcome
+        return await self.receive("welcome")
 
     async def _why(self) -> str:
         """Why a WebSocket could not be opened, judged by what plain HTTP gets."""
@@ -125,10 +121,8 @@ def _refused(error: dict[str, Any]) -> str:
 
 async def probe(
     url: str, path: str, token: str, tls: ssl.SSLContext, report: Callable[[Step], None]
-) -> list[dict[str, Any]]:
+) -> None:
     """Connect two clients and let them exchange an offer, an answer and a candidate.
-
-    Returns the ICE servers that a client got.
 
     `report` is called as each step ends; a step that fails is the last. `url` and the Socket.IO
     `path` are the server's; `token` may be empty.
@@ -145,11 +139,10 @@ async def probe(
                 step = await _timed(name, begin())
                 report(step)
                 if step.trouble:
-                    break
+                    return
         finally:
             await node.leave()
             await gcom.leave()
-    return node.ice_servers
 
 
 def _steps(node: Client, gcom: Client, token: str) -> list[tuple[str, Callable[[], Any]]]:

@@ -45,11 +45,10 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """The pairs in the order written; a key may occur twice. `closed`: written in braces."""
+    """The pairs in the order written; a key may occur twice."""
 
     place: SourcePosition
     pairs: list[tuple[Node, Node]]
-    closed: bool = False
 
 
 Node = Union[Scalar, Sequence, Mapping]
@@ -99,7 +98,7 @@ def _document(loader: Any, file: str, yaml: Any) -> Node | None:
         while not loader.check_event(yaml.MappingEndEvent):
             pairs.append((node(depth + 1), node(depth + 1)))
         loader.get_event()
-        return Mapping(place, pairs, bool(event.flow_style))
+        return Mapping(place, pairs)
 
     loader.get_event()  # the stream starts
     if loader.check_event(yaml.StreamEndEvent):

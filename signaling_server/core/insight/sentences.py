@@ -46,10 +46,9 @@ def sentence(fact: Fact) -> str:
     return SAYINGS[type(fact)].sentence(fact)
 
 
-def reported(peer_id: str, state: str, to: str = "") -> str:
+def reported(peer_id: str, state: str) -> str:
     """A client's report, for a person."""
-    about = f" (its call with {to})" if to else ""
-    return f"{peer_id} reports: {state}{about}"
+    return f"{peer_id} reports: {state}"
 
 
 def _joined(fact: PeerJoined) -> str:

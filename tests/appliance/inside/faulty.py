@@ -1,7 +1,4 @@
-"""The server with two faults on demand: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting.
-
-Its arguments are those of `serve`.
-"""
+"""The server with two faults on demand: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting."""
 
 import asyncio
 import signal
@@ -27,4 +24,4 @@ class FaultyDoor(Door):
 
 
 sys.modules["signaling_server.appliance.door"].Door = FaultyDoor
-sys.exit(cli.main(["serve", *sys.argv[1:]]))
+sys.exit(cli.main(["serve"]))

@@ -1,1 +1,0 @@
-"""How ground stations find this server in their network."""

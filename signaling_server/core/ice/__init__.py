@@ -1,1 +1,0 @@
-"""Whether the configured STUN and TURN servers answer: messages, questions, schedule, verdict."""
