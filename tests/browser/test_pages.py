@@ -439,6 +439,7 @@ def test_pages_work_with_the_keyboard_alone(visit: Visit, server: ServerProcess)
     page.get_by_role("link", name="Call test").focus()
     page.keyboard.press("Enter")
     expect(page).to_have_title("Call test – Hawkeye signaling")  # noqa: RUF001
+    expect(page.locator("#room-help")).to_contain_text("Nothing starts")  # the script has run
     expect(page.get_by_role("button", name="Start as GCOM")).to_be_enabled()
     for _ in range(20):
         page.keyboard.press("Tab")
