@@ -16,6 +16,8 @@ from framing import frame
 from integration.server import ServerProcess
 
 ATTACKERS = 6
+ANSWERS_BYTES = 2**24
+"""More than the server says to all that one connection sends: asyncio reads 64 KiB at most."""
 ANSWER_SECONDS = 0.3
 GROWTH_MEGABYTES = 16
 """A warm process may grow by this much: CPython does not return all memory."""
@@ -49,7 +51,11 @@ class Attack:
 
     @contextlib.asynccontextmanager
     async def _call(self):  # type: ignore[no-untyped-def]
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1",
+            self._port,
+            limit=ANSWERS_BYTES,
+        )
         try:
             yield reader, writer
         finally:
