@@ -31,5 +31,5 @@ def with_token(file: str, text: str, line: str) -> str:
 
 
 def _value(root: Node | None) -> Node | None:
-    """What stands under `tokens`, the only key of the file."""
+    """The value of `tokens`, the only key of the file."""
     return root.pairs[0][1] if isinstance(root, Mapping) and root.pairs else None

@@ -46,7 +46,7 @@ function takeTokenOfLink() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
-/** Say who is in the room, where this page may know it. It does not enter the room to find out. */
+/** Show who is in the room, if this page may read the status. It does not join to find out. */
 async function showCompany() {
   const room = part("room").value;
   const token = part("token").value;
