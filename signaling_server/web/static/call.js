@@ -3,7 +3,7 @@
 // Anyone can make a link to this page. So a link only fills in the form: nothing connects and no
 // camera starts before a press on the page, which says where the room comes from.
 
-import { element, morph, timeline } from "./page.js";
+import { element, morph, setVerdict, timeline } from "./page.js";
 
 const library = import("./hawkeye-signaling.js").catch(() => null); // null: a part is missing
 const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
@@ -322,14 +322,6 @@ function verdict() {
     return { tone: "bad", text: "The other side has not sent an offer: is it a Streaming Node?" };
   }
   return { tone: "busy", text: "Connecting …" };
-}
-
-function setVerdict(tone, text) {
-  part("verdict").dataset.tone = tone;
-  if (part("verdict").textContent === text) return;
-  part("verdict").textContent = text;
-  part("announcer").textContent = text;
-  document.title = `${text} – Hawkeye signaling`;
 }
 
 setUp();

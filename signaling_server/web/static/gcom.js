@@ -1,7 +1,7 @@
 // A GCOM in the browser: joins a room when the operator presses Watch, and shows the video of every
 // Streaming Node in it. It needs no https, because it only receives.
 
-import { element } from "./page.js";
+import { element, setVerdict } from "./page.js";
 
 const TOKEN = "hawkeye-gcom-token";
 const STATES = {
@@ -270,14 +270,6 @@ function show() {
   else if (!transport) setVerdict("bad", "No connection to the server. Retrying.");
   else if (shown.length) setVerdict("busy", "Connecting …");
   else setVerdict("plain", "Waiting for a Streaming Node");
-}
-
-function setVerdict(tone, text) {
-  part("verdict").dataset.tone = tone;
-  if (part("verdict").textContent === text) return;
-  part("verdict").textContent = text;
-  part("announcer").textContent = text;
-  document.title = `${text} – Hawkeye signaling`;
 }
 
 setUp();

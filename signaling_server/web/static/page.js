@@ -62,3 +62,13 @@ function stage(progress, name, detail, when) {
     element("span", { class: "detail" }, detail),
   );
 }
+
+/** The page's state in one line: shown, announced to screen readers when it changes, and the title. */
+export function setVerdict(tone, text) {
+  const verdict = document.getElementById("verdict");
+  verdict.dataset.tone = tone;
+  if (verdict.textContent === text) return;
+  verdict.textContent = text;
+  document.getElementById("announcer").textContent = text;
+  document.title = `${text} – Hawkeye signaling`;
+}
