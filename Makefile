@@ -11,7 +11,7 @@ CLIENT := signaling_server/web/static/vendor/socket.io.esm.js
 # Integration tests that wait for limits, penalties and certificates: not in `make test`.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
 
-.PHONY: help example run test test-all slow lint bench soak recovery-tables deb clean needs
+.PHONY: help example run test test-all slow lint bench soak recovery-tables deb release clean needs
 
 help:
 	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
@@ -22,6 +22,7 @@ help:
 	@echo 'soak      tests that take too long for every day: 10,000 models, long dropouts'
 	@echo 'recovery-tables  measure the tables of docs/recovery.md, as root, 80 minutes'
 	@echo 'deb       the Debian package, into dist/'
+	@echo 'release   VERSION=X.Y.Z: give the unreleased changes that version, and today'"'"'s date'
 	@echo 'example   write etc/example.yaml from the schema of the configuration'
 	@echo 'clean     remove what the other targets made'
 
@@ -63,6 +64,11 @@ recovery-tables: $(VENV)/dev.stamp tests/js/node_modules
 deb:
 	packaging/build-deb.sh --output dist
 
+# Then: look at the difference, commit it, tag the commit, make deb.
+release:
+	@$(PYTHON) packaging/changelog.py release '$(VERSION)' "$$(date -u +%F)"
+	@echo 'now: git commit --all --message "Release $(VERSION)" && git tag v$(VERSION) && make deb'
+
 example: $(VENV)/dev.stamp
 	$(BIN)/python -c 'from signaling_server.core.config import write; print(write.example(), end="")' \
 	    >etc/example.yaml
@@ -74,7 +80,7 @@ clean:
 
 $(VENV)/run.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --editable .
+	$(BIN)/pip install -qq --editable '.[qr]'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml

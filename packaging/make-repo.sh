@@ -8,6 +8,8 @@ usage="usage: make-repo.sh --key-home DIR [--uri URI] [--with-dependencies SUITE
   --key-home DIR  the GnuPG home of the signing key; created with a new key if it does not exist.
                   Keep it safe: its key can sign anything that your machines install.
   --uri URI       where the machines will find OUTPUT (default: file:/media/hawkeye)
+  --also PACKAGE  add this package of the release too, with what it depends on, for example
+                  avahi-daemon; repeat it for more
   --with-dependencies SUITE ARCH
                   add all packages that it depends on, down to the C library, from a Debian or
                   Ubuntu release, for example: bookworm arm64
@@ -15,10 +17,12 @@ OUTPUT/hawkeye-signaling.sources is then all that a machine needs in /etc/apt/so
 fail() { echo "make-repo.sh: $1" >&2; exit "${2:-1}"; }
 
 key_home='' uri=file:/media/hawkeye suite='' arch=''
+also=()
 while [ $# -gt 0 ]; do
   case $1 in
     --key-home) key_home=${2:?}; shift 2 ;;
     --uri) uri=${2:?}; shift 2 ;;
+    --also) also+=("${2:?}"); shift 2 ;;
     --with-dependencies) suite=${2:?} arch=${3:?}; shift 3 ;;
     -h | --help) echo "$usage"; exit ;;
     -*) echo "$usage" >&2; exit 2 ;;
@@ -26,6 +30,13 @@ while [ $# -gt 0 ]; do
   esac
 done
 if [ $# -lt 2 ] || [ -z "$key_home" ]; then echo "$usage" >&2; exit 2; fi
+ubuntu_keys=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+case $suite in
+  focal | jammy | noble)
+    [ -e "$ubuntu_keys" ] || fail "$suite is a release of Ubuntu: needs $ubuntu_keys. It is in
+Ubuntu's package ubuntu-keyring, http://archive.ubuntu.com/ubuntu/pool/main/u/ubuntu-keyring/"
+    ;;
+esac
 for tool in apt-ftparchive:apt-utils gpg:gpg gpg-agent:gpg-agent; do
   command -v "${tool%:*}" >/dev/null || fail "install first: ${tool#*:}"
 done
@@ -43,10 +54,10 @@ fetch_dependencies() {
   mkdir -p "$work"/apt/{etc,state/lists/partial,cache/archives/partial}
   : >"$work/apt/status"
   case $suite in
-    jammy | noble)
+    focal | jammy | noble)
       mirror=http://ports.ubuntu.com/ubuntu-ports
       case $arch in amd64 | i386) mirror=http://archive.ubuntu.com/ubuntu ;; esac
-      from="[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $mirror"
+      from="[signed-by=$ubuntu_keys] $mirror"
       printf "deb $from %s main universe\n" "$suite" "$suite-updates" "$suite-security"
       ;;
     *)
@@ -67,15 +78,22 @@ APT::Sandbox::User "";
 Acquire::Languages "none";
 END
   export APT_CONFIG=$work/apt.conf
-  apt-get -qq update
-  apt-get -qq install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop
+  echo "cannot read the lists of $suite for $arch:" >"$work/cause"
+  apt-get -qq -o APT::Update::Error-Mode=any update || return
+  echo "$suite has not all that the package depends on:" >"$work/cause"
+  apt-get -q install --yes --download-only --no-install-recommends "${debs[@]}" python3-uvloop \
+    python3-segno "${also[@]}" || return
   unset APT_CONFIG
+  echo "cannot write to $output:" >"$work/cause"
   cp "$work"/apt/cache/archives/*.deb "$output/"
 }
 
 sign() { gpg --homedir "$key_home" --batch --quiet "$@"; }
 
-[ -z "$suite" ] || fetch_dependencies >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "no dependencies"; }
+if [ -n "$suite" ] && ! fetch_dependencies >"$work/log" 2>&1; then
+  cat "$work/log" >&2
+  fail "$(cat "$work/cause") $(grep -m 3 -E '^E:| Depends: ' "$work/log")"
+fi
 cp "${debs[@]}" "$output/"
 
 if [ ! -d "$key_home" ]; then

@@ -9,17 +9,21 @@ from typing import Callable
 
 from aiohttp import web
 
-from signaling_server.appliance import remembered
+from signaling_server.appliance import address_file, remembered
+from signaling_server.appliance.config_reading import outcome
 from signaling_server.appliance.descriptors import (
     allow_open_files,
     most_callers,
     room_for_strangers,
 )
 from signaling_server.appliance.door import Door
+from signaling_server.appliance.ice_check import IceCheck
 from signaling_server.appliance.listener import open_listener
+from signaling_server.appliance.reachable import Reachable
+from signaling_server.appliance.self_check import SelfCheck
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
 from signaling_server.appliance.tls import Certificate
-from signaling_server.appliance.watchdog import SelfCheck, keep_watch
+from signaling_server.appliance.watchdog import Watch
 from signaling_server.background import Background
 from signaling_server.core.config.doors import closed, refuse_accidents, refuse_nobody
 from signaling_server.core.config.live import Settings
@@ -30,6 +34,7 @@ from signaling_server.core.config.load import (
 )
 from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.entrance import Entrance
 from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
@@ -39,7 +44,7 @@ from signaling_server.self_report import SelfReport
 from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
-from signaling_server.web import api, bad_requests, pages
+from signaling_server.web import api, bad_requests, client_addresses, pages
 from signaling_server.web.access import Access
 from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
@@ -48,10 +53,10 @@ log = logging.getLogger(__name__)
 
 HTTP_CLOSE_SECONDS = 0.5
 """How long, at a stop, a plain HTTP request that is being answered may take."""
-READY_SECONDS = 0.2
-"""The interval between two checks whether the port answers, until it does."""
 STATUS_SECONDS = 2
 """The interval between two updates of the line in `systemctl status`."""
+CLOCK_SECONDS = 60
+"""The interval between two looks whether the system's clock is set, until it is."""
 A_DAY = 86400
 
 
@@ -69,13 +74,20 @@ class App:
         self.settings.subscribe(self._use_settings)
         self.relay = Relay(config)
         self._instruments = Instruments()
-        self._entrance = Entrance(self._most_strangers)
+        self._most_strangers = config.limits.strangers
+        """As many as there are descriptors for."""
+        self._entrance = Entrance(lambda: self._most_strangers)
+        rooms = self.relay.rooms
+        self._ice_check = IceCheck(
+            self.settings, lambda room, peer_id: room in rooms and peer_id in rooms[room].peers
+        )
         self.transport = Transport(
             self.settings,
             self.relay,
             self._instruments.record,
-            self._instruments.report,
+            self._reported,
             self._entrance,
+            self._ice_check.withheld,
         )
         self.report = SelfReport(
             self.settings,
@@ -84,7 +96,9 @@ class App:
             self._certificate,
             lambda: self.transport.queue_high_water,
             lambda: self.transport.token_watch.warnings,
+            self._ice_check.rows,
         )
+        self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()
         self._reading = asyncio.Lock()
@@ -111,13 +125,14 @@ class App:
         path = f"{bare}/"
         return [
             *api.routes(
-                may_see_status=access.may_see_status,
+                refusal=access.refusal,
                 status_enabled=status_enabled,
                 health=self.report.health,
                 status=self.report.status,
                 metrics=self.report.metrics,
             ),
-            *pages.routes(status_enabled, path),
+            *client_addresses.routes(access.refusal, status_enabled, self._reachable.report),
+            *pages.routes(status_enabled, path, self.report.open_status_lines),
             *(
                 web.route(method, each, self.transport.handle_request)
                 for method in ("GET", "POST", "OPTIONS")
@@ -128,6 +143,10 @@ class App:
     def _certificate_names(self) -> tuple[str, ...]:
         return self._certificate.names if self._certificate else ()
 
+    def _reported(self, room: str, peer_id: str, report: ConnectionReport) -> None:
+        self._instruments.report(room, peer_id, report)
+        self._ice_check.report(room, peer_id, report)
+
     def _refuse(self, code: str, address: str) -> None:
         """Record a caller that is refused for a code of refusals.REASONS."""
         self._instruments.record(Refused(address, code))
@@ -137,40 +156,47 @@ class App:
         most = most_callers(self.settings.current.limits.connections)
         return most - self._site.connections
 
-    def _most_strangers(self) -> int:
-        """`limits.strangers`, or as many as there are descriptors for."""
-        limits = self.settings.current.limits
-        return room_for_strangers(limits.connections, limits.strangers)
-
     async def start(self) -> str:
         """Open the port; returns the URL. Raises StartError."""
         self.report.memory_error = remembered.write(self._closed)
         listen = self.settings.current.listen
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
-        check = SelfCheck(listener, self.report.instance, tls=self._certificate is not None)
+        check = SelfCheck(
+            listener,
+            self.report.instance,
+            lambda: self._door.accepted,
+            tls=self._certificate is not None,
+        )
         self._allow_open_files()
         self._door.open(listener, expects=check.is_caller)
+        path, tls = self.settings.current.socketio.path, self._certificate is not None
+        self.report.address_error = address_file.write(
+            address_file.whereabouts(listener, path, tls=tls)
+        )
         host, port = listener.getsockname()[:2]
-        scheme = "https" if self._certificate else "http"
+        scheme = "https" if tls else "http"
         url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         log.info("hawkeye-signaling %s listens on %s", VERSION, url)
+        self._reachable.port = port
+        self._background.start(self._reachable.keep_telling())
         self._background.start(self._warn_daily())
+        self._background.start(self._remember_start())
         self._background.start(self.transport.keep_sweeping())
+        self._background.start(self._ice_check.keep_asking())
         self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
             self._background.start(self._keep_notifying(check))
         return url
 
     async def _keep_notifying(self, check: SelfCheck) -> None:
-        """Tell systemd when the port answers, and from then on the state of the server."""
-        while not await check():
-            log.warning("the server does not answer on its own port yet")
-            await asyncio.sleep(READY_SECONDS)
-        self.notifier.ready()
+        """Tell systemd when the server is well, and from then on its state."""
+        watch = Watch(self.notifier, check)
+        self.report.self_check = lambda: watch.warning
+        await watch.get_ready()
         watched = watchdog_seconds()
         if watched:
-            self._background.start(keep_watch(self.notifier, check, watched))
+            self._background.start(watch.keep(watched))
         while True:
             self.notifier.status(self.report.systemd_line())
             await asyncio.sleep(STATUS_SECONDS)
@@ -181,6 +207,12 @@ class App:
                 log.warning("%s", warning)
             await asyncio.sleep(A_DAY)
 
+    async def _remember_start(self) -> None:
+        while True:
+            if self.report.remember_start():
+                return
+            await asyncio.sleep(CLOCK_SECONDS)
+
     def reload_soon(self, load: Callable[[], Loaded]) -> None:
         """Reload, but read the files in a thread: 8,000 tokens take two seconds."""
         self._background.start(self._read_and_reload(load))
@@ -188,7 +220,7 @@ class App:
     async def _read_and_reload(self, load: Callable[[], Loaded]) -> None:
         async with self._reading:  # one after the other: the last that was asked for counts
             loop = asyncio.get_running_loop()
-            self.reload(await loop.run_in_executor(None, _outcome, load))
+            self.reload(await loop.run_in_executor(None, outcome, load))
 
     def reload(self, load: Callable[[], Loaded]) -> None:
         """Use the configuration that `load` reads; if that fails, the old one stays in use.
@@ -207,6 +239,8 @@ class App:
             self._replace_settings(load())
             self.report.reload_error = ""
             log.info("configuration reloaded")
+            for remark in self.settings.remarks:
+                log.warning("%s", remark)
         except ConfigError as error:
             self._reload_failed(str(error.complaints[0]))
             for complaint in error.complaints:
@@ -247,28 +281,17 @@ class App:
     def _allow_open_files(self) -> None:
         limits = self.settings.current.limits
         allow_open_files(limits.connections, limits.strangers)
+        self._most_strangers = room_for_strangers(limits.connections, limits.strangers)
 
     async def stop(self) -> None:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
         self.notifier.stopping()
         log.info("stopping, with %d peers connected", len(self.relay.peers))
+        address_file.remove()
         await self._door.close()
         await self.transport.close(self.settings.current.shutdown.drain)
         await self._site.stop(HTTP_CLOSE_SECONDS)
         await self._background.cancel()
+        await self._ice_check.cancel()
         self._instruments.cancel()
         self.notifier.close()
-
-
-def _outcome(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """What came of `load`: call it to get the configuration, or the exception."""
-    try:
-        loaded = load()
-    except Exception as error:
-        failure = error
-
-        def fail() -> Loaded:
-            raise failure
-
-        return fail
-    return lambda: loaded

@@ -27,7 +27,10 @@ class Entrance:
         self._limit = limit
         self._clock = clock
         self._pool = Strangers(limit())
-        self._closes: dict[Hashable, Callable[[], None]] = {}
+        self._members: dict[Hashable, tuple[str, Callable[[], None]]] = {}
+        """Of each: its address, and the way to close it."""
+        self.when_evicted: Callable[[str], None] = lambda address: None
+        """Called with the address of each that has to make room for others."""
         self.sessions = 0
         """How many of them are Engine.IO sessions."""
         self.evicted = 0
@@ -46,12 +49,14 @@ class Entrance:
         now = self._clock()
         self._pool.limit = self._limit()
         self._pool.add(key, address, now)
-        self._closes[key] = close
+        self._members[key] = address, close
         self.sessions += isinstance(key, str)
         while (oldest := self._pool.evict(now)) is not None:
             self.evicted += 1
             self._complain(now)
-            self._forget(oldest)()
+            its_address, its_close = self._forget(oldest)
+            self.when_evicted(its_address)
+            its_close()
 
     def progress(self, key: Hashable) -> None:
         """A stranger sent something that brings it nearer to its CONNECT."""
@@ -63,9 +68,9 @@ class Entrance:
             self._pool.leave(key)
             self._forget(key)
 
-    def _forget(self, key: Hashable) -> Callable[[], None]:
+    def _forget(self, key: Hashable) -> tuple[str, Callable[[], None]]:
         self.sessions -= isinstance(key, str)
-        return self._closes.pop(key)
+        return self._members.pop(key)
 
     def _complain(self, now: float) -> None:
         if now - self._complained_at >= COMPLAINT_SECONDS:

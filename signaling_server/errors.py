@@ -3,6 +3,7 @@
 SignalingError
 ├── ConfigError     the configuration cannot be used; exit code 78 (EX_CONFIG of sysexits.h)
 ├── StartError      the server cannot start; exit code 1
+├── CertificateError `new-certificate` cannot make one; exit code 1
 ├── NoAnswerError   `status` or `probe` got no usable answer from a server; exit code 1
 └── Rejection       a client's request is refused; carries the reply to the client
 """
@@ -43,6 +44,10 @@ class StartError(SignalingError):
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
         self.advice = advice
+
+
+class CertificateError(SignalingError):
+    """`new-certificate` cannot make a certificate."""
 
 
 class NoAnswerError(SignalingError):

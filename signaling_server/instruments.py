@@ -8,11 +8,13 @@ from typing import Callable
 
 from signaling_server.core.insight.backlog import BREATH_SECONDS, DIGEST_SECONDS
 from signaling_server.core.insight.insight import Insight
+from signaling_server.core.insight.timeline import Timeline
 from signaling_server.core.protocol.events import Fact
 from signaling_server.core.protocol.observer import merge
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.logs.fact_log import FactLogger
+from signaling_server.version import RELEASED
 
 TURNS_TO_CATCH_UP = 8
 
@@ -22,9 +24,11 @@ class Instruments:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self.insight = Insight()
+        self.insight = Insight(started_at=time.monotonic())
+        self.timeline = Timeline(lambda: time.time() >= RELEASED)
+        self.insight.on_signal = self.timeline.signalled
         self._fact_log = FactLogger()
-        self._recorders = merge(self.metrics, self.insight, self._fact_log)
+        self._recorders = merge(self.metrics, self.insight, self.timeline, self._fact_log)
         self._sums: asyncio.TimerHandle | None = None
         self._digest: asyncio.TimerHandle | None = None
 
@@ -40,7 +44,9 @@ class Instruments:
 
     def report(self, room: str, peer_id: str, report: ConnectionReport) -> None:
         """Record what a peer says of its own connection."""
-        self.insight.report(room, peer_id, report, time.monotonic())
+        now = time.monotonic()
+        self.insight.report(room, peer_id, report, now)
+        self.timeline.report(room, peer_id, report, now)
 
     def catch_up(self) -> None:
         """Let insight read what a few turns allow, before somebody looks at it."""

@@ -34,7 +34,7 @@ def run(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> int:
 
 
 async def end_all_tasks() -> None:
-    """End the tasks still running in this loop: engine.io leaves the timers of its pings."""
+    """End the tasks still running in this loop: a library may leave some."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -61,7 +61,9 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], logs: LogPipe) -> i
 def _collect_rarely() -> None:
     """Collect cyclic garbage seldom: there is little of it, and each search visits all clients."""
     gc.freeze()  # objects made during the start live as long as the process
-    gc.set_threshold(5000, 10, 10)
+    # Small steps: to search what 50,000 new objects left, as a crowd makes them, takes 50 ms.
+    gc.set_threshold(2000, 5, 50)
+    gc.enable()  # the command line disables it for the start
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

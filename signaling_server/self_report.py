@@ -9,9 +9,12 @@ import secrets
 import time
 from typing import Any, Callable
 
+from signaling_server.appliance import starts
 from signaling_server.appliance.tls import Certificate
 from signaling_server.core.config.live import Settings
+from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.reporting import status_text, timeline_report
 from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import build
 from signaling_server.core.reporting.systemd_line import status_line
@@ -23,7 +26,7 @@ class SelfReport:
     """Reads the parts of the server; changes nothing.
 
     `queue_high_water()` is the largest number of packets that ever waited for one client,
-    `token_warnings()` says which tokens expire soon.
+    `token_warnings()` says which tokens expire soon, `ice_servers()` which ICE servers answer.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class SelfReport:
         certificate: Certificate | None,
         queue_high_water: Callable[[], int],
         token_warnings: Callable[[], list[str]] = list,
+        ice_servers: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self.instance = secrets.token_hex(8)
         """Distinguishes this process from any other that might answer on its port."""
@@ -41,13 +45,20 @@ class SelfReport:
         """Why the last reload was not applied; "" if it was."""
         self.memory_error = ""
         """Why the next start will not know which doors are closed now; "" if it will."""
+        self.self_check: Callable[[], str] = str
+        """Gives what the watchdog has to say; "" if all is well."""
+        self.address_error = ""
+        """Why `status` does not find this server by itself; "" if it does."""
         self._settings = settings
         self._relay = relay
         self._instruments = instruments
         self._certificate = certificate
         self._queue_high_water = queue_high_water
         self._token_warnings = token_warnings
+        self._ice_servers = ice_servers
         self._started_at = time.monotonic()
+        self._earlier_starts: list[float] | None = None
+        """None until the clock is set."""
 
     def warnings(self) -> list[str]:
         """What needs an operator's attention though the server works."""
@@ -59,12 +70,15 @@ class SelfReport:
             texts.append("the system clock is not set: expiry dates are not checked")
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
-        texts.append(self.memory_error)
-        return [*filter(None, texts), *self._token_warnings()]
+        texts += [self.memory_error, self.address_error, self.self_check()]
+        return [*filter(None, texts), *self._token_warnings(), *self._settings.remarks]
 
     def systemd_line(self) -> str:
         """The line for `systemctl status`."""
-        line = status_line(self._relay, self._instruments.metrics, time.monotonic())
+        instruments, now = self._instruments, time.monotonic()
+        instruments.catch_up()
+        worst = instruments.insight.picture(now).headline
+        line = status_line(self._relay, instruments.metrics, worst, now)
         return "; ".join([*self._reload_error(), line, *self.warnings()])
 
     def health(self, detailed: bool) -> dict[str, Any]:
@@ -84,7 +98,7 @@ class SelfReport:
         """The body of /api/status."""
         self._instruments.catch_up()
         now = time.monotonic()
-        return build(
+        body = build(
             self._relay,
             self._instruments.metrics,
             self._instruments.insight,
@@ -93,6 +107,31 @@ class SelfReport:
             [*self._reload_error(), *self.warnings()],
             now,
         )
+        timeline_report.add(body, self._instruments.timeline, self._clock(now))
+        return ice_report.add(body, self._ice_servers())
+
+    def open_status_lines(self) -> list[str] | None:
+        """The status as text, where everyone may see it; None where it takes a token."""
+        if self._settings.tokens is not None:
+            return None
+        return [line.printable for line in status_text.lines(self.status())]
+
+    def remember_start(self) -> bool:
+        """Let the next runs know when this one started; False while the clock is not set."""
+        wall, uptime = time.time(), time.monotonic() - self._started_at
+        if wall < RELEASED:
+            return False
+        starts.remember(wall - uptime, wall)
+        return True
+
+    def _clock(self, now: float) -> timeline_report.Clock:
+        wall = time.time()
+        if wall < RELEASED:
+            return timeline_report.Clock(now, None)
+        own_start = wall - (now - self._started_at)
+        if self._earlier_starts is None:
+            self._earlier_starts = starts.read(own_start - starts.SAME_SECONDS)
+        return timeline_report.Clock(now, wall, [*self._earlier_starts, own_start])
 
     async def metrics(self) -> str:
         """The page of /metrics."""
@@ -110,7 +149,8 @@ class SelfReport:
             build={"version": VERSION, "python": platform.python_version()},
         )
         instruments = self._instruments
-        return render(instruments.metrics, instruments.insight.handshakes, readings)
+        insight = instruments.insight
+        return render(instruments.metrics, insight.handshakes, insight.first_frames, readings)
 
     def _reload_error(self) -> list[str]:
         return [self.reload_error] if self.reload_error else []

@@ -23,11 +23,21 @@ PACKAGE = ROOT / "signaling_server"
 OTHERS = (
     *("errors.py", "logs/fact_log.py", "logs/pipe.py", "logs/journal.py", "logs/masking.py"),
     *("appliance/descriptors.py", "appliance/door.py", "appliance/listener.py"),
-    *("appliance/startup.py", "appliance/tls.py", "appliance/watchdog.py"),
+    *(
+        "appliance/startup.py",
+        "appliance/tls.py",
+        "appliance/watchdog.py",
+        "appliance/self_check.py",
+    ),
     *("appliance/config_files.py", "appliance/systemd.py", "cli/connection_errors.py"),
     *("cli/remote.py", "self_report.py", "web/site.py", "web/access.py", "web/bad_requests.py"),
     *("web/callers.py", "web/once_a_second.py", "appliance/remembered.py"),
-    *("web/first_bytes.py", "appliance/peek.py", "entrance.py"),
+    *("cli/paint.py", "cli/scrub.py", "cli/troubles.py"),
+    *("appliance/resolver.py", "appliance/ice_asker.py", "appliance/ice_check.py"),
+    *("web/first_bytes.py", "appliance/peek.py", "entrance.py", "appliance/starts.py"),
+    *("appliance/file_text.py", "appliance/address_file.py"),
+    *("appliance/own_addresses.py", "appliance/reachable.py"),
+    *("web/markdown.py", "web/help_page.py", "web/qr.py"),
 )
 DECLARATIONS = ("__init__.py", "core/protocol/events.py", "transport/engine/socket.py")
 """Modules without a branch or a function: nothing to test."""

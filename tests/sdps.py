@@ -98,6 +98,7 @@ def sdp(
         f"a=mid:{mid}",
         f"a=ice-ufrag:{ufrag}",
         "a=ice-pwd:9Yxq0AUmXPn9KzD2PqV0vJ1t",
+        "a=fingerprint:sha-256 6B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:1B:35",
         f"a=setup:{setup}",
         f"a={direction}",
         *(f"a=rtpmap:{96 + place} {codec}/90000" for place, codec in enumerate(codecs)),

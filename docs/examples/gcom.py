@@ -3,6 +3,7 @@ of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
     python gcom.py "http://SERVER:8080/?name=gcom&role=gcom"
+    python gcom.py --discover "name=gcom"    # finds the server (discover.py)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from report import Reporter
 from signaling import Signaling, add_candidate, configuration
 
 
@@ -34,10 +36,11 @@ class GCOM:
         self.signaling = Signaling(url)
         self.configuration = RTCConfiguration([])
         self.calls: dict[str, Call] = {}
+        self.reporter = Reporter(self.signaling)
 
     async def run(self) -> None:
         """Watch the room that the URL names, until the program ends."""
-        await asyncio.gather(self.signaling.run(), self.handle_events())
+        await asyncio.gather(self.signaling.run(), self.handle_events(), self.reporter.run())
 
     async def handle_events(self) -> None:
         """Handle events, one at a time."""
@@ -52,6 +55,7 @@ class GCOM:
         """Act on one event."""
         if event == "welcome":
             self.configuration = configuration(data)
+            await self.reporter.report_all()
         elif event == "signal" and data["type"] == "offer":
             await self.answer(data)
         elif event == "signal" and data["type"] == "ice-candidate":
@@ -65,10 +69,11 @@ class GCOM:
         older = self.calls.get(peer_id)
         if older and older.id == call_id is not None:
             return  # a duplicate: its sender saw no confirmation
-        if older:
-            await older.pc.close()
         pc = RTCPeerConnection(self.configuration)
         self.calls[peer_id] = Call(call_id, pc)
+        self.reporter.begin(peer_id, pc)
+        if older:
+            await older.pc.close()
         pc.on("track", functools.partial(self.watch, peer_id))
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, pc))
         await pc.setRemoteDescription(RTCSessionDescription(**offer["data"]))
@@ -82,18 +87,29 @@ class GCOM:
 
     async def watch(self, peer_id: str, track: MediaStreamTrack) -> None:
         """Show a track until it ends: here each frame becomes a line."""
+        self.reporter.watches(peer_id)
         try:
             while True:
                 frame = await track.recv()
                 print(f"{peer_id}: frame {frame.width}x{frame.height}", flush=True)
+                await self.reporter.saw_frame(peer_id)
         except MediaStreamError:
             print(f"{peer_id}: video ended", flush=True)
 
 
-async def main() -> None:
+def server_url(arguments: list[str]) -> str:
+    """The URL of the command line, or with --discover that of the server in this network."""
+    if arguments[0] != "--discover":
+        return arguments[0]
+    import discover  # requires zeroconf
+
+    return discover.server_url("".join(arguments[1:]))
+
+
+async def main(url: str) -> None:
     """Watch every node that streams."""
-    await GCOM(sys.argv[1]).run()
+    await GCOM(url).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(server_url(sys.argv[1:])))

@@ -5,6 +5,7 @@ break, loses nothing, and delivers events in order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import random
 import secrets
@@ -42,6 +43,12 @@ class Signaling:
     def send(self, kind: str, to: str, data: Any, **fields: Any) -> None:
         """Queue a signal. The server passes `fields` on unchanged."""
         self._outbox.put_nowait({"type": kind, "to": to, "data": data, **fields})
+
+    async def report(self, report: dict[str, Any]) -> None:
+        """Tell the server how a call is; a report that cannot be sent is dropped."""
+        if self.connected:
+            with contextlib.suppress(socketio.exceptions.SocketIOError):
+                await self._sio.emit("report", report)
 
     async def _stay_connected(self) -> None:
         while True:

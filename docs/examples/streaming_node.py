@@ -3,6 +3,7 @@ of any part and the dropout of any link.
 
     pip install aiortc "python-socketio[asyncio_client]"
     python streaming_node.py "http://SERVER:8080/?name=streaming-node&role=streaming-node"
+    python streaming_node.py --discover "name=streaming-node"    # finds the server (discover.py)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from report import Reporter
 from signaling import Signaling, add_candidate, configuration
 
 CALL_SECONDS = 10
@@ -43,10 +45,11 @@ class StreamingNode:
         self.configuration = RTCConfiguration([])
         self.peers: dict[str, str | None] = {}  # peer_id -> session
         self.calls: dict[str, Call] = {}
+        self.reporter = Reporter(self.signaling)
 
     async def run(self) -> None:
         """Serve the room that the URL names, until the program ends."""
-        await asyncio.gather(self.signaling.run(), self.handle_events())
+        await asyncio.gather(self.signaling.run(), self.handle_events(), self.reporter.run())
 
     async def handle_events(self) -> None:
         """Handle events, one at a time."""
@@ -61,6 +64,7 @@ class StreamingNode:
         """Act on one event."""
         if event == "welcome":
             self.configuration = configuration(data)
+            await self.reporter.report_all()
             self.peers = {}  # a newcomer receives a peer_joined for everyone here next
             for peer in data["peers"] if data["resumed"] else ():
                 await self.meet(peer)
@@ -84,8 +88,9 @@ class StreamingNode:
 
     async def call(self, peer_id: str) -> None:
         """Open a new connection to a peer, which replaces the current one."""
-        await self.hang_up(peer_id)
         pc = RTCPeerConnection(self.configuration)
+        self.reporter.begin(peer_id, pc)
+        await self.hang_up(peer_id)
         call = self.calls[peer_id] = Call(secrets.token_urlsafe(8), self.peers[peer_id], pc)
         pc.addTrack(self.relay.subscribe(self.track))
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, call))
@@ -130,10 +135,19 @@ class StreamingNode:
             await call.pc.close()
 
 
-async def main() -> None:
+def server_url(arguments: list[str]) -> str:
+    """The URL of the command line, or with --discover that of the server in this network."""
+    if arguments[0] != "--discover":
+        return arguments[0]
+    import discover  # requires zeroconf
+
+    return discover.server_url("".join(arguments[1:]))
+
+
+async def main(url: str) -> None:
     """Stream a test picture."""
-    await StreamingNode(sys.argv[1], VideoStreamTrack()).run()
+    await StreamingNode(url, VideoStreamTrack()).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(server_url(sys.argv[1:])))

@@ -14,21 +14,21 @@ FIRST_LINE = 2048
 class Caller:
     """One TCP connection, from when it is accepted until its first request."""
 
-    __slots__ = ("entering", "protocol", "socket", "timer", "transport")
+    __slots__ = ("address", "entering", "protocol", "socket", "timer", "transport")
 
-    def __init__(self, socket: socket.socket) -> None:
+    def __init__(self, socket: socket.socket, address: str = "") -> None:
         self.socket = socket
+        self.address = address
         self.protocol: asyncio.BaseProtocol | None = None
         self.transport: Any = None
         self.entering = False
         """Whether it has left the porch."""
         self.timer: asyncio.TimerHandle | None = None
-        """Ends it at the deadline of its request."""
+        """Ends it at the deadline of its first bytes, then at that of its request."""
 
     def end(self) -> None:
         """Close the connection at once, wherever it is."""
-        if self.timer is not None:
-            self.timer.cancel()
+        self.stop_timer()
         if self.transport is not None:
             self.transport.abort()
         elif self.entering:
@@ -37,10 +37,18 @@ class Caller:
         else:
             self.socket.close()
 
+    def stop_timer(self) -> None:
+        """No deadline is left for it."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
     @property
-    def first_line(self) -> bytes:
-        """What it has sent while it waits on the porch: it is not read yet."""
+    def first_line(self) -> bytes | None:
+        """What it has sent so far, not read yet; None if it has gone."""
         try:
-            return self.socket.recv(FIRST_LINE, socket.MSG_PEEK)
-        except OSError:  # nothing yet, or it is gone
+            return self.socket.recv(FIRST_LINE, socket.MSG_PEEK | socket.MSG_DONTWAIT) or None
+        except BlockingIOError:
             return b""
+        except OSError:
+            return None

@@ -1,12 +1,18 @@
-"""Where the configuration is: a file, then the files in the folder conf.d beside it, by name."""
+"""Where the configuration is: a file, then the files in the folder conf.d beside it, by name.
+
+An instance of the service has both in a folder of its own, /etc/hawkeye-signaling/INSTANCE.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
+from signaling_server.appliance import file_text
 from signaling_server.core.config import load as config
 from signaling_server.core.config.load import Loaded
+from signaling_server.core.config.strays import empty, is_read, stray
+from signaling_server.core.names import INSTANCE, INSTANCE_RULE
 from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
 
@@ -14,41 +20,50 @@ if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Tokens
 
 DEFAULT = "/etc/hawkeye-signaling/config.yaml"
-MAX_BYTES = 1 << 20
-"""Every key with its meaning takes 4 KiB: a file larger than this is some other file."""
+NOBODY = "no tokens: nobody can connect"
 
 Fingerprint = Tuple[Tuple[str, Optional[Tuple[int, ...]]], ...]
 """Of each path, what stat(2) says about its content and permissions; None: it is missing."""
 
 
-def read(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
+def read(
+    path: str | None, overrides: Mapping[str, tuple[object, str]], instance: str = ""
+) -> Loaded:
     """The configuration as of `read_settings`, with the content of the files that it names."""
-    loaded = read_settings(path, overrides)
+    loaded = read_settings(path, overrides, instance)
+    tokens_file = loaded.config.auth.tokens_file
+    tokens = _tokens(tokens_file)
+    remarks = loaded.remarks
+    if tokens is not None and not len(tokens):
+        remarks += (f"{tokens_file}: {NOBODY}",)
     return loaded._replace(
-        tokens=_tokens(loaded.config.auth.tokens_file),
-        turn_secret=_secret(loaded.config.turn.secret_file),
+        tokens=tokens, turn_secret=_secret(loaded.config.turn.secret_file), remarks=remarks
     )
 
 
-def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]]) -> Loaded:
-    """The configuration of the file `path`, or of the default one if there is one.
+def read_settings(
+    path: str | None, overrides: Mapping[str, tuple[object, str]], instance: str = ""
+) -> Loaded:
+    """The configuration of the file `path`, or of the instance's or the default one if it exists.
 
     `overrides` are those of core.config.load. Raises ConfigError with all that is wrong.
     """
-    main = path or DEFAULT
+    main = main_file(path, instance)
     complaints: list[Complaint] = []
+    if instance and path is None and not os.path.isdir(os.path.dirname(main)):
+        advice = "there is no such folder: make it, with a config.yaml that sets listen.port"
+        raise ConfigError([Complaint(os.path.dirname(main), 0, 0, advice)])
     try:
         extras = _extras(main)
     except OSError as error:
         extras = []
-        complaints.append(_complaint(_folder(main), error))
+        complaints.append(file_text.complaint(_folder(main), error))
     sources = []
     for file in (main, *extras):
+        if path is None and file == main and _is_missing(main):
+            continue
         try:
-            sources.append((file, _text(file)))
-        except OSError as error:
-            if not (path is None and file == main and isinstance(error, FileNotFoundError)):
-                complaints.append(_complaint(file, error))
+            sources.append((file, file_text.text(file)))
         except ConfigError as error:
             complaints.extend(error.complaints)
     try:
@@ -57,7 +72,29 @@ def read_settings(path: str | None, overrides: Mapping[str, tuple[object, str]])
         complaints.extend(error.complaints)
     if complaints:
         raise ConfigError(complaints)
-    return loaded
+    blank = {file: empty(text) for file, text in sources if file in extras}
+    masked = [file for file in blank if os.path.realpath(file) == os.devnull]
+    remarks = [f"{file} {text}" for file, text in blank.items() if text and file not in masked]
+    return loaded._replace(remarks=(*_strays(main), *remarks))
+
+
+def main_file(path: str | None, instance: str = "") -> str:
+    """The file that is read first. Raises ConfigError if that is no name of an instance."""
+    if path is not None or not instance:
+        return path or DEFAULT
+    if not INSTANCE.fullmatch(instance):
+        name = f"hawkeye-signaling@{instance}"
+        raise ConfigError([Complaint(name, 0, 0, f"the name must be {INSTANCE_RULE}")])
+    folder, name = os.path.split(DEFAULT)
+    return os.path.join(folder, instance, name)
+
+
+def _is_missing(file: str) -> bool:
+    try:
+        os.stat(file)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
 
 
 def _tokens(file: str | None) -> Tokens | None:
@@ -66,28 +103,25 @@ def _tokens(file: str | None) -> Tokens | None:
         return None
     from signaling_server.core.config.token_file import parse_tokens
 
-    try:
-        return parse_tokens(file, _text(file), RELEASED)
-    except OSError as error:
-        raise ConfigError([_complaint(file, error)]) from None
+    return parse_tokens(file, file_text.text(file), RELEASED)
 
 
 def _secret(file: str | None) -> str:
     """The secret in a file, which is its only line."""
     if file is None:
         return ""
-    try:
-        secret = _text(file).strip()
-    except OSError as error:
-        raise ConfigError([_complaint(file, error)]) from None
+    secret = file_text.text(file).strip()
     if not secret or "\n" in secret:
         raise ConfigError([Complaint(file, 1, 1, "the file must hold one line: the secret")])
     return secret
 
 
-def watched(path: str | None) -> Fingerprint:
+def watched(path: str | None, instance: str = "") -> Fingerprint:
     """What `read(path)` depends on, without reading it: read again if two of these differ."""
-    main = path or DEFAULT
+    try:
+        main = main_file(path, instance)
+    except ConfigError:
+        return ()  # no file can make a name valid
     try:
         extras = _extras(main)
     except OSError:
@@ -100,28 +134,20 @@ def _folder(main: str) -> str:
 
 
 def _extras(main: str) -> list[str]:
-    folder = _folder(main)
+    return [os.path.join(_folder(main), name) for name in _names(main) if is_read(name)]
+
+
+def _strays(main: str) -> list[str]:
+    """A remark about each file in conf.d that is not read."""
+    remarks = ((name, stray(name)) for name in _names(main))
+    return [f"{os.path.join(_folder(main), name)} {text}" for name, text in remarks if text]
+
+
+def _names(main: str) -> list[str]:
     try:
-        names = sorted(os.listdir(folder))
+        return sorted(os.listdir(_folder(main)))
     except FileNotFoundError:
         return []
-    visible = [name for name in names if name.endswith(".yaml") and not name.startswith(".")]
-    return [os.path.join(folder, name) for name in visible]
-
-
-def _text(file: str) -> str:
-    with open(file, "rb") as stream:
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        text = f"this is larger than {MAX_BYTES} bytes: is it the right file?"
-        raise ConfigError([Complaint(file, 0, 0, text)])
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode()
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        text = "this is not UTF-8: save the file as UTF-8"
-        raise ConfigError([Complaint(file, line, column, text)]) from None
 
 
 def _state(file: str) -> tuple[int, ...] | None:
@@ -132,14 +158,3 @@ def _state(file: str) -> tuple[int, ...] | None:
         return None
     content = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
     return (*content, stat.st_mode, stat.st_uid, stat.st_gid)
-
-
-def _complaint(file: str, error: OSError) -> Complaint:
-    text = f"cannot be read: {error.strerror}"
-    if isinstance(error, FileNotFoundError):
-        text = "there is no such file: check the name, or whether it is a dangling symlink"
-    elif isinstance(error, IsADirectoryError):
-        text = "this is a directory: name a file in it, such as config.yaml"
-    elif isinstance(error, PermissionError):
-        text = f"user {os.geteuid()} may not read this: try chmod 640, chgrp hawkeye-signaling"
-    return Complaint(file, 0, 0, text)

@@ -17,11 +17,10 @@ appliance cannot afford:
 The door also bounds what a caller can hold up. One that has not sent a whole request is a stranger
 (entrance.py): it is aborted at a deadline, and earlier if there are too many of them.
 
-To let a caller in costs fifty times as much as to accept it, and an HTTP request with a WebSocket
-fifty times more. So all are accepted at once and wait on the porch, where the addresses take turns,
-and a few are let in each turn of the loop. A flood from one address then fills the porch and
-evicts itself; it takes neither the time of those inside nor the turn of other addresses. A caller
-that is evicted from the porch although its first line has a valid token is let in instead.
+A caller waits outside until it has sent something (silent_callers.py): one that never does costs a
+socket and no more. Then it waits on the porch (core/protocol/porch.py), where the addresses take
+turns, and those of an address that floods wait for each other. One whose first line has a valid
+token is let in at once.
 """
 
 from __future__ import annotations
@@ -37,13 +36,14 @@ from signaling_server.appliance.caller import Caller
 from signaling_server.appliance.descriptors import Reserve
 from signaling_server.appliance.listener import Address
 from signaling_server.appliance.peek import peek
-from signaling_server.core.fair_queue import FairQueue
+from signaling_server.appliance.silent_callers import SilentCallers
+from signaling_server.core.protocol.porch import Porch
 from signaling_server.core.protocol.refusals import first_bytes
 from signaling_server.entrance import Entrance
 
 log = logging.getLogger(__name__)
 
-ACCEPTS_PER_TURN = 256
+ACCEPTS_PER_TURN = 64
 """Callers accepted in one turn of the loop: a storm of them leaves time for established clients."""
 LET_IN_PER_TURN = 8
 """Callers let in in one turn: each is about to ask for something, which takes 0.5 ms."""
@@ -88,9 +88,12 @@ class Door:
     ) -> None:
         self.turned_away = 0
         """Callers turned away so far."""
+        self.accepted = 0
+        """Callers taken from the kernel's accept queue so far."""
         self._factory = factory
         self._spawn = spawn
         self._entrance = Entrance(lambda: 2048) if entrance is None else entrance
+        self._entrance.when_evicted = self._note_flood
         self._room = room
         self._deadline = deadline
         self._vouches = vouches
@@ -100,11 +103,12 @@ class Door:
         self._expects: Callable[[Address], bool] = lambda address: False
         self._strangers: dict[asyncio.BaseProtocol, Caller] = {}
         """Callers that have a protocol and have not sent a whole request."""
-        self._porch: FairQueue[Caller] = FairQueue()
-        """Callers that wait to be let in, by address; some of them are closed already."""
+        self._silent = SilentCallers(self._hear, self._let_some_in)
+        self._porch: Porch[Caller] = Porch()
+        self._next: asyncio.Handle | None = None
+        """Lets the next ones in from the porch."""
         self._waiting = 0
-        """Callers on the porch that are not closed."""
-        self._letting_in = False
+        """Callers outside and on the porch."""
         self._entering: set[asyncio.Task[None]] = set()
         self._reserve = Reserve()
         self._complained_at = -float(COMPLAINT_SECONDS)
@@ -125,12 +129,16 @@ class Door:
         Never shutdown(): the socket lives on in systemd's store.
         """
         if self._listener is None:
+            self._silent.close()
             return
         self._loop.remove_reader(self._listener)
         self._listener.close()
         self._reserve.spend()
-        while self._porch:
-            self._let_some_in()
+        for caller in self._silent.take_all():
+            self._start(caller)  # its request may be on the way
+        self._silent.close()
+        while (waits := self._porch.take_any()) is not None:
+            self._start(waits)
         if self._entering:
             await asyncio.wait(self._entering, timeout=CLOSE_SECONDS)
         if self._strangers:  # their requests may be on the way
@@ -146,63 +154,81 @@ class Door:
         caller = self._strangers.pop(protocol, None)
         if caller is not None:
             self._entrance.leave(caller)
-            if caller.timer is not None:
-                caller.timer.cancel()
+            caller.stop_timer()
 
     def _accept_some(self, listener: socket.socket) -> None:
+        self._silent.hear()  # before any of them has to make room for others
         room = self._room()  # asked once a turn: for the answer, all connections are counted
         for _ in range(ACCEPTS_PER_TURN):
             accepted = self._accept(listener)
             if accepted is None:
                 break
+            self.accepted += 1
             sock, address = accepted
             full = not self._reserve.refill() or self.entering - len(self._entrance) >= room
             if full and not self._expects(address):
                 self._turn_away(sock)
                 continue
-            sock.setblocking(False)
-            caller = Caller(sock)
-            if self._expects(address):
-                self._start(caller)
-                continue
-            self._waiting += 1
-            self._porch.add(address[0], caller)
-            self._entrance.add(caller, address[0], functools.partial(self._evict, caller))
-        if not self._letting_in:
-            self._let_some_in()
+            self._receive(Caller(sock, address[0]), self._expects(address))
+
+    def _receive(self, caller: Caller, expected: bool) -> None:
+        """A caller has been accepted: it waits until it says something, unless it is expected."""
+        self._waiting += 1
+        if expected:
+            self._start(caller)
+            return
+        self._silent.add(caller)
+        caller.timer = self._loop.call_later(self._deadline(), self._end, caller)
+        self._entrance.add(caller, caller.address, functools.partial(self._end, caller))
+
+    def _hear(self, caller: Caller) -> None:
+        """A caller has sent its first bytes, or has gone."""
+        first_line = caller.first_line
+        if first_line is None:
+            self._end(caller)
+            return
+        caller.stop_timer()
+        self._entrance.progress(caller)
+        if self._vouches(first_line):
+            self._start(caller)
+        else:
+            self._porch.add(caller.address, caller, self._loop.time())
 
     def _let_some_in(self) -> None:
         """Let callers in from the porch, the addresses in turn; those left have to wait a turn."""
-        room = LET_IN_PER_TURN
-        while self._porch and room:
-            _, caller = self._porch.take()
-            if not caller.entering and caller.socket.fileno() != -1:
-                self._waiting -= 1
-                self._start(caller)
-                room -= 1
-        self._letting_in = bool(self._porch)
-        if self._letting_in:
-            self._loop.call_soon(self._let_some_in)
+        now = self._loop.time()
+        for _ in range(LET_IN_PER_TURN):
+            caller = self._porch.take(now)
+            if caller is None:
+                break
+            self._start(caller)
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        wait = self._porch.wait(now)
+        if wait is not None:  # uvloop counts milliseconds, and would not wait for less than one
+            self._next = self._loop.call_later(wait and max(wait, 0.001), self._let_some_in)
 
     def _start(self, caller: Caller) -> None:
+        self._waiting -= 1
+        caller.stop_timer()
         caller.entering = True
+        caller.socket.setblocking(False)
         task = self._spawn(self._let_in(caller))
         self._entering.add(task)
         task.add_done_callback(self._entering.discard)
 
-    def _evict(self, caller: Caller) -> None:
-        """There are too many strangers, and this one has to make room."""
-        if not caller.entering:
-            self._waiting -= 1
-            if self._vouches(caller.first_line):
-                self._start(caller)
-                return
-        self._end(caller)
+    def _note_flood(self, address: str) -> None:
+        self._porch.flooded(address, self._loop.time())
 
     def _end(self, caller: Caller) -> None:
         self._entrance.leave(caller)
         if caller.protocol is not None:
             self._strangers.pop(caller.protocol, None)
+        if not caller.entering:
+            self._waiting -= 1
+            self._silent.remove(caller)
+            self._porch.remove(caller.address, caller)
         caller.end()
 
     def _accept(self, listener: socket.socket) -> tuple[socket.socket, Address] | None:
@@ -250,8 +276,6 @@ class Door:
             return
         if protocol in self._strangers:  # its request may have come already
             caller.transport = transport
-            if self._tls is not None:
-                self._entrance.progress(caller)
             caller.timer = self._loop.call_later(self._deadline(), self._end, caller)
 
     async def _refuse_other_than_tls(self, caller: Caller) -> None:

@@ -6,6 +6,7 @@ import ssl
 import time
 from typing import Any
 
+from signaling_server.appliance import file_text
 from signaling_server.core.config.schema import TLSSettings
 from signaling_server.errors import Complaint, ConfigError
 
@@ -53,15 +54,13 @@ def _context(settings: TLSSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate = str(settings.certificate)
+    for file in (certificate, str(settings.private_key)):
+        file_text.contents(file)  # OpenSSL would wait for a pipe, and names neither file
     try:
         context.load_cert_chain(certificate, settings.private_key, NO_PASSWORD)
-    except ssl.SSLError as error:
-        reason = str(error.reason or error).lower().replace("_", " ")
+    except OSError as error:  # ssl.SSLError is one
+        reason = str(getattr(error, "reason", "") or error).lower().replace("_", " ")
         raise _error(certificate, f"not a PEM certificate that matches its key: {reason}") from None
-    except OSError as error:
-        raise _error(
-            certificate, f"it or its key {settings.private_key} cannot be read: {error.strerror}"
-        ) from None
     return context
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
-from signaling_server.appliance import config_files
+from signaling_server.appliance import address_file, config_files
+from signaling_server.cli import announce, new_certificate
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
-from signaling_server.core.config.network_types import remarks
 from signaling_server.core.config.schema import Config
-from signaling_server.errors import ConfigError, NoAnswerError, StartError
+from signaling_server.errors import CertificateError, ConfigError, NoAnswerError, StartError
 from signaling_server.version import VERSION
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 LEVELS = ("debug", "info", "warning", "error")
-COMMANDS = ("serve", "check-config", "print-config", "status", "probe", "new-token")
+COMMANDS = (
+    *("serve", "check-config", "print-config", "status", "probe", "support"),
+    *("new-token", "new-certificate", "announce"),
+)
+UNIT = "hawkeye-signaling.service"
 FILE = config_files.DEFAULT
 
 
@@ -37,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
-    except (StartError, NoAnswerError) as error:
+    except (StartError, NoAnswerError, CertificateError) as error:
         advice = f"; {error.advice}" if isinstance(error, StartError) and error.advice else ""
         print(f"hawkeye-signaling: {error}{advice}", file=sys.stderr)
         return 1
@@ -75,9 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_print_config)
     asked = _add_status_and_probe(commands)
     _add_new_token(commands)
-    for command in (served, check, show, *asked):
+    new_certificate.add(commands)
+    announcing = announce.add(commands)
+    for command in (served, check, show, announcing, *asked):
         command.add_argument(
             "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"
+        )
+        command.add_argument(
+            "--instance",
+            metavar="NAME",
+            default="",
+            help="an instance of the service, hawkeye-signaling@NAME, and its configuration",
         )
     return parser
 
@@ -98,11 +111,25 @@ def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
         "status", help="show the state of a running server, and why there is no video"
     )
     status.set_defaults(run=_status)
+    ways = status.add_mutually_exclusive_group()
+    ways.add_argument("--watch", action="store_true", help="print it again every 2 s")
+    ways.add_argument(
+        "--check",
+        action="store_true",
+        help="print only what is stalled or refused now; exit code 1 if anything is",
+    )
     probe = commands.add_parser(
         "probe", help="let two clients do a real handshake through a running server"
     )
     probe.set_defaults(run=_probe)
-    for command in (status, probe):
+    support = commands.add_parser(
+        "support", help="write one file for a bug report, without secrets"
+    )
+    support.add_argument(
+        "--output", metavar="FILE", help="where to write it; -: standard output; default: here"
+    )
+    support.set_defaults(run=_support)
+    for command in (status, probe, support):
         command.add_argument(
             "--url", metavar="URL", help="the server; default: the one configured on this machine"
         )
@@ -110,8 +137,9 @@ def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
             "--token", metavar="T", help="a token; safer in HAWKEYE_TOKEN, because ps shows this"
         )
         command.add_argument("--cafile", metavar="PEM", help="the authority to trust (https)")
+    for command in (status, probe):
         command.add_argument("--json", action="store_true", help="print JSON")
-    return [status, probe]
+    return [status, probe, support]
 
 
 def _add_new_token(commands: Commands) -> None:
@@ -136,7 +164,7 @@ def _load(options: argparse.Namespace) -> Loaded:
         value = getattr(options, flag, None)
         if value is not None:
             overrides[key] = (value, "--" + flag.replace("_", "-"))
-    loaded = config_files.read(options.config, overrides)
+    loaded = config_files.read(options.config, overrides, options.instance)
     if loaded.config.tls.certificate:
         from signaling_server.appliance import tls  # ssl takes long to import
 
@@ -155,6 +183,7 @@ def _load_closed(options: argparse.Namespace) -> Loaded:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    gc.disable()  # the imports make no garbage to look for; process.py enables it again
     # aiohttp reads all of the system's CA certificates for its client, which is not used here.
     os.environ.setdefault("SSL_CERT_FILE", os.devnull)
     # Imported here, because the other commands do without them.
@@ -163,7 +192,7 @@ def _serve(options: argparse.Namespace) -> int:
     from signaling_server.logs import pipe as logs
 
     load = functools.partial(_load_closed, options)
-    loaded = startup.read_patiently(load, functools.partial(_watched, options.config))
+    loaded = startup.read_patiently(load, functools.partial(_watched, options))
     pipe = logs.setup(loaded.config.logging.level, loaded.config.logging.format)
     try:
         return process.run(loaded, load, pipe)
@@ -171,25 +200,19 @@ def _serve(options: argparse.Namespace) -> int:
         pipe.close()
 
 
-def _watched(path: str | None) -> object:
+def _watched(options: argparse.Namespace) -> object:
     """What a start depends on: it is tried again if this changes."""
     from signaling_server.appliance import remembered
 
-    return config_files.watched(path), remembered.read()
+    return config_files.watched(options.config, options.instance), remembered.read()
 
 
 def _check_config(options: argparse.Namespace) -> int:
     """As ExecReload= runs it, in the service's environment, it agrees with the reload."""
-    from signaling_server.appliance import remembered
-    from signaling_server.core.config.doors import refuse_nobody
+    from signaling_server.cli import check_command
 
-    loaded = _load_closed(options)
-    if remembered.file():
-        refuse_nobody(loaded)
-    for remark in remarks(loaded.config.socketio.cors_allowed_origins):
-        print(f"note: {remark}")
-    print("the configuration is fine")
-    return 0
+    load = functools.partial(_load_closed, options)
+    return check_command.check(load, options.config, options.instance)
 
 
 def _print_config(options: argparse.Namespace) -> int:
@@ -198,9 +221,16 @@ def _print_config(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from signaling_server.cli.status import status
+    from signaling_server.cli import status
 
-    return status(_remote_server(options), options.json)
+    if options.watch and options.json:
+        print("--watch prints no JSON", file=sys.stderr)
+        return 2
+    server = _remote_server(options)
+    if options.watch:
+        return status.watch(server)
+    show = status.check if options.check else status.status
+    return show(server, options.json)
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -209,12 +239,28 @@ def _probe(options: argparse.Namespace) -> int:
     return probe_command.run(_remote_server(options), options.json)
 
 
+def _support(options: argparse.Namespace) -> int:
+    from signaling_server.cli import support
+
+    sources = support.Sources(
+        load=functools.partial(_load, options),
+        settings=lambda: config_files.read_settings(options.config, {}, options.instance),
+        server=functools.partial(_remote_server, options),
+        unit=f"hawkeye-signaling@{options.instance}.service" if options.instance else UNIT,
+    )
+    return support.support(sources, options.output)
+
+
 def _remote_server(options: argparse.Namespace) -> RemoteServer:
+    token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
+    asks_the_service = not (options.config or options.url)
+    where = address_file.read(options.instance) if asks_the_service else None
+    if where is not None:
+        return RemoteServer(where.url, where.socketio_path, token, options.cafile)
     config = Config()
     if options.config or not options.url:
         # Without the tokens and the TURN secret: the caller may not be allowed to read these.
-        config = config_files.read_settings(options.config, {}).config
-    token = (options.token or os.environ.get("HAWKEYE_TOKEN", "")).strip()
+        config = config_files.read_settings(options.config, {}, options.instance).config
     url = options.url or _own_url(config)
     return RemoteServer(url, config.socketio.path, token, options.cafile)
 

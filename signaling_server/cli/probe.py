@@ -48,6 +48,8 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, place: MeetingPoint) -> None:
         self._session = session
         self._place = place
+        self.ice_servers: list[dict[str, Any]] = []
+        """Those in `welcome`."""
         self._received: dict[str, asyncio.Queue[Any]] = {}
         self._sio = socketio.AsyncClient(reconnection=False, http_session=session)
         self._sio.on("*", lambda event, *data: self._queue(event).put_nowait(data))
@@ -73,7 +75,9 @@ class Client:
             # A dict is the server's own connect error; the library's text gives no reason.
             reason = _refused(said) if isinstance(said, dict) else await self._why()
             raise ProbeError(reason) from None
-        return await self.receive("welcome")
+        welcome = await self.receive("welcome")
+        self.ice_servers = welcome.get("ice_servers", [])
+        return welcome
 
     async def _why(self) -> str:
         """Why a WebSocket could not be opened, judged by what plain HTTP gets."""
@@ -121,8 +125,10 @@ def _refused(error: dict[str, Any]) -> str:
 
 async def probe(
     url: str, path: str, token: str, tls: ssl.SSLContext, report: Callable[[Step], None]
-) -> None:
+) -> list[dict[str, Any]]:
     """Connect two clients and let them exchange an offer, an answer and a candidate.
+
+    Returns the ICE servers that a client got.
 
     `report` is called as each step ends; a step that fails is the last. `url` and the Socket.IO
     `path` are the server's; `token` may be empty.
@@ -139,10 +145,11 @@ async def probe(
                 step = await _timed(name, begin())
                 report(step)
                 if step.trouble:
-                    return
+                    break
         finally:
             await node.leave()
             await gcom.leave()
+    return node.ice_servers
 
 
 def _steps(node: Client, gcom: Client, token: str) -> list[tuple[str, Callable[[], Any]]]:

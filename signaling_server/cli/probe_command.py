@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
+from signaling_server.appliance.ice_asker import PATIENCE
+from signaling_server.cli.ice_notes import ask_all, row
+from signaling_server.cli.paint import paint
 from signaling_server.cli.probe import Step, probe
 from signaling_server.cli.remote import RemoteServer
+from signaling_server.core.config.ice_servers import IceServer
+from signaling_server.core.ice.stun_url import Target, targets
+from signaling_server.core.reporting.status_text import Line
 
 
 def run(server: RemoteServer, as_json: bool) -> int:
@@ -20,10 +27,35 @@ def run(server: RemoteServer, as_json: bool) -> int:
             print(f"{step.name:32} {step.milliseconds:8.1f} ms  {mark}", flush=True)
 
     url, tls = server.base(), server.tls()
-    asyncio.run(probe(url, server.socketio_path, server.token, tls, report))
+    given = asyncio.run(probe(url, server.socketio_path, server.token, tls, report))
     passed = not steps[-1].trouble
+    wanted = _targets(given)
+    said = asyncio.run(ask_all(wanted, PATIENCE))
+    rows = [row(*each) for each in zip(wanted, said)]
     if as_json:
-        print(json.dumps({"ok": passed, "steps": [step._asdict() for step in steps]}, indent=2))
+        told = {"ok": passed, "steps": [step._asdict() for step in steps], "ice_servers": rows}
+        print(json.dumps(told, indent=2))
     else:
+        for each in rows:
+            print(_line(each))
         print(f"signaling {'works' if passed else 'does not work'} at {server.url}")
     return 0 if passed else 1
+
+
+def _targets(given: list[dict[str, Any]]) -> list[Target]:
+    """Whom to ask, of what `welcome` holds; what no configuration could hold is passed over."""
+    found: list[Target] = []
+    for server in given:
+        login = server.get("username"), server.get("credential")
+        try:
+            found += targets([IceServer(tuple(server["urls"]), *login)]).values()
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def _line(server: dict[str, Any]) -> str:
+    """One ICE server, as seen from this machine."""
+    rtt = f"{server['rtt_ms']:8.1f} ms" if "rtt_ms" in server else " " * 11
+    cost = "" if server["answers"] else "; clients wait up to 5 s for it"
+    return paint(Line(f"{server['url']:32} {rtt}  {server['text']}{cost}"), colours=False)

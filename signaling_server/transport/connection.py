@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from signaling_server.core.config.schema import LimitsSettings
+from signaling_server.core.protocol.announcement import dumps, text_of
 from signaling_server.core.protocol.byte_rate import ByteRate
 from signaling_server.core.protocol.events import Disconnected, Pulse, Rejected
 from signaling_server.core.protocol.hello import Hello
@@ -18,8 +18,6 @@ from signaling_server.transport.outbox import Outbox
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Grant
-
-dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Connection:
@@ -39,6 +37,7 @@ class Connection:
         "sent",
         "sid",
         "socket",
+        "waiting",
     )
 
     def __init__(
@@ -65,6 +64,8 @@ class Connection:
         self.sent = 0
         """Signals to the client."""
         self.bad_packets = 0
+        self.waiting = 0
+        """Signals of it that wait for the turn of their room."""
 
     @property
     def peer_id(self) -> str:
@@ -92,7 +93,7 @@ class Connection:
 
     def emit(self, event: str, payload: dict[str, Any]) -> bool:
         """Send an event of the server; True if it has to wait."""
-        return self.outbox.send(f'2["{event}",{dumps(payload)}]')
+        return self.outbox.send(f'2["{event}",{text_of(payload)}]')
 
     def answer(self, ack_id: str, payload: dict[str, Any]) -> bool:
         """Send the ack that an event asked for; True if it has to wait."""

@@ -15,6 +15,7 @@ from typing import Callable
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.announcement import dumps
 from signaling_server.core.protocol.events import Fact, Refused, Rejected
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.refusals import MAX_SHOWN, REASONS, shown
@@ -22,7 +23,7 @@ from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import Admission, address_of
 from signaling_server.transport.closing import FAREWELL, Closer
-from signaling_server.transport.connection import Connection, Connections, dumps
+from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.engine.frame_counter import BadFrame
 from signaling_server.transport.engine.packets import (
     BadPacket,
@@ -113,6 +114,10 @@ class Gate:
             return
         try:
             self._check_order(socket.sid, connection, packet)
+            if connection is not None:
+                await self._switchboard.turn(connection.hello.room)
+                if self._connections.by_engine.get(socket.sid) is not connection:
+                    return  # it ended meanwhile
             await self._engine.dispatch(socket.sid, packet)
             self._after(socket, connection)
         except BadPacket:

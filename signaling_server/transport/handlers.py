@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 import time
-from typing import Any, Callable, Mapping
+from typing import AbstractSet, Any, Callable, Mapping
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
 from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.core.protocol.unknown_events import unknown_event
+from signaling_server.core.protocol.wall_clock import server_time
 from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
@@ -46,7 +48,10 @@ REPLACED: dict[str, Any] = {
 
 
 class Handlers:
-    """The handlers of Socket.IO events. `report` is called with (room, peer_id, report)."""
+    """The handlers of Socket.IO events. `report` is called with (room, peer_id, report).
+
+    `withheld()` are the URLs of ICE servers that clients do not get.
+    """
 
     def __init__(
         self,
@@ -59,8 +64,10 @@ class Handlers:
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
         entrance: Entrance,
+        withheld: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
         self._entrance = entrance
+        self._withheld = withheld
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -107,9 +114,10 @@ class Handlers:
         """Ask the two judges of CONNECT (admission.py); raises Rejection."""
         hello, connection.grant = self._admission.identify(auth, request)
         wait = self._admission.wait_for_turn(hello.room)
-        if wait:
-            await asyncio.sleep(wait)  # a reload may revoke its token meanwhile
-            hello, connection.grant = self._admission.identify(auth, request)
+        if wait or self._switchboard.is_crowd(hello.room):
+            await asyncio.sleep(wait)
+            await self._switchboard.turn(hello.room)  # behind the end of its last connection
+            hello, connection.grant = self._admission.identify(auth, request)  # may be revoked now
         joined = self._admission.introduce(
             connection.sid,
             hello,
@@ -119,7 +127,8 @@ class Handlers:
         )
         connection.hello = joined.hello
         servers, _ = self._ice_servers(connection)
-        return self._switchboard.ask(joined._replace(ice_servers=servers))
+        told = server_time(time.time())
+        return self._switchboard.ask(joined._replace(ice_servers=servers, server_time=told))
 
     async def _punished(self, connection: Connection, rejection: Rejection) -> Rejection:
         """What a client is told, after a while if its address has guessed before.
@@ -143,8 +152,15 @@ class Handlers:
             return
         goodbye = reason == "client disconnect" or connection.socket.said_goodbye
         reason = connection.closed_for or ("goodbye" if goodbye else _REASONS.get(reason, reason))
+        if self._switchboard.is_crowd(connection.hello.room):
+            depart = functools.partial(self._depart, connection, reason, goodbye)
+            self._switchboard.act_later(connection.hello.room, depart)
+        else:
+            self._depart(connection, reason, goodbye)
+
+    def _depart(self, connection: Connection, reason: str, goodbye: bool) -> None:
         try:
-            self._switchboard.handle(Left(sid, reason, goodbye))
+            self._switchboard.handle(Left(connection.sid, reason, goodbye))
             self._observe(connection.disconnected(reason))
         except Exception:
             # With an exception, python-socketio 5.x would keep the sid; the sweep finds the peer.
@@ -163,17 +179,34 @@ class Handlers:
         connection = self._connections.by_engine.get(engine_sid)
         if connection is None:
             return False
+        if self._switchboard.is_crowd(connection.hello.room):
+            self._relay_later(connection, argument, ack_id)
+        else:
+            self._relay(connection, argument, ack_id)
+        return True
+
+    def _relay_later(self, connection: Connection, argument: str, ack_id: str) -> None:
+        """Relay a signal in the turn of its room, or refuse it if too many of its client wait."""
+        relay = functools.partial(self._relay, connection, argument, ack_id)
+        try:
+            self._switchboard.signal_later(connection, argument, relay)
+        except Rejection as rejection:
+            self._refuse(connection, ack_id, rejection)
+
+    def _relay(self, connection: Connection, argument: str, ack_id: str) -> None:
         try:
             outputs = self._switchboard.signal(connection, argument)
             if ack_id:
                 self._answer(connection, ack_id, outputs)
         except Rejection as rejection:
-            answer = self._switchboard.reject(connection, rejection)
-            if ack_id and connection.answer(ack_id, answer):
-                self._switchboard.check_queue(connection)
+            self._refuse(connection, ack_id, rejection)
         except Exception:
             self._closer.abort_after_crash(connection.socket)
-        return True
+
+    def _refuse(self, connection: Connection, ack_id: str, rejection: Rejection) -> None:
+        answer = self._switchboard.reject(connection, rejection)
+        if ack_id and connection.answer(ack_id, answer):
+            self._switchboard.check_queue(connection)
 
     def _answer(self, connection: Connection, ack_id: str, outputs: list[Output]) -> None:
         accepted = _accepted(outputs)
@@ -206,8 +239,13 @@ class Handlers:
         return {"ice_servers": servers, "ttl": ttl}
 
     def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
-        settings = self._settings
-        return ice_servers(settings.current, settings.turn_secret, connection.peer_id, time.time())
+        return ice_servers(
+            self._settings.current,
+            self._settings.turn_secret,
+            connection.peer_id,
+            time.time(),
+            self._withheld(),
+        )
 
     def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
         """Refuse an event that the server does not know."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Callable
+from typing import AbstractSet, Callable
 
 from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
@@ -36,6 +36,7 @@ class Transport:
     """All Socket.IO connections of the server.
 
     `observe` is called with each fact. `handle_request` is the HTTP handler of the Socket.IO path.
+    `withheld()` are the URLs of ICE servers that clients do not get.
     You must await `close` at the end.
     """
 
@@ -46,6 +47,7 @@ class Transport:
         observe: Callable[[Fact], None],
         report: Callable[[str, str, ConnectionReport], None],
         entrance: Entrance,
+        withheld: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
         # From the outside in: each part is handed the parts that it calls, and is complete.
         self._settings = settings
@@ -72,6 +74,7 @@ class Transport:
             observe,
             report,
             entrance,
+            withheld,
         )
         self._gate = Gate(
             settings,
@@ -95,6 +98,8 @@ class Transport:
 
     def vouches(self, first_line: bytes) -> bool:
         """Whether a request that begins like this has a valid token in its URL."""
+        if b"token=" not in first_line:
+            return False  # a flood says this a thousand times a second
         target = first_line.partition(b"\r\n")[0].split(b" ")[1:2]
         query = b"".join(target).partition(b"?")[2]
         return self._admission.vouches(query.decode("latin-1"))
@@ -145,6 +150,7 @@ class Transport:
         await asyncio.gather(*(self._closer.close(socket, within=drain) for socket in sockets))
         await self._engine.shutdown()
         await self._give_up(sockets)
+        self._switchboard.flush()
         self._switchboard.cancel()
         await self._background.cancel()
 

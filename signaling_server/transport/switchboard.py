@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+from collections import defaultdict
 from typing import Any, Callable
 
 from signaling_server.core.config.live import Settings
@@ -16,16 +17,23 @@ from signaling_server.core.protocol.events import (
     Forward,
     Output,
     Send,
-    Signalled,
     StillAlive,
     Ticked,
 )
+from signaling_server.core.protocol.limits import packet_cost
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
-from signaling_server.transport.copies import MANY, Copies
+from signaling_server.transport.crowds import MANY, Act, Crowds
+
+_COMMANDS = Forward, Send, Close
+MOST_WAITING = 64
+"""Signals of a client that may wait for the turn of a crowded room: an offer and its candidates."""
+MOST_COPIES = 200_000
+"""Copies of waiting signals of a room, some seconds of work: then no client may have two."""
+CROWDED = "the room is crowded, and cannot pass on more of this client's signals yet"
 
 
 class Switchboard:
@@ -49,7 +57,8 @@ class Switchboard:
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
-        self._copies = Copies(self._carry_out)
+        self._deadlines = relay.deadlines
+        self._crowds = Crowds(self._carry_out)
         self._commands: dict[type, Callable[[Any], None]] = {
             Forward: self._forward,
             Send: self._send,
@@ -62,8 +71,6 @@ class Switchboard:
         The fast path and the slow path meet here.
         """
         connection.received += 1
-        if self._copies and self._copies.full(connection.hello.room):
-            raise Rejection("rate-limited", "too many copies wait for the peers of this room")
         limits = self._settings.current.limits
         now = time.monotonic()
         if not connection.bucket.take(now):
@@ -72,7 +79,7 @@ class Switchboard:
         if not connection.byte_rate.take(size, now):
             raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
-        outputs = self._relay.handle(Signalled(connection.sid, signal), now)
+        outputs = self._relay.signal(connection.sid, signal, now)
         self.perform(outputs)
         return outputs
 
@@ -95,37 +102,76 @@ class Switchboard:
 
     def perform(self, outputs: list[Output]) -> None:
         """Carry out commands and pass facts on, in order."""
-        if self._copies or len(outputs) > MANY:
+        if self._crowds or len(outputs) > MANY:
             self._share_out(outputs)
         else:
             for output in outputs:
                 self._commands.get(type(output), self._observe)(output)
-        if self._relay.next_deadline() != self._deadline:
+        if self._deadlines.next != self._deadline:
             self._set_timer()
 
     def _share_out(self, outputs: list[Output]) -> None:
         """Carry out what is little; let the rest, and what may not overtake it, wait its turn."""
-        by_room: dict[str, list[Command]] = {}
+        by_room: defaultdict[str, list[Command]] = defaultdict(list)
         for output in outputs:
-            if isinstance(output, (Forward, Send, Close)):
+            if isinstance(output, _COMMANDS):
                 connection = self._connections.get(output.sid)
-                room = connection.hello.room if connection else ""
-                by_room.setdefault(room, []).append(output)
+                if connection is not None:
+                    by_room[connection.hello.room].append(output)
             else:
                 self._observe(output)
         for room, commands in by_room.items():
-            if len(commands) > MANY or room in self._copies:
-                self._copies.add(room, commands)
+            if len(commands) > MANY or room in self._crowds:
+                self._crowds.add(room, commands)
             else:
                 for command in commands:
-                    self._carry_out(command)
+                    self._commands[type(command)](command)
 
-    def _carry_out(self, command: Command) -> None:
-        self._commands[type(command)](command)
+    def _carry_out(self, sid: str, commands: list[Command]) -> None:
+        if sid in self._connections:
+            for command in commands:
+                self._commands[type(command)](command)
+
+    def is_crowd(self, room: str) -> bool:
+        """Whether what happens in a room has to wait for its turn."""
+        return room in self._relay.crowds or room in self._crowds
+
+    def signal_later(self, connection: Connection, text: str, relay: Act) -> None:
+        """Call `relay`, which raises nothing, for a signal in the turn of its room.
+
+        Raises Rejection if too much waits, but for a client of which nothing waits.
+        """
+        budget, cost, room = self._relay.budget, packet_cost(text), connection.hello.room
+        if self._too_much_waits(connection, room) or not budget.reserve(cost):
+            raise Rejection("rate-limited", CROWDED)
+        connection.waiting += 1
+
+        def act() -> None:
+            connection.waiting -= 1
+            budget.release(cost)
+            relay()
+
+        self._crowds.act_later(room, act)
+
+    def _too_much_waits(self, connection: Connection, name: str) -> bool:
+        room = self._relay.rooms.get(name)
+        copies = len(room.peers) * self._crowds.events(name) if room else 0
+        return connection.waiting > 0 and (
+            connection.waiting >= MOST_WAITING or copies > MOST_COPIES
+        )
+
+    def act_later(self, room: str, act: Act) -> None:
+        """Call `act`, which raises nothing, in the turn of its room."""
+        self._crowds.act_later(room, act)
+
+    async def turn(self, room: str) -> None:
+        """Wait for the turn of a room, if it is a crowd."""
+        if self.is_crowd(room):
+            await self._crowds.turn(room)
 
     def flush(self) -> None:
-        """Carry out at once what waits for its turn."""
-        self._copies.flush()
+        """Do at once what waits for its turn."""
+        self._crowds.flush()
 
     def _forward(self, command: Forward) -> None:
         connection = self._connections.get(command.sid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Awaitable, Callable
+from typing import TYPE_CHECKING, Awaitable, Callable, NamedTuple
 
 from aiohttp import web
 
@@ -14,6 +14,20 @@ from signaling_server.errors import Rejection
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Tokens
+
+
+class Refusal(NamedTuple):
+    """Why somebody may not see the status."""
+
+    code: str
+    """Of RFC 6750, 3.1; "" if no token was given."""
+    text: str
+
+
+MISSING = Refusal("", "a token with `can: [status]` is required: Authorization: Bearer TOKEN")
+FORBIDDEN = Refusal(
+    "insufficient_scope", "this token is good, but may not see the status: it needs `can: [status]`"
+)
 
 
 class Access:
@@ -43,20 +57,26 @@ class Access:
 
     async def may_see_status(self, request: web.Request) -> bool:
         """Whether the caller may; the answer to a wrong token takes its time."""
+        return await self.refusal(request) is None
+
+    async def refusal(self, request: web.Request) -> Refusal | None:
+        """Why the caller may not, or None; the answer to a wrong token takes its time."""
         tokens = self._settings.tokens
         token = bearer(request)
-        if tokens is None or not token:
-            return tokens is None
+        if tokens is None:
+            return None
+        if not token:
+            return MISSING
         try:
             check(tokens, token, self._wall_clock())
         except Forbidden as rejection:  # a valid token, for something else: no guess
             self._report(request, rejection)
-            return False
+            return FORBIDDEN
         except Rejection as rejection:
             self._report(request, rejection)
             await self._sleep(self._penalty(self._address_of(request)))
-            return False
-        return True
+            return Refusal("invalid_token", rejection.message)
+        return None
 
     def _report(self, request: web.Request, rejection: Rejection) -> None:
         message = f"{rejection.message}, for {request.path}"

@@ -8,6 +8,7 @@ from typing import Any, Awaitable, Callable
 from aiohttp import web
 
 from signaling_server.core.reporting.metrics import CONTENT_TYPE
+from signaling_server.web.access import Refusal
 from signaling_server.web.once_a_second import OnceASecond
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -15,13 +16,13 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def routes(
     *,
-    may_see_status: Callable[[web.Request], Awaitable[bool]],
+    refusal: Callable[[web.Request], Awaitable[Refusal | None]],
     status_enabled: Callable[[], bool],
     health: Callable[[bool], dict[str, Any]],
     status: Callable[[], dict[str, Any]],
     metrics: Callable[[], Awaitable[str]],
 ) -> list[web.RouteDef]:
-    """The routes. /api/status and /metrics answer 401 to those who may not see the status.
+    """The routes. /api/status and /metrics answer 401 where `refusal(request)` is not None.
 
     `health(detailed)` is the body of /healthz, which everyone may ask; `status()` that of
     /api/status, which is 404 unless `status_enabled()`; `metrics()` that of /metrics. The last two
@@ -37,18 +38,20 @@ def routes(
     status_page, metrics_page = OnceASecond(status_body), OnceASecond(metrics_body)
 
     async def healthz(request: web.Request) -> web.Response:
-        return web.json_response(health(await may_see_status(request)), headers=NO_STORE)
+        return web.json_response(health(await refusal(request) is None), headers=NO_STORE)
 
     async def api_status(request: web.Request) -> web.Response:
         if not status_enabled():
             raise web.HTTPNotFound
-        if not await may_see_status(request):
-            return _unauthorized()
+        refused = await refusal(request)
+        if refused:
+            return unauthorized(refused)
         return _page(await status_page(), "application/json; charset=utf-8")
 
     async def prometheus(request: web.Request) -> web.Response:
-        if not await may_see_status(request):
-            return _unauthorized()
+        refused = await refusal(request)
+        if refused:
+            return unauthorized(refused)
         return _page(await metrics_page(), CONTENT_TYPE)
 
     return [
@@ -68,8 +71,9 @@ def _page(body: bytes, content_type: str) -> web.Response:
     return web.Response(body=body, headers={"Content-Type": content_type, **NO_STORE})
 
 
-def _unauthorized() -> web.Response:
-    """RFC 6750, section 3."""
-    error = {"error": "a token with `can: [status]` is required: Authorization: Bearer TOKEN"}
-    headers = {"WWW-Authenticate": "Bearer", **NO_STORE}
-    return web.json_response(error, status=401, headers=headers)
+def unauthorized(refused: Refusal) -> web.Response:
+    """The answer to those who may not (RFC 6750, section 3)."""
+    challenge = f'Bearer error="{refused.code}"' if refused.code else "Bearer"
+    body = {"error": refused.text, **({"code": refused.code} if refused.code else {})}
+    headers = {"WWW-Authenticate": challenge, **NO_STORE}
+    return web.json_response(body, status=401, headers=headers)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import pytest
 
@@ -15,6 +16,8 @@ from .service import INSIDE, Service
 OLDER = "0.0.9"
 """A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
+EXTRAS = ("avahi-daemon", "autopkgtest", "dpkg-dev", "ufw")
+"""Packages that tests install on machines beside the package."""
 RESULTS = CACHE / "results.json"
 
 
@@ -25,7 +28,9 @@ class Packages(NamedTuple):
     older: Path
     """In a folder of its own."""
     repositories: dict[str, Path]
-    """A signed repository for each suite, with all dependencies."""
+    """A signed repository for each suite, with all dependencies, and with EXTRAS."""
+    source: Path
+    """The source tree of the package."""
 
 
 @pytest.fixture(scope="session")
@@ -55,19 +60,51 @@ def packages(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
     work = tmp_path_factory.mktemp("packages")
     with ThreadPoolExecutor(2) as pool:
         trees = [pool.submit(tree, suite) for suite in SUITES]
-        deb = build("--output", str(work))
+        source = work / "source"
+        deb = build("--output", str(work), "--source", str(source))
         older = build("--output", str(work / "older"), "--version", OLDER)
-        made = {suite: _repository(suite, work / suite, deb) for suite in SUITES}
+        made = {s: make_repository(s, work / s, deb, "amd64", EXTRAS) for s in SUITES}
         for waiting in trees:
             waiting.result()
-    return Packages(deb, older, made)
+    return Packages(deb, older, made, source)
 
 
-def _repository(suite: str, folder: Path, deb: Path) -> Path:
+def make_repository(
+    suite: str, folder: Path, deb: Path, architecture: str, also: Sequence[str] = ()
+) -> Path:
     command = [str(ROOT / "packaging/make-repo.sh"), "--key-home", str(folder.parent / "key")]
-    command += ["--with-dependencies", suite, "amd64"]
+    command += ["--with-dependencies", suite, architecture]
+    command += [word for package in also for word in ("--also", package)]
     host_command(*command, str(folder), str(deb))
     return folder
+
+
+def _peer(suite: str, work: Path) -> Path:
+    """A repository with redis-server for a suite, made once: a service to compare with."""
+    made = CACHE / f"peer-{suite}"
+    if not made.exists():
+        control = work / "hawkeye-peer/DEBIAN/control"
+        control.parent.mkdir(parents=True)
+        names = "Package: hawkeye-peer\nVersion: 1\nArchitecture: all\n"
+        maintainer = "Maintainer: Hawkeye maintainers <maintainers@users.noreply.github.com>\n"
+        control.write_text(f"{names}{maintainer}Depends: redis-server\nDescription: redis-server\n")
+        deb = work / "hawkeye-peer_1_all.deb"
+        host_command("dpkg-deb", "--build", str(control.parents[1]), str(deb))
+        make_repository(suite, work / "repository", deb, "amd64")
+        shutil.move(work / "repository", made)
+    return made
+
+
+@pytest.fixture
+def redis(machine: Machine) -> Iterator[str]:
+    """redis-server's unit, installed for one test."""
+    place = "/etc/apt/sources.list.d/peer.sources"
+    machine.shell(
+        f"sed s,/media/hawkeye,/mnt/peer, /mnt/peer/*.sources >{place}; apt-get -qq update"
+    )
+    machine.shell(f"{APT} install --no-install-recommends redis-server; rm {place}")
+    yield "redis-server.service"
+    machine.shell(f"{APT} purge --autoremove redis-server")
 
 
 @pytest.fixture(scope="session", params=SUITES)
@@ -80,6 +117,8 @@ def machine(
     shared = {
         "/media/hawkeye": repository,
         "/mnt/older": packages.older.parent,
+        "/mnt/peer": _peer(suite, tmp_path_factory.mktemp("peer")),
+        "/mnt/source": packages.source,
         INSIDE: Path(__file__).parent / "inside",
     }
     machine = Machine(suite, tmp_path_factory.mktemp(suite), shared)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -19,10 +20,19 @@ from typing import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "appliance"
-SUITES = ("bookworm", "trixie")
+SUITES = tuple(os.environ.get("SUITES", "bookworm trixie").split())
+"""The releases to test on. Ubuntu's are not tested every day: SUITES="jammy noble" does."""
+UBUNTU = ("focal", "jammy", "noble")
+UBUNTU_OPTIONS = (
+    "--components=main,universe",
+    "--keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+)
+UBUNTU_MIRROR = "http://archive.ubuntu.com/ubuntu"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-LIMIT_SECONDS = 60
+COUNT = itertools.count()
+"""Numbers the machines of this process."""
+LIMIT_SECONDS = 180
 """Seconds after which a command inside is killed."""
 
 TREE_OPTIONS = (
@@ -56,7 +66,9 @@ def tree(suite: str) -> Path:
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         half_made = CACHE / f"{made.name}.{os.getpid()}"
-        host_command("mmdebstrap", "--quiet", *TREE_OPTIONS, suite, str(half_made))
+        more = (UBUNTU_OPTIONS, (UBUNTU_MIRROR,)) if suite in UBUNTU else ((), ())
+        options = ("--quiet", *TREE_OPTIONS, *more[0])
+        host_command("mmdebstrap", *options, suite, str(half_made), *more[1])
         half_made.rename(made)
     return made
 
@@ -79,19 +91,21 @@ def host_command(*command: str, **environment: str) -> str:
 class Machine:
     """A copy of a tree that boots. You must call `remove()` in the end.
 
-    `shared`: folders of the host by their path inside, where they are read-only.
+    `shared`: folders of the host by their path inside, where they are read-only. `options` are
+    further ones of nspawn.
     """
 
-    def __init__(self, suite: str, work: Path, shared: Mapping[str, Path]) -> None:
+    def __init__(self, suite: str, work: Path, shared: Mapping[str, Path], *options: str) -> None:
         self.suite = suite
+        self._options = options
         self._root = work / "root"
         self._console = work / "console.log"
         self._notify = work / "notify"
         self._shared = shared
-        self._name = f"hawkeye-{suite}-{os.getpid()}"
+        self._name = f"hawkeye-{suite}-{os.getpid()}-{next(COUNT)}"
         self._groups = _cgroups(self._name)
         self._nspawn: subprocess.Popen[bytes] | None = None
-        self._leader = ""
+        self.leader = ""
         host_command("cp", "--archive", "--reflink=auto", str(tree(suite)), str(self._root))
 
     def boot(self) -> float:
@@ -106,10 +120,11 @@ class Machine:
                 told_now = told.recv(4096).decode().splitlines()
                 for line in told_now:
                     if line.startswith("X_NSPAWN_LEADER_PID="):
-                        self._leader = line.split("=")[1]
+                        self.leader = line.split("=")[1]
                 if "READY=1" in told_now:
                     break
-        self._allow_memory_limits()
+        if not self._options:  # in a user namespace of its own, it has no limits to set
+            self._allow_memory_limits()
         assert self.run("systemctl", "is-system-running", "--wait") == "running"
         return time.monotonic() - began
 
@@ -120,7 +135,17 @@ class Machine:
         with self._console.open("ab") as console:
             own_tree = f"--directory={self._root}"
             self._nspawn = subprocess.Popen(
-                ["sh", "-c", START, "sh", *nspawn.split(), *more.split(), *binds, own_tree],
+                [
+                    "sh",
+                    "-c",
+                    START,
+                    "sh",
+                    *nspawn.split(),
+                    *more.split(),
+                    *self._options,
+                    *binds,
+                    own_tree,
+                ],
                 env={
                     "PATH": PATH,
                     "NOTIFY_SOCKET": str(self._notify),
@@ -136,7 +161,7 @@ class Machine:
         for group in self._groups:
             if group.parent.name in ("memory", "pids"):
                 remount = ("mount", "-n", "-o", "remount,bind,rw")
-                host_command("nsenter", "-t", self._leader, "-m", "--", *remount, str(group.parent))
+                host_command("nsenter", "-t", self.leader, "-m", "--", *remount, str(group.parent))
         self.run("systemctl", "daemon-reexec")
 
     def power_off(self) -> None:
@@ -162,7 +187,8 @@ class Machine:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Run a command inside in the background, at most LIMIT_SECONDS; its stdin is a pipe."""
-        inside = ("nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "-C", "--")
+        users = ["-U"] if self._options else []
+        inside = ("nsenter", "-t", self.leader, *users, "-m", "-u", "-i", "-n", "-p", "-C", "--")
         environment = ("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root")
         return subprocess.Popen(
             [*inside, *environment, "timeout", "--signal=KILL", str(LIMIT_SECONDS), *command],
@@ -186,6 +212,17 @@ class Machine:
 
     def shell(self, script: str) -> str:
         return self.run("sh", "-ec", script)
+
+    def forbid_user_namespaces(self) -> None:
+        """Set user.max_user_namespaces to 0, in the machine's own user namespace alone."""
+        setting = "echo 0 > /proc/sys/user/max_user_namespaces"
+        own = ("nsenter", "-t", self.leader, "-U", "--")
+        assert os.stat(f"/proc/{self.leader}/ns/user") != os.stat("/proc/self/ns/user")
+        host_command(*own, "sh", "-ec", setting)
+
+    def network(self, command: str) -> str:
+        """Run a command of the host in the machine's network, such as `ip`, which it has not."""
+        return host_command("nsenter", "-t", self.leader, "-n", "--", "sh", "-ec", command)
 
     def write(self, path: str, text: str) -> None:
         place = self._root / path.lstrip("/")

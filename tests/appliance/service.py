@@ -10,7 +10,6 @@ from typing import Any, Iterator
 from .machine import Machine
 
 UNIT = "hawkeye-signaling.service"
-DROP_IN = f"/etc/systemd/system/{UNIT}.d/test.conf"
 ETC = "/etc/hawkeye-signaling"
 CONFIG = f"{ETC}/conf.d/50-test.yaml"
 MEMORY = "/var/lib/hawkeye-signaling/doors.json"
@@ -19,56 +18,74 @@ PORT = 8080
 
 
 class Service:
-    """hawkeye-signaling on a machine."""
+    """hawkeye-signaling on a machine, or an instance of it."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, instance: str = "") -> None:
         self.machine = machine
+        self.instance = instance
+        self.unit = f"hawkeye-signaling@{instance}.service" if instance else UNIT
+        self.etc = f"{ETC}/{instance}" if instance else ETC
+        self._drop_in = f"/etc/systemd/system/{self.unit}.d/test.conf"
 
     # --- what the operator does -------------------------------------------------------------------
 
     def systemctl(self, verb: str) -> str:
-        code, said = self.machine.attempt("systemctl", verb, UNIT)
+        code, said = self.machine.attempt("systemctl", verb, self.unit)
         assert code == 0, f"{verb}: {said}\n{self.messages()[-3000:]}"
         return said
 
     def configure(self, yaml: str) -> None:
-        self.machine.write(CONFIG, yaml)
+        self.machine.write(f"{self.etc}/conf.d/50-test.yaml", yaml)
 
     def drop_in(self, keys: str) -> None:
         """Add keys to the unit's [Service] section; they apply from the next start."""
-        self.machine.write(DROP_IN, f"[Service]\n{keys}\n")
+        self.machine.write(self._drop_in, f"[Service]\n{keys}\n")
         self.machine.run("systemctl", "daemon-reload")
 
     def signal(self, name: str) -> None:
-        self.machine.run("systemctl", "kill", f"--signal={name}", "--kill-whom=main", UNIT)
+        self.machine.run("systemctl", "kill", f"--signal={name}", "--kill-whom=main", self.unit)
 
     def reset(self) -> None:
         """Configure it as after its installation, and start it."""
         m = self.machine
-        files = f"{DROP_IN} {CONFIG} {ETC}/*.pem {ETC}/tokens.yaml {MEMORY}"
+        files = f"{self._drop_in} {CONFIG} {ETC}/*.pem {ETC}/tokens.yaml {MEMORY}"
         m.run("sh", "-c", f"rm -f {files}")
         m.run("systemctl", "daemon-reload")
         m.attempt("systemctl", "stop", UNIT)
         m.attempt("systemctl", "reset-failed", UNIT)
         self.systemctl("start")
 
+    def remove_instance(self) -> None:
+        """Stop an instance, and remove all that it has of its own."""
+        assert self.instance
+        m = self.machine
+        m.attempt("systemctl", "disable", "--now", self.unit)
+        m.attempt("systemctl", "reset-failed", self.unit)
+        state, run = (f"/{place}/hawkeye-signaling/{self.instance}" for place in ("var/lib", "run"))
+        m.run("rm", "-rf", self.etc, state, run, f"/etc/systemd/system/{self.unit}.d")
+        m.run("systemctl", "daemon-reload")
+
     # --- what can be seen -------------------------------------------------------------------------
+
+    def show(self, unit_property: str) -> str:
+        """A property of the unit, as `systemctl show` gives it."""
+        return self.machine.show(unit_property, self.unit)
 
     @property
     def pid(self) -> int:
-        return int(self.machine.show("MainPID"))
+        return int(self.show("MainPID"))
 
     @property
     def restarts(self) -> int:
-        return int(self.machine.show("NRestarts"))
+        return int(self.show("NRestarts"))
 
     @property
     def status(self) -> str:
-        return self.machine.show("StatusText")
+        return self.show("StatusText")
 
     @property
     def active(self) -> bool:
-        return self.machine.show("ActiveState") == "active"
+        return self.show("ActiveState") == "active"
 
     def answers(self, port: int = PORT) -> bool:
         """Whether /healthz on the port answers a new connection within 5 s."""
@@ -82,7 +99,8 @@ class Service:
         """The service's journal entries of this boot that match, such as "PRIORITY=3"."""
         self.machine.run("journalctl", "--sync")
         said = self.machine.run(
-            *("journalctl", "--boot", f"--unit={UNIT}", "--output=json", "--no-pager"), *matches
+            *("journalctl", "--boot", f"--unit={self.unit}", "--output=json", "--no-pager"),
+            *matches,
         )
         return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -14,13 +15,15 @@ from .conftest import Packages
 from .machine import ROOT, host_command
 
 UNIT_FILE = ROOT / "systemd/hawkeye-signaling.service"
-BUILT_FROM = ("signaling_server", "systemd", "etc", "packaging")
+BUILT_FROM = ("signaling_server", "systemd", "etc", "packaging", "docs")
 
 
 def copy_source(folder: Path) -> None:
     """Copy to a folder all that the package is built from."""
     for part in BUILT_FROM:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for document in ROOT.glob("*.md"):
+        shutil.copy(document, folder)
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +82,7 @@ def test_package_depends_on_debian_packages_except_for_socketio(
 ) -> None:
     depends = {name.split()[0] for name in field("Depends").split(", ")}
     assert depends == {
+        "openssl",
         "python3-aiohttp",
         "python3-sdnotify",
         "python3-systemd",
@@ -87,7 +91,7 @@ def test_package_depends_on_debian_packages_except_for_socketio(
         "systemd",  # or another package that creates users
     }
     assert "python3-aiohttp (>= 3.8.1)" in field("Depends")
-    assert field("Recommends") == "python3-uvloop"
+    assert field("Recommends") == "python3-segno, python3-uvloop"
     assert field("Architecture") == "all"
 
 
@@ -108,9 +112,33 @@ def test_only_root_can_write_to_the_files(files: dict[str, str]) -> None:
     assert files["./etc/hawkeye-signaling/config.yaml"] == "-rw-r--r--"
 
 
-def test_only_conffile_is_config_yaml(packages: Packages) -> None:
+def test_only_conffile_that_is_read_is_config_yaml(packages: Packages) -> None:
     said = host_command("dpkg-deb", "--info", str(packages.deb), "conffiles")
-    assert said.split() == ["/etc/hawkeye-signaling/config.yaml"]
+    assert sorted(said.split()) == [
+        "/etc/hawkeye-signaling/conf.d/README",
+        "/etc/hawkeye-signaling/config.yaml",
+        "/etc/ufw/applications.d/hawkeye-signaling",
+    ]
+
+
+def test_documents_are_where_slim_images_keep_them(files: dict[str, str]) -> None:
+    doc = "./usr/share/hawkeye-signaling/doc"
+    for name in ("operations.md", "troubleshooting.md", "protocol.md", "examples/gcom.py"):
+        assert f"{doc}/docs/{name}" in files
+    assert {f"{doc}/{name}.md" for name in ("README", "SECURITY", "CHANGELOG")} <= {*files}
+    for name in ("docs", "SECURITY.md", "CHANGELOG.md", "examples"):
+        assert files[f"./usr/share/doc/hawkeye-signaling/{name}"].startswith("l")
+
+
+def test_changelog_and_news_are_those_of_the_project(packages: Packages, tmp_path: Path) -> None:
+    host_command("dpkg-deb", "--extract", str(packages.deb), str(tmp_path))
+    doc = tmp_path / "usr/share/doc/hawkeye-signaling"
+    changelog = gzip.decompress((doc / "changelog.gz").read_bytes()).decode()
+    assert changelog.startswith("hawkeye-signaling (")
+    assert "  * Relay of `signal`" in changelog
+    news = gzip.decompress((doc / "NEWS.Debian.gz").read_bytes()).decode()
+    assert "cors_allowed_origins" in news
+    assert max(len(line) for line in news.splitlines() if line.startswith("  ")) <= 80
 
 
 def test_unit_passes_systemds_security_analysis(record: Callable[..., None]) -> None:

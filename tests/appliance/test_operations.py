@@ -13,6 +13,7 @@ from .service import ETC, Service
 
 GUIDE = (ROOT / "docs/operations.md").read_text()
 TYPED = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+HTTPS = re.findall(r"^```sh https\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 DOOR = re.findall(r"^```sh closing-the-door\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
@@ -26,6 +27,7 @@ def test_commands_of_the_guide_work_in_their_order(machine: Machine) -> None:
                 assert Service(machine).answers(80)
     finally:
         machine.run("rm", "-rf", "/etc/hawkeye-signaling")
+        restore_entry(machine)
         machine.shell(f"{APT} install --no-install-recommends hawkeye-signaling")
         machine.shell(f"{APT} purge python3-uvloop")
     assert len(TYPED) >= 10
@@ -70,5 +72,47 @@ def test_five_steps_of_the_guide_require_tokens_and_tls(service: Service) -> Non
         machine.run("systemctl", "restart", "--no-block", "hawkeye-signaling")
         machine.until(lambda: "not serving" in service.status, 5, "the start is refused as well")
     finally:
-        machine.shell(f"cd {ETC} && rm -f *.token *.crt *.key *.csr *.srl names conf.d/closed.yaml")
+        files = "*.token ca.crt server.crt server.key conf.d/closed.yaml"
+        machine.shell(f"cd {ETC} && rm -f {files}")
+        forget_authority(machine)
         service.reset()
+
+
+def test_two_steps_of_the_guide_turn_https_on(service: Service) -> None:
+    machine = service.machine
+    try:
+        assert len(HTTPS) == 1
+        machine.shell(HTTPS[0])
+        curl = f"curl --silent --fail --cacert {ETC}/ca.crt"
+        assert "ok" in machine.shell(f"{curl} https://localhost:8080/healthz")
+    finally:
+        machine.shell(f"cd {ETC} && rm -f ca.crt server.crt server.key conf.d/tls.yaml")
+        forget_authority(machine)
+        service.reset()
+
+
+def forget_authority(machine: Machine) -> None:
+    machine.shell("systemctl stop hawkeye-signaling-certificate.timer")
+    machine.shell("rm -rf /var/lib/hawkeye-signaling-authority")
+
+
+def test_stick_can_be_pulled_after_the_installation(machine: Machine) -> None:
+    install = next(block for block in TYPED if "hawkeye-signaling.sources /etc/apt" in block)
+    entry = "/etc/apt/sources.list.d/hawkeye-signaling.sources"
+    pulled = "mount -t tmpfs tmpfs /media/hawkeye"
+    try:
+        machine.shell(f"export DEBIAN_FRONTEND=noninteractive; {install}")
+        machine.shell(pulled)
+        machine.run("apt-get", "update", "-o", "APT::Update::Error-Mode=any")
+        machine.run("umount", "/media/hawkeye")
+        machine.shell(f"cp /media/hawkeye/hawkeye-signaling.sources {entry}; {pulled}")
+        assert machine.attempt("apt-get", "update")[0] != 0, "this is why the entry is removed"
+    finally:
+        machine.attempt("umount", "/media/hawkeye")
+        restore_entry(machine)
+
+
+def restore_entry(machine: Machine) -> None:
+    """The entry of the repository, as the other tests need it."""
+    machine.shell("cp /media/hawkeye/hawkeye-signaling.sources /etc/apt/sources.list.d/")
+    machine.run("apt-get", "update")

@@ -7,21 +7,16 @@ says as much about what else the machine does.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 import time
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Mapping
+from typing import Any, Awaitable, Callable
 
 import pytest
 
 from attack.crowd import Pair, join
-from integration.credentials import new_token, write_tokens
-from integration.raw import RawClient
 from integration.server import ServerProcess
 
 QUIET = {"logging": {"level": "warning"}}
-FLOOD = Path(__file__).with_name("strangers_flood.py")
 
 
 def member_of(pieces: str) -> str:
@@ -99,36 +94,4 @@ def test_pair_beside_a_crowd_in_which_everybody_speaks(tmp_path: Path) -> None:
         await beside_a_pair(server.port, attack, f"crowd of {count}")
 
     with ServerProcess(tmp_path, QUIET, "--log-level", "info") as server:
-        asyncio.run(scene(server))
-
-
-@pytest.mark.parametrize("kind", ["tcp", "handshake"])
-def test_bearer_of_a_token_gets_in_beside_a_flood_of_strangers(tmp_path: Path, kind: str) -> None:
-    token, line = new_token("drone")
-    config: Mapping[str, Any] = {
-        **QUIET,
-        "auth": {"tokens_file": str(write_tokens(tmp_path, [line]))},
-        "limits": {"strangers": 200, "connections": 50},
-    }
-
-    async def scene(server: ServerProcess) -> None:
-        port = str(server.port)
-        flood = await asyncio.create_subprocess_exec(
-            sys.executable, str(FLOOD), port, "500", "60", kind
-        )
-        try:
-            await asyncio.sleep(1.0)
-            for _ in range(10):
-                since = time.monotonic()
-                while True:
-                    with contextlib.suppress(Exception):
-                        async with RawClient(server.url, token=token) as client:
-                            await client.hello()
-                            break
-                    assert time.monotonic() - since < 10, "the drone is shut out"
-        finally:
-            flood.kill()
-            await flood.wait()
-
-    with ServerProcess(tmp_path, config, "--log-level", "info") as server:
         asyncio.run(scene(server))

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from attack.crowd import Pair, join
+from attack.crowd import Pair, Usage, join
 from integration.server import ServerProcess
+from signaling_server.transport.closing import MOST_FAREWELLS
 
 AT_A_TIME = 8
 PLACES = 64
@@ -22,6 +23,10 @@ PLACES = 64
 
 ROOMS = 16
 """`limits.rooms_per_address`."""
+
+
+EXTRA = AT_A_TIME
+"""Connections that are just ending."""
 
 
 async def leave_ghosts(port: int, count: int, crowd: bool) -> None:
@@ -72,3 +77,24 @@ def test_ghosts_keep_nobody_out_and_cost_no_signal(tmp_path: Path, crowd: bool, 
     limits = {"connections": PLACES, "rooms_per_address": ROOMS}
     with ServerProcess(tmp_path, {"limits": limits}) as server:
         asyncio.run(scene(server))
+
+
+def test_session_that_flaps_holds_few_sockets(tmp_path: Path) -> None:
+    flaps, most = 200, 0
+
+    async def scene(server: ServerProcess) -> None:
+        async def flap() -> None:
+            nonlocal most
+            await join(server.port, "flight", "drone", json.dumps({"session": "one-key"}))
+            most = max(most, Usage(server).descriptors - before)
+
+        before = Usage(server).descriptors
+        for _ in range(flaps // AT_A_TIME):
+            await asyncio.gather(*(flap() for _ in range(AT_A_TIME)))
+
+    with ServerProcess(
+        tmp_path, {"logging": {"level": "warning"}}, "--log-level", "info"
+    ) as server:
+        asyncio.run(scene(server))
+    print(f"\n{flaps} connections of one session, none closed by it: at most {most} at a time")
+    assert most <= AT_A_TIME + MOST_FAREWELLS + 1 + EXTRA

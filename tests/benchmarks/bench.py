@@ -23,14 +23,14 @@ from benchmarks.build import BUILD, ROOT, build, debian_12
 from benchmarks.measure import InvalidMeasurementError, measure
 from benchmarks.report import chart, table
 from benchmarks.results import Results
-from benchmarks.rows import QUICK, Row, Scale, rows
-from benchmarks.servers import NODE, DoesNotStartError, Server, running, servers
+from benchmarks.rows import QUICK, Row, rows, scaled
+from benchmarks.servers import NODE, ROOM, DoesNotStartError, Server, running, servers
 
 
 def main() -> int:
     """Measure what the options ask for; 1 if something could not be measured."""
     options = _options()
-    wanted = _chosen(rows(QUICK if options.quick else Scale()), options.rows)
+    wanted = _chosen(rows(QUICK if options.quick else scaled(ROOM)), options.rows)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # the servers inherit it
     os.sched_setaffinity(0, {1})  # and so does the generator

@@ -52,6 +52,13 @@ class Scale(NamedTuple):
     """In a round."""
 
 
+def scaled(room: float) -> Scale:
+    """A Scale whose crowds fit where a server may have only a part of the descriptors."""
+    full = Scale()
+    pairs, crowd = (int(most * room) // 100 * 100 for most in (full.pairs, full.crowd))
+    return full._replace(pairs=pairs, crowd=crowd)
+
+
 QUICK = Scale(seconds=1, idle_seconds=3, pairs=100, clients=100, crowd=200, starts=2)
 """Whether everything works: no figures to quote."""
 

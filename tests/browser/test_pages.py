@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
@@ -23,12 +22,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from integration.server import ROOT, ServerProcess
 from outside.proxies import Nginx
 from sdps import candidate, sdp
-from signaling_server.core.protocol.auth import digest
 from unit.test_diagnosis import CODES
 
 CHROMIUM = "/usr/bin/chromium"
@@ -53,21 +51,6 @@ LOADED = "Failed to load resource"
 """Chromium's own console message for a failed request; the page handles such failures."""
 
 expect.set_options(timeout=MILLISECONDS)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    config = {"listen": {"names": [FAR], "trusted_proxies": ["127.0.0.1"]}}
-    with ServerProcess(tmp_path_factory.mktemp("server"), config) as server:
-        yield server
 
 
 class Visit:
@@ -99,20 +82,10 @@ class Visit:
             self._contexts.pop().close()
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    visit = Visit(browser)
-    yield visit
-    visit.close()
-    assert visit.said == []
-    hosts = {re.sub(r"^\w+://([^/:]+).*", r"\1", url) for url in visit.requested}
-    assert hosts <= {"127.0.0.1", FAR}
-
-
 # --- scripted peers, to bring the server into any state -------------------------------------------
 
 ACTORS = """async (scenes) => {
-  await import("/static/vendor/socket.io.esm.js");  // the page itself may still be loading it
+  const { io } = await import("/static/vendor/socket.io.esm.js");
   const actors = (globalThis.actors ??= []);
   const join = (room, name, role) => new Promise((resolve) => {
     const socket = io({ path: "/socket.io/", forceNew: true, reconnection: false,
@@ -174,8 +147,17 @@ FAULTS: dict[str, list[Any]] = {
     "crowded": joins("streaming-node", "gcom", "gcom-2"),
     "dtls-roles": [*BOTH, offer(setup="active"), answer()],
     "glare": [*BOTH, offer(), offer("gcom")],
-    "ice-restarts": [*BOTH, *(offer(ufrag=f"run{n}", origin=f"1 {n}") for n in range(4))],
-    "mdns-only": UNANSWERED,
+    "blocked": [*BOTH, offer(), answer(), *LINES, reports("gcom", "failed")],
+    "ice-restarts": [
+        *BOTH,
+        *(offer(ufrag=f"run{n}", origin=f"1 {n}") for n in range(4)),
+        answer(),
+        reports("gcom", "connected"),
+    ],
+    "incomplete-sdp": [
+        *BOTH,
+        ("streaming-node", "offer", {"type": "offer", "sdp": sdp().replace("a=ice-pwd", "a=x")}),
+    ],
     "name-in-use": joins(*["gcom"] * 4),
     "needs-turn": [
         *BOTH,
@@ -190,11 +172,20 @@ FAULTS: dict[str, list[Any]] = {
     "no-offer": BOTH,
     "no-sender": [*BOTH, offer(direction="recvonly"), answer()],
     "no-video": [*BOTH, offer(kind="audio"), answer(kind="audio")],
-    "not-connected": [*BOTH, offer(), answer(), *LINES, reports("gcom", "connecting")],
+    "no-node": joins("gcom", "gcom-2"),
+    "not-connected": [
+        *BOTH,
+        offer(),
+        answer(),
+        *gathers("streaming-node", "203.0.113.5"),
+        *gathers("gcom", "203.0.113.9"),
+        reports("gcom", "connecting"),
+    ],
     "old-offer": [*BOTH, offer(), offer(ufrag="new", origin="2 2", mid="1"), answer()],
     "reported-closed": [*BOTH, offer(), answer(), *LINES, reports("gcom", "closed")],
     "reported-disconnected": [*BOTH, offer(), answer(), *LINES, reports("gcom", "disconnected")],
-    "reported-failed": [*BOTH, offer(), answer(), *LINES, reports("gcom", "failed")],
+    "refused": [*BOTH, ("streaming-node", "Offer", {})],
+    "reported-failed": [*CONNECTED, reports("gcom", "failed")],
     "unreadable-sdp": [*BOTH, ("streaming-node", "offer", {"type": "offer", "sdp": "?"})],
     "video-refused": [*BOTH, offer(), answer(port=0)],
 }
@@ -202,10 +193,11 @@ FAULTS: dict[str, list[Any]] = {
 
 def test_every_diagnosis_is_shown_in_words(visit: Visit, server: ServerProcess) -> None:
     """All at once, each in its own room: some take 10 s to be certain."""
-    assert set(FAULTS) == CODES
+    assert set(FAULTS) < CODES  # the others take real programs: tests/faults
     play(visit, server, {f"fault-{code}": steps for code, steps in FAULTS.items()})
     page = visit.open(f"{server.url}/status")
     for code in FAULTS:
+        page.get_by_label("Find a room").fill(f"fault-{code}")  # of few rooms, all are open
         room = page.get_by_role("article").filter(
             has=page.get_by_role("heading", name=f"fault-{code}", exact=True)
         )
@@ -231,10 +223,13 @@ def test_root_answers_browsers_with_the_page_and_others_with_text(server: Server
     assert fetch(f"{server.url}/")[2] == "WebRTC Signaling Server is running"
     status, headers, body = fetch(f"{server.url}/", "text/html,application/xhtml+xml,*/*;q=0.8")
     assert (status, headers.get_content_type()) == (200, "text/html")
-    assert body == fetch(f"{server.url}/status")[2]
+    text = re.compile('<pre class="text">.*?</pre>', re.DOTALL)  # it tells the uptime
+    assert text.sub("", body) == text.sub("", fetch(f"{server.url}/status")[2])
 
 
-@pytest.mark.parametrize("path", ["status", "call", "static/status.js", "static/socket.io.js"])
+@pytest.mark.parametrize(
+    "path", ["status", "call", "help", "static/status.js", "static/socket.io.js"]
+)
 def test_pages_load_nothing_from_elsewhere(server: ServerProcess, path: str) -> None:
     status, headers, body = fetch(f"{server.url}/{path}", "text/html")
     assert status == 200
@@ -247,7 +242,7 @@ def test_pages_load_nothing_from_elsewhere(server: ServerProcess, path: str) -> 
 
 def test_pages_that_are_turned_off_are_not_found(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
-        for path in ("status", "call", "static/page.css", "api/status"):
+        for path in ("status", "call", "help", "static/page.css", "api/status", "api/addresses"):
             assert fetch(f"{server.url}/{path}", "text/html")[0] == 404
         assert fetch(f"{server.url}/", "text/html")[2] == "WebRTC Signaling Server is running"
 
@@ -357,19 +352,6 @@ def test_hidden_page_does_not_poll(visit: Visit, server: ServerProcess) -> None:
 
 
 # --- tokens ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> dict[str, str]:
-    """A token for each of `status` and `signal`, and the file of them."""
-    made = {can: f"hs_{can}_{secrets.token_urlsafe(32)}" for can in ("status", "signal")}
-    lines = [
-        f'  - {{id: {can}, sha256: "{digest(token)}", name: {can}-1, can: [{can}]}}\n'
-        for can, token in made.items()
-    ]
-    (tmp_path / "tokens.yaml").write_text("tokens:\n" + "".join(lines))
-    (tmp_path / "tokens.yaml").chmod(0o600)
-    return made
 
 
 @contextmanager

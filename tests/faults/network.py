@@ -88,6 +88,10 @@ class Network:
             self._on(machine, "address", "flush", "dev", link)
             self._on(machine, "address", "add", f"{_subnet(link)}.9/24", "dev", link)
 
+    def lose_addresses(self, machine: str, link: str) -> None:
+        """Take all addresses of a machine on a link away."""
+        self._on(machine, "address", "flush", "dev", link)
+
     def _namespace(self, machine: str) -> str:
         return f"{self._prefix}-{machine}"
 

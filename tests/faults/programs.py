@@ -12,7 +12,7 @@ from typing import Sequence
 
 RESTART_SECONDS = 1.0
 """RestartSec of hawkeye-signaling.service."""
-PATIENCE = 15.0
+PATIENCE = 45.0
 ROOT = Path(__file__).parents[2]
 
 

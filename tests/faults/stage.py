@@ -116,6 +116,11 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._exits.close()
 
+    @property
+    def sessions(self) -> bool:
+        """Whether the clients have sessions."""
+        return self._clients.has_session
+
     def add(self, machine: str, *command: str) -> Program:
         """A program on a machine, not yet started."""
         return self._exits.enter_context(Program(self.network.command(machine, *command)))

@@ -284,7 +284,7 @@ class RelayModel(RuleBasedStateMachine):
         for sid in list(relay.peers):
             self.scene.leave(sid)
         self.scene.wait(WINDOW)
-        assert (relay.rooms, relay.peers, relay._deadlines.peers()) == ({}, {}, [])
+        assert (relay.rooms, relay.peers, relay.deadlines.peers()) == ({}, {}, [])
         assert relay.next_deadline() is None or relay.next_deadline() > self.scene.now
         assert relay.budget.used == 0
 

@@ -41,7 +41,7 @@ class Inside:
             "addresses": transport._admission._by_address,
             "peers": self.app.relay.peers,
             "rooms": self.app.relay.rooms,
-            "timers of peers": self.app.relay._deadlines.peers(),
+            "timers of peers": self.app.relay.deadlines.peers(),
         }
         found = {where: len(what) for where, what in kept.items() if what}
         if self.app.relay.budget.used:
@@ -71,12 +71,3 @@ async def running(config: Mapping[str, Any] | None = None) -> AsyncIterator[Insi
         yield Inside(app, url)
     finally:
         await app.stop()
-        await _end_timers()
-
-
-async def _end_timers() -> None:
-    """Cancel the timers of PINGs that engine.io leaves behind; the process ends all its tasks."""
-    timers = [task for task in asyncio.all_tasks() if "_send_ping" in repr(task)]
-    for timer in timers:
-        timer.cancel()
-    await asyncio.gather(*timers, return_exceptions=True)

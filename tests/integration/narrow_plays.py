@@ -94,6 +94,7 @@ def with_tokens(folder: Path) -> tuple[str, dict[str, Any]]:
             "secret_file": str(folder / "turn.secret"),
             "ttl": 600,
         },
+        "ice_check": {"interval": 0},
     }
     return token, config
 

@@ -36,6 +36,7 @@ SPACIOUS = {
     "limits": {**FEW_CONNECTIONS, "json_depth": 8},
     "hold": {"max_messages": 4},
     "ice_servers": [STUN],
+    "ice_check": {"interval": 0},
 }
 
 

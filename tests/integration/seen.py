@@ -20,6 +20,7 @@ from integration.raw import RawClient
 from integration.server import PATIENCE, write_config
 from signaling_server.app import App
 from signaling_server.appliance import config_files
+from signaling_server.core.ice import verdict
 from signaling_server.logs.pipe import LogPipe
 
 BODY = "x" * 500
@@ -331,6 +332,21 @@ async def ice(server: Running) -> Any:
 def _made(turn: Mapping[str, str], secret: str) -> bool:
     digest = hmac.new(secret.encode(), turn["username"].encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode() == turn["credential"]
+
+
+async def ice_servers_asked(server: Running) -> list[str]:
+    """The URLs of the ICE servers that the server asks."""
+    return [row["url"] for row in server.app.report.status()["ice_servers"]]
+
+
+async def urls_beside_a_silent_server(server: Running) -> list[str]:
+    """The URLs that a client gets once the only ICE server, which never answers, is silent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict, "SILENT_SECONDS", 0.0)
+        while server.app.report.status()["ice_servers"][0]["state"] != "silent":
+            server.app._ice_check._reconfigured()  # do not wait until it is due
+            await asyncio.sleep(0.01)
+        return list((await ice(server))[0])
 
 
 async def status_page(server: Running) -> int:

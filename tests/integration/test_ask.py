@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import pty
 import re
 import socket
 import socketserver
 import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -17,7 +21,10 @@ import pytest
 
 from integration.conftest import Visitors
 from integration.credentials import make_ca, make_certificate, new_token, write_tokens
-from integration.server import ServerProcess, run_to_its_end, write_config
+from integration.pages import get
+from integration.server import PATIENCE, ROOT, ServerProcess, run_to_its_end, write_config
+from signaling_server.cli.remote import RemoteServer
+from signaling_server.cli.status import watch
 
 STEPS = [
     "the first client connects",
@@ -99,9 +106,11 @@ async def test_status_is_a_table_of_rooms_peers_and_diagnoses(
     ]
     assert lines[5].split()[:3] == ["node", "127.0.0.1", "websocket"]
     assert lines[6].split()[:3] == ["gcom", "127.0.0.1", "websocket"]
-    assert lines[7:10] == ["  node - gcom: waiting", "", "room drone-2"]
-    assert lines[10].split()[:3] == ["lonely", "127.0.0.1", "polling"]
-    assert lines[11:] == ["  lonely is alone in room drone-2: nobody else has joined it."]
+    assert lines[7:9] == ["  node - gcom: waiting", "  last events:"]
+    second = lines.index("room drone-2")
+    assert any("gcom joined" in line for line in lines[9:second])
+    assert lines[second + 1].split()[:3] == ["lonely", "127.0.0.1", "polling"]
+    assert any("lonely joined" in line for line in lines[second + 2 :])
 
 
 REFUSED = {
@@ -171,13 +180,116 @@ def test_status_requires_a_token_for_the_status(
     closed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, tokens = closed
-    for token in ((), ("--token", tokens["node"])):
-        told = run_to_its_end("status", "--url", url, *token)
+    wrong = "hs_abc_" + "x" * 43
+    for token, text in {
+        "": "a token with `can: [status]` is required: --token, or HAWKEYE_TOKEN",
+        tokens["node"]: "the token is refused: ",
+        wrong: "the token is refused: ",
+    }.items():
+        told = run_to_its_end("status", "--url", url, "--token", token)
         assert (told.returncode, told.stdout) == (1, "")
-        assert "a token with `can: [status]` is required" in told.stderr
+        assert f"no status from {url}: {text}" in told.stderr
     assert run_to_its_end("status", "--url", url, "--token", tokens["watcher"]).returncode == 0
     monkeypatch.setenv("HAWKEYE_TOKEN", tokens["watcher"] + "\n")
     assert run_to_its_end("status", "--url", url).returncode == 0
+
+
+async def test_check_fails_while_a_call_is_stalled(visitors: Visitors, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        fine = await run("status", "--check", "--url", server.url)
+        assert (fine.returncode, fine.stdout) == (0, "fine: nothing is stalled or refused\n")
+        node = await visitors.join(url=server.url, name="node")
+        await visitors.join(url=server.url, name="gcom")
+        await node.call("signal", {"type": "offer", "data": {"type": "offer", "sdp": "v=0"}})
+        deadline = time.monotonic() + PATIENCE
+        while (told := await run("status", "--check", "--url", server.url)).returncode == 0:
+            assert time.monotonic() < deadline
+        assert told.returncode == 1
+        assert "room default: node - gcom is stalled: " in told.stdout
+        as_json = await run("status", "--check", "--json", "--url", server.url)
+        room = json.loads(as_json.stdout)["rooms"][0]["room"]
+        assert (as_json.returncode, room) == (1, "default")
+        await visitors.leave()
+
+
+def test_check_fails_while_a_caller_is_refused_and_without_a_server(
+    tmp_path: Path, nobody: str
+) -> None:
+    with ServerProcess(tmp_path) as server:
+        assert get(f"{server.url}/socket.io/?EIO=3&transport=polling").status != 200
+        told = run_to_its_end("status", "--check", "--url", server.url)
+    assert told.returncode == 1
+    assert "\nrefused 127.0.0.1: Socket.IO client 1.x or 2.x" in told.stdout
+    assert run_to_its_end("status", "--check", "--url", nobody).returncode == 1
+    with stranger(b"HTTP/1.0 200 OK\r\n\r\n[1]") as url:
+        told = run_to_its_end("status", "--check", "--url", url)
+    assert (told.returncode, "is not hawkeye-signaling" in told.stderr) == (1, True)
+
+
+def test_watch_shows_the_status_again_and_waits_for_a_server_that_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ServerProcess(tmp_path) as server:
+        looks = []
+
+        def between(seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 2:
+                server.__exit__(None, None, None)
+            if len(looks) == 3:
+                raise KeyboardInterrupt
+
+        assert watch(RemoteServer(server.url, "/socket.io", "", None), between) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("hawkeye-signaling 0.") == 2
+    assert shown.endswith(f"no status from {server.url}: Connection refused\n")
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_status_is_in_colour_on_a_terminal(tmp_path: Path, no_color: str) -> None:
+    with ServerProcess(tmp_path) as server:
+        reading, writing = pty.openpty()
+        with os.fdopen(reading, "rb", 0) as terminal:
+            subprocess.run(
+                [sys.executable, "-m", "signaling_server", "status", "--url", server.url],
+                stdout=writing,
+                env={**os.environ, "TERM": "xterm", "NO_COLOR": no_color},
+                cwd=ROOT,
+                check=True,
+            )
+            os.close(writing)
+            shown = terminal.read(65536)
+    assert (b"\x1b[1mhawkeye-signaling" in shown) is not bool(no_color)
+
+
+def test_ways_of_status_exclude_each_other() -> None:
+    assert run_to_its_end("status", "--watch", "--check").returncode == 2
+    assert run_to_its_end("status", "--watch", "--json").returncode == 2
+
+
+def test_probe_and_check_config_tell_which_ice_servers_answer(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as closed_port:
+        closed_port.bind(("127.0.0.1", 0))
+        url = f"stun:127.0.0.1:{closed_port.getsockname()[1]}"
+    config = {"ice_servers": [{"urls": url}]}
+    with ServerProcess(tmp_path, config) as server:
+        told = run_to_its_end("probe", "--url", server.url)
+        as_json = run_to_its_end("probe", "--url", server.url, "--json")
+    assert (told.returncode, as_json.returncode) == (0, 0)
+    line = rf"(?m)^{url} +not reached: Connection refused; clients wait up to 5 s for it$"
+    assert re.search(line, told.stdout)
+    refused = {"url": url, "answers": False, "text": "not reached: Connection refused"}
+    assert json.loads(as_json.stdout)["ice_servers"] == [refused]
+    file = str(write_config(tmp_path, config))
+    checked = run_to_its_end("check-config", "--config", file)
+    assert checked.returncode == 0
+    assert checked.stdout.splitlines() == [
+        f"note: {url}: not reached: Connection refused",
+        "the configuration is fine",
+    ]
+    quiet = str(write_config(tmp_path, {**config, "ice_check": {"interval": 0}}))
+    assert run_to_its_end("check-config", "--config", quiet).stdout == "the configuration is fine\n"
 
 
 def test_status_of_a_server_that_serves_none_says_so(tmp_path: Path) -> None:

@@ -16,9 +16,13 @@ ETC = "/etc/hawkeye-signaling"
 STUBS = f"""
 set -euo pipefail
 hawkeye-signaling() {{
-    local file=()
-    if [ "$1" != new-token ]; then file=(--config FOLDER/config.yaml); fi
-    {sys.executable} -m signaling_server "$@" "${{file[@]}}"
+    local where
+    case $1 in
+        new-token) where=() ;;
+        new-certificate) where=(--directory FOLDER --authority FOLDER/authority) ;;
+        *) where=(--config FOLDER/config.yaml) ;;
+    esac
+    {sys.executable} -m signaling_server "$@" "${{where[@]}}"
 }}
 systemctl() {{ :; }}
 chgrp() {{ :; }}

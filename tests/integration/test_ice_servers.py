@@ -20,6 +20,8 @@ STUN = {"urls": ["stun:10.0.0.1:3478"]}
 FIXED = {"urls": ["turn:10.0.0.2"], "username": "drone", "credential": "p"}
 TURN_URLS = ["turn:10.0.0.3:3478?transport=udp", "turns:10.0.0.3:5349"]
 TTL = 600
+OFF = {"interval": 0}
+"""Nothing is sent to these addresses."""
 
 
 def with_turn(folder: Path, secret: str) -> dict[str, Any]:
@@ -27,7 +29,11 @@ def with_turn(folder: Path, secret: str) -> dict[str, Any]:
     file = folder / "turn.secret"
     file.write_text(f"{secret}\n")
     turn = {"urls": TURN_URLS, "secret_file": str(file), "ttl": TTL}
-    return {"ice_servers": [{**STUN, "urls": STUN["urls"][0]}, FIXED], "turn": turn}
+    return {
+        "ice_servers": [{**STUN, "urls": STUN["urls"][0]}, FIXED],
+        "turn": turn,
+        "ice_check": OFF,
+    }
 
 
 def check(servers: list[dict[str, Any]], secret: str, name: str, since: float) -> str:

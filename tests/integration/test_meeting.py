@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from integration.conftest import Visitors
-from integration.server import ServerProcess
+from integration.server import PATIENCE, ServerProcess
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\n"}}
 ANSWER = {"type": "answer", "data": {"type": "answer", "sdp": "v=0\r\n"}}
@@ -17,6 +18,7 @@ async def test_node_that_joins_second_hears_of_gcom(visitors: Visitors, kind: st
     gcom = await visitors.join("gcom")
     node = await visitors.join("node")
     assert gcom.welcome["peers"] == []
+    assert abs(gcom.welcome["server_time"] - time.time()) < PATIENCE
     assert node.welcome["peers"] == [{"peer_id": "gcom", "name": "gcom"}]
     told = await node.next("peer_joined")
     assert told == {"peer_id": "gcom", "name": "gcom", "polite": False}

@@ -170,3 +170,32 @@ async def test_callers_are_refused_after_a_stop(tmp_path: Path) -> None:
         assert await server.exit_code() == 0
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", server.port)
+
+
+# --- check-config ---------------------------------------------------------------------------------
+
+
+def test_check_config_warns_of_files_that_are_not_read_and_of_no_tokens(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.yaml"
+    tokens.write_text("")
+    file = write_config(tmp_path, {"auth": {"tokens_file": str(tokens)}})
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "local.yml").write_text("listen: {port: 1}")
+    checked = run_to_its_end("check-config", "--config", str(file))
+    assert checked.returncode == 0
+    assert checked.stdout.splitlines() == [
+        f"warning: {tmp_path}/conf.d/local.yml is not read: rename it to local.yaml",
+        f"warning: {tokens}: no tokens: nobody can connect",
+        "the configuration is fine",
+    ]
+    with ServerProcess(tmp_path, {"auth": {"tokens_file": str(tokens)}}) as server:
+        server.wait_for_line("WARNING .*local.yml is not read")
+        server.wait_for_line("WARNING .*tokens.yaml: no tokens: nobody can connect")
+
+
+def test_instance_without_a_folder_or_with_a_wrong_name_is_a_mistake() -> None:
+    for name, words in (("conf.d", "the name must be"), ("no-such", "there is no such folder")):
+        for command in ("serve", "check-config", "status"):
+            ended = run_to_its_end(command, "--instance", name)
+            assert (ended.returncode, words in ended.stderr) == (78, True), ended.stderr
+            assert "Traceback" not in ended.stderr

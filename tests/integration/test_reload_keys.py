@@ -23,6 +23,7 @@ from integration.seen import (
     expiry_of_a_held_signal,
     flood,
     ice,
+    ice_servers_asked,
     logs_debug_lines,
     newcomer_hears_of_the_other,
     own_peer_id,
@@ -40,6 +41,7 @@ from integration.seen import (
     status_page,
     survives_bad_packets,
     time_of_a_stop,
+    urls_beside_a_silent_server,
     warnings_about_a_pair,
 )
 from signaling_server.core.config.schema import KEYS
@@ -64,6 +66,7 @@ LARGE = {"data": {"sdp": BODY}}
 DEEP = {"data": {"a": {"b": {"c": {"d": {"e": 1}}}}}}
 SMALL_SIGNALS = {"limits.message_bytes": 1000}
 TURN = {"turn.urls": ["turn:a"], "turn.secret_file": "{folder}/old", "turn.ttl": 60}
+NOBODY = {"ice_servers": [{"urls": "stun:127.0.0.1:1"}]}
 CASES = {
     "listen.names": Case(
         page_of("http://drone.example"), {"listen.names": ["drone.example"]}, 200, 403
@@ -186,6 +189,20 @@ CASES = {
     ),
     "turn.ttl": Case(
         ice, {"turn.ttl": 90}, (["turn:a"], 90, ["old"]), (["turn:a"], 60, ["old"]), TURN
+    ),
+    "ice_check.interval": Case(
+        ice_servers_asked,
+        {"ice_check.interval": 60},
+        ["stun:127.0.0.1:1"],
+        [],
+        {**NOBODY, "ice_check.interval": 0},
+    ),
+    "ice_check.withhold": Case(
+        urls_beside_a_silent_server,
+        {"ice_check.withhold": True},
+        [],
+        ["stun:127.0.0.1:1"],
+        NOBODY,
     ),
     "status.enabled": Case(status_page, {"status.enabled": False}, 404, 200),
     "logging.level": Case(logs_debug_lines, {"logging.level": "debug"}, True, False),

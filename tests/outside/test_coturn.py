@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import subprocess
 import time
 from pathlib import Path
 from typing import Any, Iterator
@@ -21,55 +18,19 @@ from aiortc import (
 )
 
 from integration.client import PythonClient
-from integration.server import PATIENCE, ServerProcess
+from integration.server import ServerProcess
+from outside.coturn import Coturn
 from signaling_server.core.protocol.turn_credentials import credentials
 
 SECRET = "north"
 TEST_SECONDS = 60.0
-OPTIONS = """
-    --no-tls --no-dtls --no-cli --no-rfc5780 --log-file=stdout --realm=hawkeye
-    --listening-ip=127.0.0.1 --relay-ip=127.0.0.1 --allow-loopback-peers --use-auth-secret
-"""
-
-
-def free_port() -> int:
-    """A port that is free for TCP and UDP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port
 
 
 @pytest.fixture(scope="module")
 def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a TURN server that knows SECRET."""
-    folder = tmp_path_factory.mktemp("coturn")
-    port = free_port()
-    files = [f"--userdb={folder}/db", f"--pidfile={folder}/pid"]
-    own = [f"--listening-port={port}", f"--static-auth-secret={SECRET}", *files]
-    with (folder / "log").open("w") as log:
-        command = ["turnserver", "-n", *OPTIONS.split(), *own]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            wait_for(process, port, folder / "log")
-            yield port
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the TURN server answers."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+    with Coturn(tmp_path_factory.mktemp("coturn"), SECRET, "--no-tls") as running:
+        yield running.port
 
 
 class Peer:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scenarios.scene import Scene
+from signaling_server.core.protocol import relay as relay_module
 from signaling_server.core.protocol.auth import Grant
+from signaling_server.core.protocol.events import PeerLeft
+from signaling_server.core.protocol.occupancy import CROWD
 from signaling_server.errors import Rejection
 
 HERE, THERE = "10.0.0.1", "10.0.0.2"
@@ -79,3 +82,44 @@ def test_crowd_that_comes_and_goes_costs_an_absent_peer_its_events_and_no_more()
     trace = scene.heard("n2")
     assert trace[0] == "welcome back [" + " ".join(f"g{number}" for number in range(10)) + "]"
     assert trace[1:] == ["offer #1 from g0 seq=1"]
+
+
+def test_crowd_whose_windows_end_together_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "MOST_TOLD", 10)
+    scene = Scene()
+    scene.join("n", name="node", address=THERE)
+    for number in range(8):
+        ghost(scene, f"g{number}")
+    scene.now += 30.0
+    gone = []
+    while len(scene.relay.rooms["default"].peers) > 1:
+        assert scene.relay.next_deadline() == scene.now, "the next piece is due at once"
+        scene.tick()
+        gone.append(len(scene.facts_of(PeerLeft)))
+    assert gone == [2, 4, 7, 8]
+    assert scene.heard("n")[-8:] == [f"left g{number} connection-lost" for number in range(8)]
+    assert scene.relay.next_deadline() is None
+
+
+def test_room_is_a_crowd_while_many_are_in_it() -> None:
+    scene = Scene(limits={"connections": 1000})
+    for number in range(CROWD - 1):
+        scene.join(f"c{number}")
+    assert scene.relay.crowds == set()
+    scene.join("last")
+    assert scene.relay.crowds == {"default"}
+    scene.leave("last")
+    assert scene.relay.crowds == set()
+
+
+def test_revoked_crowd_is_not_told_of_its_own_departure() -> None:
+    scene = Scene()
+    grants = [Grant(str(number), "", f"n{number}") for number in range(3)]
+    for grant in grants:
+        scene.join(grant.name, name=grant.name, grant=grant)
+    for name in ("n0", "n1", "n2"):
+        scene.heard(name)
+    scene.revoke(*grants[:2])
+    assert scene.heard("n0") == ["error unauthorized", "closed unauthorized"]
+    assert scene.heard("n1") == ["error unauthorized", "closed unauthorized"]
+    assert scene.heard("n2") == ["left n0 unauthorized", "left n1 unauthorized"]

@@ -49,7 +49,9 @@ def test_line_follows_the_others_in_their_indentation(indentation: int, end: str
 
 def test_block_style_is_followed_by_a_line() -> None:
     block = OLD_LINE.strip()[3:-1].replace(", ", "\n    ")
-    whole = with_token("tokens.yaml", f"tokens:\n  - {block}\n", NEW_LINE)
+    with pytest.raises(ConfigError, match="may have lost a line"):
+        with_token("tokens.yaml", f"tokens:\n  - {block}\n", NEW_LINE)
+    whole = with_token("tokens.yaml", f"tokens:\n  - {block}\n...\n", NEW_LINE)
     tokens = parse_tokens("tokens.yaml", whole, 0.0)
     assert [tokens.check(token, 1.0).name for token in (OLD, NEW)] == ["peer-1", "peer-2"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
+import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
@@ -19,6 +20,7 @@ from signaling_server.appliance.door import LET_IN_PER_TURN, Door
 from signaling_server.appliance.listener import open_listener
 from signaling_server.appliance.systemd import Notifier
 from signaling_server.background import Background
+from signaling_server.core.protocol.strangers import GRACE
 from signaling_server.entrance import Entrance
 from unit.conftest import Hoard
 
@@ -40,16 +42,20 @@ class Greeting(asyncio.Protocol):
         transport.write(b"hello")
 
 
-async def call(listener: socket.socket) -> socket.socket:
+async def call(listener: socket.socket, says: bytes = b"GET /") -> socket.socket:
     caller = socket.socket()
     caller.setblocking(False)
     await asyncio.get_running_loop().sock_connect(caller, listener.getsockname())
+    if says:
+        caller.send(says)
     return caller
 
 
 async def heard(caller: socket.socket) -> bytes:
-    with caller:
+    """The first bytes; b"" if the caller is turned away, whether or not it was read before."""
+    with caller, contextlib.suppress(ConnectionResetError):
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(caller, 100), 5)
+    return b""
 
 
 def test_callers_get_in(notifier: Notifier) -> None:
@@ -241,6 +247,13 @@ def test_full_server_lets_only_the_expected_caller_in(
     assert asyncio.run(scene()) == ([b"", b"hello"], 1)
 
 
+class Uncounted(Entrance):
+    """An entrance in which nobody counts as a stranger."""
+
+    def __len__(self) -> int:
+        return 0
+
+
 def test_room_is_asked_for_once_a_turn_and_holds_for_all_of_them(notifier: Notifier) -> None:
     asked: list[int] = []
 
@@ -250,10 +263,7 @@ def test_room_is_asked_for_once_a_turn_and_holds_for_all_of_them(notifier: Notif
 
     async def scene() -> list[bytes]:
         listener = open_listener(LOOPBACK, 0, 10, notifier)
-        entrance = Entrance(lambda: 0)  # so that none of them counts as a stranger
-        door = Door(
-            Greeting, Background().start, room=room, entrance=entrance, vouches=lambda line: True
-        )
+        door = Door(Greeting, Background().start, room=room, entrance=Uncounted(lambda: 100))
         callers = [await call(listener) for _ in range(3)]
         door.open(listener)
         door._accept_some(listener)
@@ -336,8 +346,7 @@ def test_caller_of_a_tls_port_that_speaks_something_else_is_reported(
         door, _ = tls_door(tmp_path, refused, Greeting)
         listener = open_listener(LOOPBACK, 0, 10, notifier)
         door.open(listener)
-        caller = await call(listener)
-        await asyncio.get_running_loop().sock_sendall(caller, said)
+        caller = await call(listener, said)
         assert (await heard(caller))[: len(answer) or None] == answer
         assert refused == ([(code, LOOPBACK)] if code else [])
         await door.close()
@@ -351,7 +360,9 @@ def test_caller_of_a_tls_port_that_speaks_something_else_is_reported(
 class Hall:
     """A door whose porch is looked at, and callers that have been accepted."""
 
-    def __init__(self, notifier: Notifier, limit: int = 100, vouched: bytes = b"") -> None:
+    def __init__(
+        self, notifier: Notifier, limit: int = 100, vouched: bytes = b"", deadline: float = 5.0
+    ) -> None:
         self.listener = open_listener(LOOPBACK, 0, 100, notifier)
         self.made: list[Patient] = []
         self.entrance = Entrance(lambda: limit)
@@ -359,6 +370,7 @@ class Hall:
             self._make,
             Background().start,
             entrance=self.entrance,
+            deadline=lambda: deadline,
             vouches=lambda line: bool(vouched) and line.startswith(vouched),
         )
 
@@ -366,8 +378,17 @@ class Hall:
         self.made.append(Patient())
         return self.made[-1]
 
-    async def callers(self, count: int) -> list[socket.socket]:
-        return [await call(self.listener) for _ in range(count)]
+    async def callers(self, count: int, says: bytes = b"GET /") -> list[socket.socket]:
+        return [await call(self.listener, says) for _ in range(count)]
+
+    def accept(self) -> None:
+        """Accept who has called, and hear what they have said."""
+        self.door._accept_some(self.listener)
+        self.door._silent.hear()
+
+    def entrance_order(self) -> list[Any]:
+        """The callers among the strangers, in the order in which they came."""
+        return list(self.entrance._pool._all)
 
     async def until_entered(self) -> None:
         while self.door.entering:  # noqa: ASYNC110
@@ -379,7 +400,7 @@ def test_crowd_waits_on_the_porch_and_is_let_in_a_few_at_a_time(notifier: Notifi
         hall = Hall(notifier)
         callers = await hall.callers(2 * LET_IN_PER_TURN + 1)
         hall.door.open(hall.listener)
-        hall.door._accept_some(hall.listener)
+        hall.accept()
         assert len(hall.door._entering) == LET_IN_PER_TURN
         assert hall.door.entering == len(hall.entrance) == len(callers)
         await hall.until_entered()
@@ -424,19 +445,79 @@ def test_stranger_too_many_on_the_porch_is_closed(notifier: Notifier) -> None:
     asyncio.run(scene())
 
 
-def test_bearer_of_a_token_is_let_in_instead_of_evicted(notifier: Notifier) -> None:
+def test_bearer_of_a_token_is_let_in_before_all_others(notifier: Notifier) -> None:
     async def scene() -> None:
-        hall = Hall(notifier, limit=1, vouched=b"GET /?token=good")
-        bearer, stranger, last = await hall.callers(3)
-        bearer.send(b"GET /?token=good HTTP/1.1\r\n")
+        hall = Hall(notifier, vouched=b"GET /?token=good")
+        crowd = await hall.callers(3 * LET_IN_PER_TURN)
+        bearer = await call(hall.listener, b"GET /?token=good HTTP/1.1\r\n")
         hall.door.open(hall.listener)
-        hall.door._accept_some(hall.listener)
-        assert await heard(stranger) == b""
+        hall.accept()
+        entering = [caller for caller in hall.entrance_order() if caller.entering]
+        assert len(entering) == LET_IN_PER_TURN + 1
+        assert entering[-1].socket.getpeername() == bearer.getsockname()
         await hall.until_entered()
-        assert len(hall.made) == 2
-        assert not any(protocol.ended.is_set() for protocol in hall.made)
         await hall.door.close()
-        last.close()
+        for caller in (*crowd, bearer):
+            caller.close()
+
+    asyncio.run(scene())
+
+
+def test_caller_that_says_nothing_is_not_let_in_and_ends_at_the_deadline(
+    notifier: Notifier,
+) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, deadline=0.05)
+        hall.door.open(hall.listener)
+        silent = await call(hall.listener, b"")
+        assert await heard(silent) == b""
+        assert (hall.made, hall.door.entering, len(hall.entrance)) == ([], 0, 0)
+        await hall.door.close()
+
+    asyncio.run(scene())
+
+
+def test_caller_that_goes_without_a_word_leaves_nothing_behind(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier)
+        (await call(hall.listener, b"")).close()
+        hall.door.open(hall.listener)
+        hall.accept()
+        assert (hall.made, hall.door.entering, len(hall.entrance)) == ([], 0, 0)
+        await hall.door.close()
+
+    asyncio.run(scene())
+
+
+def test_silent_caller_makes_room_for_one_that_speaks(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, limit=1)
+        silent = await call(hall.listener, b"")
+        hall.door.open(hall.listener)
+        hall.accept()
+        speaking = await call(hall.listener)
+        hall.accept()
+        assert await heard(silent) == b""
+        await hall.until_entered()
+        assert len(hall.made) == 1
+        await hall.door.close()
+        speaking.close()
+
+    asyncio.run(scene())
+
+
+def test_address_that_floods_is_let_in_one_at_a_time(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, limit=LET_IN_PER_TURN)
+        callers = await hall.callers(LET_IN_PER_TURN + 1)
+        hall.door.open(hall.listener)
+        hall.accept()
+        assert len(hall.door._entering) == 1
+        await hall.until_entered()
+        assert len(hall.made) == LET_IN_PER_TURN
+        await hall.door.close()
+        for caller in callers:
+            caller.close()
 
     asyncio.run(scene())
 
@@ -461,9 +542,9 @@ def test_stranger_that_is_just_being_let_in_makes_room_too(notifier: Notifier) -
         hall = Hall(notifier, limit=1)
         hall.door.open(hall.listener)
         await call(hall.listener)
-        hall.door._accept_some(hall.listener)
+        hall.accept()
         await call(hall.listener)
-        hall.door._accept_some(hall.listener)
+        hall.accept()
         await hall.until_entered()
         await asyncio.wait_for(hall.made[0].ended.wait(), 5)
         await hall.door.close()
@@ -477,31 +558,29 @@ def test_door_that_closes_lets_in_who_waits_on_the_porch(notifier: Notifier) -> 
         callers = await hall.callers(3 * LET_IN_PER_TURN)
         hall.door.open(hall.listener)
         hall.door._accept_some(hall.listener)
+        hall.door._silent.hear()  # they have spoken; the loop would let the first ones in next
         await hall.door.close()
         assert len(hall.made) == len(callers)
 
     asyncio.run(scene())
 
 
-def test_tls_handshake_is_progress(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_bytes_are_progress(notifier: Notifier) -> None:
     async def scene() -> None:
-        hall = Hall(notifier)
-        hall.door._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        loop, said = asyncio.get_running_loop(), []
-
-        async def shake_hands(factory: Any, caller: socket.socket, **options: Any) -> Any:
-            return SimpleNamespace(abort=caller.close), factory()
-
-        monkeypatch.setattr(loop, "connect_accepted_socket", shake_hands)
-        monkeypatch.setattr(hall.entrance, "progress", said.append)
+        hall = Hall(notifier, limit=2)
         hall.door.open(hall.listener)
-        caller = await call(hall.listener)
-        caller.send(b"\x16\x03\x01")
-        while not said:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        assert said == list(hall.door._strangers.values())
-        hall.door._end(said[0])
+        first = await call(hall.listener)
+        hall.accept()
+        silent = await call(hall.listener, b"")
+        hall.accept()
+        hall.entrance._clock = lambda: time.monotonic() + 2 * GRACE
+        last = await call(hall.listener)
+        hall.accept()
+        assert await heard(silent) == b""
+        await hall.until_entered()
+        assert not any(protocol.ended.is_set() for protocol in hall.made)
         await hall.door.close()
-        caller.close()
+        first.close()
+        last.close()
 
     asyncio.run(scene())

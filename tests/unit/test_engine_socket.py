@@ -21,7 +21,7 @@ class Server:
     def __init__(self) -> None:
         self.budget = Budget(10**6)
         self.sockets: dict[str, Any] = {}
-        self.ping_timeout = 10
+        self.ping_interval = 0.0
         self.reason = SimpleNamespace(SERVER_DISCONNECT="server disconnect")
         self.ended: list[str] = []
         self.logger = logging.getLogger("engineio")
@@ -43,6 +43,8 @@ class Server:
 class WebSocket:
     """What a socket uses of its WebSocket."""
 
+    serves_itself = True
+
     def __init__(self) -> None:
         self.goodbye = False
         self.writable = True
@@ -52,6 +54,9 @@ class WebSocket:
         if self.writable:
             self.done.append(text)
         return self.writable
+
+    def serve_later(self) -> None:
+        self.done.append("serve later")
 
     def hang_up(self) -> None:
         self.done.append("hang up")
@@ -274,6 +279,61 @@ def test_client_that_owes_a_pong_for_long_is_silent(silent_for: float | None, pu
     socket = opened()
     socket.last_ping = silent_for and time.monotonic() - silent_for
     assert socket.pulse is pulse
+
+
+@pytest.mark.parametrize("end", ["", "closing", "closed"])
+def test_ping_follows_its_answer_after_the_interval_unless_the_connection_ends(end: str) -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open()
+        socket.schedule_ping()
+        assert socket.last_ping is None
+        socket.schedule_ping()  # one is scheduled already
+        if end:
+            setattr(socket, end, True)
+        while socket._ping is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert (socket.last_ping is None, socket.queue.empty()) == (bool(end), bool(end))
+        if not end:
+            assert socket.queue.get_nowait().encode() == "2"
+            assert socket.queue.empty()
+
+    act(scene)
+
+
+def test_no_timer_outlives_the_connection() -> None:
+    async def scene(server: Server) -> None:
+        socket = server.open(upgraded=True)
+        server.ping_interval = 3600.0
+        socket.schedule_ping()
+        assert socket._ping is not None
+        socket.abandon()
+        assert socket._ping.cancelled()
+
+    act(scene)
+
+
+@pytest.mark.parametrize(("connected", "itself"), [(True, True), (False, False), (False, True)])
+def test_websocket_serves_itself_unless_the_client_polled_before(
+    monkeypatch: pytest.MonkeyPatch, connected: bool, itself: bool
+) -> None:
+    served: list[Any] = []
+
+    async def of_engine_io(socket: Any, websocket: Any) -> None:
+        served.append(websocket)
+
+    monkeypatch.setattr(async_socket.AsyncSocket, "_websocket_handler", of_engine_io)
+
+    async def scene(server: Server) -> None:
+        socket, websocket = open_websocket(server, upgraded=False)
+        socket.connected = connected
+        websocket.serves_itself = itself
+        one: Any = websocket
+        await socket._websocket_handler(one)
+        lean = itself and not connected
+        assert (served, websocket.done) == (([], ["serve later"]) if lean else ([websocket], []))
+        assert socket.upgraded is lean
+
+    act(scene)
 
 
 def test_packet_is_a_sign_of_life_and_is_told_once() -> None:

@@ -66,3 +66,13 @@ def test_log_says_it_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
             hall.now += seconds
             hall.come(1)
     assert [record.args for record in caplog.records] == [(1,), (3,)]
+
+
+def test_address_of_who_has_to_go_is_told() -> None:
+    hall, told = Hall(), []
+    hall.entrance.when_evicted = told.append
+    hall.come(1, "10.0.0.1")
+    hall.come(2, "10.0.0.2")
+    hall.come(3, "10.0.0.1")
+    hall.entrance.leave(2)
+    assert told == ["10.0.0.1"]

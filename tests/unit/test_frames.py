@@ -11,6 +11,7 @@ from signaling_server.transport.engine.frames import (
     WIDEST,
     FrameReader,
     message_frame,
+    packet_frame,
 )
 from signaling_server.transport.engine.write_batch import WriteBatch
 
@@ -284,3 +285,11 @@ def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
 
 def test_lone_surrogate_is_encoded_like_a_character() -> None:
     assert message_frame("ü\ud800") == b"\x81\x064\xc3\xbc\xed\xa0\x80"
+
+
+@pytest.mark.parametrize("packet", ["2", "3probe", '0{"sid":"abc"}', "4" + "x" * 200])
+def test_packet_of_any_kind_is_framed_with_its_kind(packet: str) -> None:
+    framed = packet_frame(packet)
+    assert framed.endswith(packet.encode())
+    assert framed == message_frame(packet[1:], ord(packet[0]))
+    assert (framed == message_frame(packet[1:])) is packet.startswith("4")

@@ -366,3 +366,28 @@ def test_bearer_of_a_token_in_the_url_is_no_stranger(monkeypatch: pytest.MonkeyP
         assert socket.sid not in scene.entrance
 
     act(scene)
+
+
+def test_slow_path_of_a_crowd_waits_for_its_turn() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        scene.engine.done.clear()
+        scene.relay.crowds.add("default")
+        order = scene.engine.done
+        scene.switchboard.act_later("default", lambda: order.append("before"))
+        await scene.gate.message(socket, "2[]")
+        assert order == ["before", "2[]"]
+
+    act(scene)
+
+
+def test_packet_of_a_client_that_ended_before_its_turn_is_dropped() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        scene.engine.done.clear()
+        scene.relay.crowds.add("default")
+        scene.switchboard.act_later("default", lambda: scene.handlers.disconnect("sid", ""))
+        await scene.gate.message(socket, "2[]")
+        assert (scene.engine.done, socket.done) == ([], [])
+
+    act(scene)

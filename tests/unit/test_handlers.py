@@ -1,19 +1,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
 from types import SimpleNamespace
 from typing import Any, Awaitable, Callable
 
 import pytest
 from yarl import URL
 
+from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.schema import Config, LimitsSettings, RoomsSettings
+from signaling_server.core.protocol.announcement import dumps
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
-from signaling_server.core.protocol.events import Disconnected, Joined, Left, Rejected
+from signaling_server.core.protocol.events import (
+    Disconnected,
+    Joined,
+    Left,
+    PeerReplaced,
+    Rejected,
+)
 from signaling_server.core.protocol.limits import TokenBucket
-from signaling_server.transport.connection import dumps
-from signaling_server.transport.copies import MANY
+from signaling_server.core.protocol.occupancy import CROWD
+from signaling_server.transport import switchboard as switchboard_module
 from signaling_server.transport.engine.socket import Waiting
 from unit.fake_engine import Transport, crash
 from unit.fake_socket import FakeSocket
@@ -317,21 +327,71 @@ def test_newer_offer_that_replaces_a_held_one_is_answered_as_held() -> None:
     act(scene)
 
 
-def test_answers_in_a_crowded_room_come_at_once_and_in_order() -> None:
+async def crowd(scene: Transport) -> list[FakeSocket]:
+    """So many clients in one room that they have to take turns."""
+    members = [await join(scene, str(number), f"peer-{number}") for number in range(CROWD)]
+    scene.switchboard.flush()
+    for member in members:
+        member.written.clear()
+    return members
+
+
+def test_signals_and_answers_in_a_crowded_room_come_in_their_turn_and_in_order() -> None:
     async def scene(scene: Transport) -> None:
-        node = await join(scene, "0", "node")
-        for number in range(1, MANY + 9):
-            await join(scene, str(number), f"peer-{number}")
-        scene.switchboard.flush()
+        members = await crowd(scene)
         for ack_id, argument in (("1", OFFER), ("2", "[]"), ("3", OFFER)):
             assert scene.handlers.relay_signal("engine-0", argument, ack_id)
-        assert [answer[:2] for answer in answers(node)] == ["31", "32", "33"]
-        assert [f'"delivered":{MANY + 8}' in answer for answer in answers(node)] == [
+        assert answers(members[0]) == heard(members[1]) == []
+        scene.switchboard.flush()
+        assert [answer[:2] for answer in answers(members[0])] == ["31", "32", "33"]
+        assert [f'"delivered":{CROWD - 1}' in answer for answer in answers(members[0])] == [
             True,
             False,
             True,
         ]
+        assert heard(members[1]) == ["signal", "signal"]
+
+    act(scene)
+
+
+def test_signal_of_a_crowd_of_which_too_many_wait_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(scene: Transport) -> None:
+        monkeypatch.setattr(switchboard_module, "MOST_WAITING", 1)
+        members = await crowd(scene)
+        for ack_id in ("1", "2"):
+            scene.handlers.relay_signal("engine-0", OFFER, ack_id)
+        (refusal,) = answers(members[0])
+        assert refusal.startswith("32")
+        assert scene.rejections() == ["rate-limited"]
         scene.switchboard.flush()
+        assert [answer[:2] for answer in answers(members[0])] == ["32", "31"]
+
+    act(scene)
+
+
+def test_departure_from_a_crowd_comes_after_what_was_said_before() -> None:
+    async def scene(scene: Transport) -> None:
+        members = await crowd(scene)
+        scene.handlers.relay_signal("engine-0", OFFER, "")
+        scene.handlers.disconnect("0", "client disconnect")
+        assert "0" in scene.relay.peers
+        scene.switchboard.flush()
+        assert heard(members[1]) == ["signal", "peer_left"]
+        assert ends(scene) == ["goodbye"]
+
+    act(scene)
+
+
+def test_client_that_returns_to_a_crowd_comes_after_its_own_departure() -> None:
+    async def scene(scene: Transport) -> None:
+        members = await crowd(scene)
+        scene.handlers.disconnect("0", "client disconnect")
+        await join(scene, "again", "peer-0")
+        scene.switchboard.flush()
+        assert heard(members[1]) == ["peer_left", "peer_joined"]
+        assert not any(isinstance(fact, PeerReplaced) for fact in scene.facts)
 
     act(scene)
 
@@ -394,6 +454,20 @@ def test_other_events_are_answered() -> None:
         assert (room, peer_id, report.state) == ("default", "node", "connected")
 
     act(scene)
+
+
+def test_welcome_tells_the_time_and_the_ice_servers_that_are_not_withheld() -> None:
+    async def scene(scene: Transport) -> None:
+        scene.handlers._withheld = lambda: {"stun:a"}
+        before = time.time()
+        socket = await join(scene, "1", "node")
+        after = time.time()
+        welcome = json.loads(socket.written[0][1:])[1]
+        assert round(before, 3) <= welcome["server_time"] <= round(after, 3)
+        assert welcome["ice_servers"] == [{"urls": ["stun:b"]}]
+        assert scene.handlers.ice_servers("1", "")["ice_servers"] == [{"urls": ["stun:b"]}]
+
+    act(scene, Config(ice_servers=(IceServer(("stun:a", "stun:b")),)))
 
 
 @pytest.mark.parametrize("event", ["signal", "ice_servers", "report"])

@@ -8,7 +8,8 @@ import pytest
 from scenarios.scene import Scene
 from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 from signaling_server.core.insight import insight as insight_module
-from signaling_server.core.insight.insight import NOTES, ROOM_PAIRS, Insight
+from signaling_server.core.insight.insight import ROOM_PAIRS, Insight
+from signaling_server.core.insight.notes import NOTES
 from signaling_server.core.insight.reports import CandidatesSent, PairReport, RoomReport, Stage
 from signaling_server.core.insight.sentences import sentence
 from signaling_server.core.protocol.events import (
@@ -22,6 +23,7 @@ from signaling_server.core.protocol.events import (
     PeerLeft,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     RoomOverfull,
     SignalAccepted,
@@ -62,8 +64,8 @@ class Watch:
         data = {"type": "answer", "sdp": sdp("recvonly", setup="active", **fields)}
         self.say("gcom", "answer", data, "node")
 
-    def report(self, name: str, state: str) -> None:
-        self.insight.report("drone-1", name, ConnectionReport(state, {}), self.now)
+    def report(self, name: str, state: str, to: str = "", **stats: float) -> None:
+        self.insight.report("drone-1", name, ConnectionReport(state, {}, to, stats), self.now)
 
     def read(self) -> RoomReport:
         """The room, with every signal read."""
@@ -148,7 +150,7 @@ def test_facts_of_a_real_relay() -> None:
         insight.record(fact, scene.now)  # type: ignore[arg-type]
     insight.digest(scene.now)
     (room,) = insight.rooms(scene.now)
-    assert room.pairs[0].state == "answered"
+    assert room.pairs[0].state == "stalled"  # the scene's offers contain no SDP
     scene.leave("n")
     scene.leave("g2")
     for fact in scene.facts[-2:]:
@@ -286,6 +288,7 @@ def test_contest_of_a_name_that_nobody_has_any_longer_is_only_noted() -> None:
     watch = Watch("node", "gcom")
     watch.record(PeerLeft("sid-gcom", "gcom", "drone-1", "goodbye"))
     watch.record(NameContested("sid-gcom", "gcom", "drone-1", "10.0.0.5", "10.0.0.9"))
+    watch.now += 5.0
     assert [finding.code for finding in watch.read().diagnosis] == ["alone"]
     assert "both use the name gcom" in watch.lines()[-1]
 
@@ -308,9 +311,7 @@ def test_session_that_comes_back_often_is_one_machine() -> None:
 
 def test_refusal_of_a_name_in_use_shows_that_two_machines_use_it() -> None:
     watch = Watch("node", "gcom")
-    for code in ("too-large", "name-in-use"):
-        assert watch.read().diagnosis == []
-        watch.record(Rejected("", "gcom", "drone-1", "10.0.0.9", code, "no"))
+    watch.record(Rejected("", "gcom", "drone-1", "10.0.0.9", "name-in-use", "no"))
     (finding,) = watch.read().diagnosis
     assert finding.text == "Two machines use the name gcom: 10.0.0.9 and address-of-gcom."
     assert watch.lines()[-1] == "refused gcom from 10.0.0.9: name-in-use: no"
@@ -324,17 +325,19 @@ def test_third_peer_is_one_too_many() -> None:
     assert watch.lines()[-1] == "3 peers here, 2 expected: node, gcom, laptop"
 
 
-def test_two_peers_that_wait_for_each_other_in_two_rooms() -> None:
+def test_lone_peers_hear_of_each_other() -> None:
     watch = Watch("node")
-    watch.join("gcom", room="drone-2")
+    watch.join("gcom", room="drone1")
+    watch.now += 5.0
     texts = [room.diagnosis[0].text for room in watch.insight.rooms(watch.now)]
     assert texts == [
-        "node is alone in room drone-1, and so is gcom in room drone-2.",
-        "gcom is alone in room drone-2, and so is node in room drone-1.",
+        "node is alone in drone-1; gcom is alone in drone1: is that the same drone?",
+        "gcom is alone in drone1; node is alone in drone-1: is that the same drone?",
     ]
-    watch.join("laptop", room="drone-3")
+    away = PeerAway("sid-gcom", "gcom", "drone1", "ping-timeout", 30.0)
+    watch.record(away)
     texts = [room.diagnosis[0].text for room in watch.insight.rooms(watch.now)]
-    assert texts[0] == "node is alone in room drone-1: nobody else has joined it."
+    assert texts[0] == "node is alone in drone-1: nobody else has joined it."
 
 
 def test_fact_about_an_unknown_room_or_peer_is_a_note_and_no_more() -> None:
@@ -366,7 +369,7 @@ def test_signal_of_an_unknown_peer_changes_nothing() -> None:
     assert watch.read().pairs == []
 
 
-def test_report_counts_for_the_negotiation_that_was_active_last() -> None:
+def test_report_counts_for_the_call_that_was_active_last() -> None:
     watch = Watch("node", "gcom", "laptop")
     watch.offer(to="laptop")
     watch.now += 1.0
@@ -376,10 +379,244 @@ def test_report_counts_for_the_negotiation_that_was_active_last() -> None:
     assert (found["node", "gcom"], found["node", "laptop"]) == ("connected", "negotiating")
 
 
+def test_report_counts_for_the_call_with_the_peer_that_it_names() -> None:
+    watch = Watch("node", "gcom", "laptop")
+    watch.offer(to="laptop")
+    watch.now += 1.0
+    watch.offer(to="gcom", origin="2 1")
+    watch.report("node", "connected", to="laptop")
+    found = states(watch.read())
+    assert (found["node", "gcom"], found["node", "laptop"]) == ("negotiating", "connected")
+    assert watch.lines()[-1] == "node reports: connected (its call with laptop)"
+
+
+def test_two_gcoms_that_never_spoke_are_no_call_and_never_connected() -> None:
+    watch = Watch("gcom-1", "gcom-2")
+    watch.report("gcom-1", "connected")
+    watch.now += 60.0
+    room = watch.read()
+    assert room.pairs == []
+    assert [finding.code for finding in room.diagnosis] == ["no-node"]
+    watch.join("node")
+    watch.offer(to="gcom-1")
+    watch.report("gcom-2", "connected")
+    assert states(watch.read()) == {
+        ("gcom-1", "node"): "negotiating",
+        ("gcom-2", "node"): "waiting",
+    }
+
+
 def test_report_from_a_lonely_peer_is_a_note() -> None:
     watch = Watch("node")
     watch.report("node", "closed")
+    watch.report("nobody", "closed")
     assert watch.lines()[-1] == "node reports: closed"
+
+
+def test_first_frame_is_measured_from_both_here_for_the_receiver_once() -> None:
+    watch = Watch("node")
+    watch.now = 200.0
+    watch.join("gcom")
+    watch.offer()
+    watch.answer()
+    for name, seconds in (("node", 1.0), ("gcom", 1.5), ("gcom", 2.0)):
+        watch.now = 200.0 + seconds
+        watch.report(name, "connected", frames_per_second=25.0)
+    assert watch.pair().first_frame == 1.5
+    frames = watch.insight.first_frames
+    assert (frames.count, frames.sum) == (1, 1.5)
+
+
+# --- who was here ---------------------------------------------------------------------------------
+
+
+def test_node_lost_in_flight_is_not_nobody() -> None:
+    watch = Watch("node", "gcom")
+    watch.offer()
+    watch.answer()
+    watch.report("gcom", "connected", to="node")
+    watch.read()
+    watch.now += 245.0
+    watch.record(PeerLeft("sid-node", "node", "drone-1", "connection-lost"))
+    watch.now += 12.0
+    room = watch.read()
+    assert [finding.text for finding in room.diagnosis] == [
+        "node was lost 12 s ago (connection-lost), last at address-of-node, after 4 min in a call."
+    ]
+    assert [(peer.peer_id, peer.how, peer.in_call) for peer in room.last_seen] == [
+        ("node", "lost", 245.0)
+    ]
+    watch.report("gcom", "failed", to="node")
+    assert watch.read().diagnosis[0].severity == "alarm"
+    watch.join("node")
+    room = watch.read()
+    assert (room.diagnosis, room.last_seen) == ([], [])
+
+
+def test_goodbye_is_told_as_such() -> None:
+    watch = Watch("node", "gcom")
+    watch.leave("node")
+    watch.now += 12.0
+    assert [finding.text for finding in watch.read().diagnosis] == [
+        "gcom is alone in drone-1: node left 12 s ago (goodbye)."
+    ]
+
+
+def test_gcom_that_fails_on_each_offer_is_named_with_what_it_does() -> None:
+    watch = Watch("node")
+    for _ in range(3):
+        watch.join("gcom")
+        watch.offer(to="gcom")
+        watch.now += 0.5
+        watch.record(PeerLeft("sid-gcom", "gcom", "drone-1", "connection-lost"))
+        watch.now += 1.0
+    texts = {finding.code: finding.text for finding in watch.read().diagnosis}
+    assert texts["crashes-on-offer"] == (
+        "gcom has joined and left 3 times in the last minute, each time after an offer: its "
+        "program fails on the offer."
+    )
+    watch.join("gcom")
+    watch.offer(to="gcom", origin="2 1")
+    watch.answer()
+    assert watch.read().diagnosis == []
+
+
+def test_clients_without_a_name_are_known_by_their_address() -> None:
+    watch = Watch("gcom")
+    watch.record(PeerJoined("x1", "x1", "drone-1", "10.0.0.5", "websocket", False, "camera"))
+    watch.record(PeerLeft("x1", "x1", "drone-1", "connection-lost"))
+    watch.now += 3.0
+    assert watch.read().diagnosis[0].text == (
+        "camera at 10.0.0.5 was lost 3 s ago (connection-lost), last at 10.0.0.5."
+    )
+
+
+def test_memory_outlives_an_empty_room() -> None:
+    watch = Watch("node", "gcom")
+    watch.leave("node")
+    watch.leave("gcom")
+    watch.now += 60.0
+    watch.join("gcom")
+    assert [peer.peer_id for peer in watch.read().last_seen] == ["node"]
+
+
+# --- after a restart of the server ----------------------------------------------------------------
+
+
+def back(watch: Watch, name: str, seen: int = 0, session: str = "hash of the key") -> None:
+    """A program with a session joins."""
+    address = f"address-of-{name}"
+    session = f"{session} of {name}"
+    fact = PeerJoined(
+        f"sid-{name}", name, "drone-1", address, "websocket", False, None, session, seen
+    )
+    watch.record(fact)
+
+
+def test_after_a_restart_a_call_is_unknown_until_somebody_reports_it() -> None:
+    watch = Watch()
+    watch.insight = Insight(started_at=90.0)
+    back(watch, "node")
+    back(watch, "gcom")
+    watch.now += 5.0
+    assert (watch.pair().state, watch.codes()) == ("unknown", [])
+    watch.report("node", "connected", to="gcom")
+    assert watch.pair().state == "connected"
+    watch.now += 100.0
+    assert watch.pair().diagnosis == []
+
+
+@pytest.mark.parametrize("joined", [("node", "gcom"), ("node",)])
+def test_client_that_says_that_it_has_no_call_is_no_part_of_an_old_one(
+    joined: tuple[str, ...],
+) -> None:
+    watch = Watch()
+    watch.insight = Insight(started_at=90.0)
+    for name in joined:
+        back(watch, name)
+    watch.report("node", "new")
+    if len(joined) == 1:
+        back(watch, "gcom")
+    watch.now += 5.0
+    assert (watch.pair().state, watch.codes()) == ("stalled", ["no-offer"])
+
+
+def test_clients_without_a_session_negotiate_anew_after_a_restart() -> None:
+    watch = Watch()
+    watch.insight = Insight(started_at=90.0)
+    back(watch, "node")
+    watch.join("gcom")
+    watch.now += 5.0
+    assert (watch.pair().state, watch.codes()) == ("stalled", ["no-offer"])
+
+
+def test_new_programs_long_after_the_start_are_no_old_call() -> None:
+    watch = Watch()
+    back(watch, "node")
+    back(watch, "gcom")
+    watch.now += 5.0
+    assert watch.pair().state == "stalled"
+
+
+def test_session_that_was_away_for_long_comes_back_to_its_call() -> None:
+    watch = Watch()
+    back(watch, "node")
+    back(watch, "gcom")
+    watch.offer()
+    watch.answer()
+    watch.read()
+    watch.now += 60.0
+    watch.record(PeerLeft("sid-node", "node", "drone-1", "ping-timeout"))
+    watch.now += 10.0
+    back(watch, "node", seen=7)
+    watch.now += 5.0
+    assert (watch.pair().state, watch.codes()) == ("unknown", [])
+    watch.leave("node")
+    back(watch, "node", session="another run")
+    watch.now += 5.0
+    assert watch.pair().state == "stalled"  # a new run of the program has to offer
+
+
+def test_peer_that_is_away_owes_no_answer() -> None:
+    watch = Watch("node", "gcom")
+    watch.offer(candidates=[candidate("10.0.0.1")])
+    watch.record(PeerAway("sid-gcom", "gcom", "drone-1", "ping-timeout", 30.0))
+    watch.now += 12.0
+    assert watch.codes() == []
+    assert [finding.code for finding in watch.read().diagnosis] == ["away"]
+    watch.record(PeerResumed("sid-2", "gcom", "drone-1", "10.0.0.9", "polling", 3))
+    assert watch.codes() == ["no-answer"]
+    assert watch.read().diagnosis == []
+
+
+# --- refused --------------------------------------------------------------------------------------
+
+
+def test_refused_signals_are_the_cause_of_what_is_missing() -> None:
+    watch = Watch("node", "gcom")
+    for _ in range(6):
+        told = 'type must be one of offer, answer, ice-candidate; this one is "Offer"'
+        watch.record(Rejected("sid-node", "node", "drone-1", "10.0.0.5", "invalid-type", told))
+    watch.now += 12.0
+    room = watch.read()
+    (pair,) = room.pairs
+    assert [finding.text for finding in pair.diagnosis] == [
+        f"6 signals of node were refused in the last minute: {told}."
+    ]
+    assert (pair.state, room.diagnosis, room.peers["node"].refused) == ("stalled", [], 6)
+    worst = watch.insight.picture(watch.now).headline
+    assert worst
+    assert (worst.room, worst.finding.side) == ("drone-1", "node")
+
+
+def test_client_that_is_refused_at_the_door_is_a_finding_of_its_room() -> None:
+    watch = Watch("node")
+    watch.record(Rejected("", "gcom", "drone-1", "10.0.0.9", "unauthorized", "unknown token"))
+    watch.record(Rejected("", "spy", "elsewhere", "10.0.0.9", "unauthorized", "unknown token"))
+    watch.record(Refused("10.0.0.7", "jsonp"))
+    picture = watch.insight.picture(watch.now)
+    assert [finding.peers for finding in picture.rooms[0].diagnosis] == [("gcom",)]
+    assert [finding.peers for finding in picture.elsewhere] == [(), ("spy",)]
 
 
 # --- bounds ---------------------------------------------------------------------------------------

@@ -24,6 +24,21 @@ def offer(to: str | None = "gcom") -> SignalAccepted:
     return SignalAccepted("sid-node", "node", "room", Signal("offer", to, 60, body), 1, 0)
 
 
+def test_timeline_gets_the_signals_that_insight_reads() -> None:
+    async def scene(made: Instruments) -> None:
+        made.record(entered("node"))
+        made.record(offer())
+        made.catch_up()
+        kinds = [entry.kind for entry in made.timeline.room("room", time.monotonic()).entries]
+        assert kinds == ["joined", "offer"]
+        made.record(entered("gcom"))
+        made.report("room", "gcom", ConnectionReport("connected", {}))
+        last = made.timeline.room("room", time.monotonic()).entries[-1]
+        assert (last.kind, last.text) == ("call", "gcom reports: connected")
+
+    run(scene)
+
+
 class Calls:
     """The calls of a method, which go on to where they went; a test can wait for them."""
 

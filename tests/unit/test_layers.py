@@ -67,8 +67,11 @@ CORE = "signaling_server.core."
 SEES = {
     "config": (),
     "protocol": ("config",),
+    "ice": ("config", "protocol"),
     "insight": ("config", "protocol"),
     "reporting": ("config", "protocol", "insight"),
+    "certificate": ("config", "protocol"),
+    "announcement": ("config", "protocol"),
 }
 """The folders that each folder of core may import from, beside itself and core's own files."""
 _RULE = (CORE + "protocol.naming",)

@@ -21,7 +21,9 @@ def test_readers_and_subscribers_see_what_replaces_the_settings() -> None:
     settings.subscribe(lambda: seen.append(f"first {settings.current.rooms.default}"))
     settings.subscribe(lambda: seen.append(f"second {settings.turn_secret}"))
     tokens = Tokens([], 0.0)
-    settings.replace(CHANGED._replace(tokens=tokens, turn_secret="secret"))
+    assert settings.remarks == ()
+    settings.replace(CHANGED._replace(tokens=tokens, turn_secret="secret", remarks=("odd",)))
+    assert settings.remarks == ("odd",)
     assert settings.current is CHANGED.config
     assert settings.tokens is tokens
     assert seen == ["first drone-1", "second secret"]

@@ -6,6 +6,7 @@ from signaling_server.core.protocol.events import (
     Joined,
     Output,
     PeerAway,
+    PeerJoined,
     PeerLeft,
     PeerReplaced,
     Rejected,
@@ -14,7 +15,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.membership import Membership, place
+from signaling_server.core.protocol.membership import Membership, joined, place
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
 
@@ -94,20 +95,34 @@ def test_others_hear_of_a_departure_now_or_when_they_are_back() -> None:
     assert outputs[0][0] == third.sid
 
 
+def test_one_peer_is_told_now_or_when_it_is_back() -> None:
+    house = House()
+    house.lose(house.gcom)
+    outputs: list[Output] = []
+    for peer in (house.node, house.gcom):
+        house.members.notify(peer, ("error", {}), outputs)
+    assert outputs == [Send(house.node.sid, "error", {})]
+    assert house.gcom.replay is not None
+    assert len(house.gcom.replay) == 1
+
+
 def test_what_a_peer_left_for_others_goes_with_it() -> None:
     house = House()
     assert house.gcom.replay is not None
     assert house.node.replay is not None
     house.node.hold.add(OFFER, house.config.hold, 0.0)
-    for receiver, sender in ((house.gcom, "node"), (house.node, "gcom")):
+    for receiver, sender in ((house.gcom, house.node), (house.node, house.gcom)):
         assert receiver.replay is not None
-        receiver.replay.keep_sent(sender, OFFER, house.config.resume, 40.0, 0.0)
+        author, limits = sender.as_sender, house.config.resume
+        receiver.replay.keep_sent(author, OFFER, 300, limits, 40.0, 0.0)
     house.members.remove(house.node, Change.LEFT)
+    assert house.gcom.replay.resume(0, 0.0) == []
     assert house.budget.used == 0
+    assert house.node.room.departures.count == 1
     assert house.members.deadlines.peers() == []
 
 
-def test_peers_without_a_session_have_nothing_to_forget() -> None:
+def test_peer_without_a_session_leaves_its_room() -> None:
     house = House(sessions=False)
     house.members.remove(house.node, Change.LEFT)
     assert list(house.members.present) == ["sid-gcom"]
@@ -148,7 +163,18 @@ def test_revoked_peers_are_out_at_once_whether_they_are_present_or_away() -> Non
     assert house.members.grants() == {None}
     stays.grant = object()  # type: ignore[assignment]
     outputs = house.members.revoke(Revoked({None}, "the token has expired"))
-    assert kinds(outputs) == [Send, Close, Rejected, Send, PeerLeft, Send, PeerLeft]
+    assert kinds(outputs) == [Send, Close, Rejected, PeerLeft, PeerLeft, Send, Send]
+    assert {output[0] for output in outputs if isinstance(output, Send)} == {"sid-node", stays.sid}
     assert outputs[0][2]["message"] == "the token has expired"
     assert house.node.state is house.gcom.state is State.GONE
     assert list(house.members.present) == ["sid-third"]
+
+
+def test_fact_that_a_peer_has_joined_says_what_the_peer_says_of_itself() -> None:
+    house = House()
+    hello = Hello("drone-1", "node", "camera", "key", 7)
+    peer = Peer(Room("drone-1"), Joined("sid-node", hello, "10.0.0.1", "polling"), house.budget)
+    assert joined(peer, True) == PeerJoined(
+        *("sid-node", "node", "drone-1", "10.0.0.1", "polling", True),
+        *("camera", peer.public_session, 7),
+    )

@@ -69,7 +69,8 @@ def page(*facts: Fact, handshakes: Histogram | None = None, **readings: Any) -> 
     metrics = Metrics()
     for fact in facts:
         metrics.record(fact, 0.0)
-    text = render(metrics, handshakes or Histogram(()), READINGS._replace(**readings))
+    now = READINGS._replace(**readings)
+    text = render(metrics, handshakes or Histogram(()), Histogram((5.0,)), now)
     assert text.endswith("\n")
     return text.splitlines()
 
@@ -151,7 +152,7 @@ def test_every_metric_has_its_help_and_type_once_before_its_values() -> None:
             assert words[3] in ("counter", "gauge", "histogram")
         else:
             assert row.startswith(seen[-1])
-    assert len(seen) == 19
+    assert len(seen) == 20
 
 
 def test_labels_are_escaped() -> None:
@@ -163,6 +164,6 @@ def test_refused_callers_are_counted_by_code_from_zero() -> None:
     metrics = Metrics()
     metrics.record(Refused("10.0.0.2", "old-client"), 1.0)
     assert metrics.last_error == "old-client: Socket.IO client 1.x or 2.x (EIO=3)"
-    rows = render(metrics, Histogram((1.0,)), READINGS).splitlines()
+    rows = render(metrics, Histogram((1.0,)), Histogram((5.0,)), READINGS).splitlines()
     assert 'hawkeye_refused_total{code="old-client"} 1' in rows
     assert 'hawkeye_refused_total{code="jsonp"} 0' in rows

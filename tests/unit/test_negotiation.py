@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sdps import candidate, sdp
-from signaling_server.core.insight.negotiation import MAX_OPEN, NONE_YET, RESTART_WINDOW, Pair
+from signaling_server.core.insight.negotiation import MAX_OPEN, NONE_YET, Pair
+from signaling_server.core.insight.roles import NODE, UNKNOWN, VIEWER
 from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     Candidate,
@@ -11,6 +14,7 @@ from signaling_server.core.insight.sdp import (
     parse_candidate,
     parse_description,
 )
+from signaling_server.core.insight.side import RESTART_WINDOW, Side
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 HOST = Candidate("host", "private", "10.0.0.0/24")
@@ -218,3 +222,96 @@ def test_established_connection_outlives_an_ice_restart() -> None:
     pair.reported("node", report("connected"), 102.0)
     pair.offered("node", description(ufrag="new"), 103.0)
     assert pair.connected
+
+
+@pytest.mark.parametrize(
+    ("kinds", "call", "caller"),
+    [
+        ((NODE, VIEWER), True, "node"),
+        ((VIEWER, VIEWER), False, None),
+        ((NODE, NODE), False, None),
+        ((UNKNOWN, UNKNOWN), True, None),
+        ((VIEWER, UNKNOWN), True, None),
+        ((UNKNOWN, NODE), True, "gcom"),
+    ],
+)
+def test_two_are_a_call_if_one_should_offer_or_their_parts_are_unknown(
+    kinds: tuple[str, str], call: bool, caller: str | None
+) -> None:
+    pair = Pair(Side("node", kinds[0]), Side("gcom", kinds[1]), 100.0)
+    assert pair.is_call == call
+    assert (pair.caller.peer_id if pair.caller else None) == caller
+    pair.offered("node", description(), 101.0)
+    assert pair.is_call
+
+
+def test_call_that_may_stand_is_unknown_until_something_is_heard_of_it() -> None:
+    pair = Pair("node", "gcom", 100.0, standing=True)
+    assert pair.unknown
+    assert pair.is_call
+    pair.reported("node", report("connecting"), 101.0)
+    assert not pair.unknown
+
+
+def frames(at_a_second: float = 30.0) -> ConnectionReport:
+    return ConnectionReport("connected", {}, "", {"frames_per_second": at_a_second})
+
+
+def test_first_frame_is_that_of_the_one_who_answers_or_watches() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(), 101.0)
+    pair.answered("gcom", description(), 101.5)
+    assert pair.reported("node", frames(), 102.0) is None
+    assert pair.reported("gcom", frames(0.0), 102.0) is None
+    assert pair.reported("gcom", frames(), 104.0) == 4.0
+    assert pair.reported("gcom", frames(), 106.0) is None
+    assert pair.first_frame == 4.0
+    pair.reported("gcom", report("failed"), 107.0)
+    assert pair.reported("gcom", frames(), 109.0) is None  # of the second call
+    assert pair.first_frame == 4.0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "watches"),
+    [
+        ((NODE, VIEWER), True),
+        ((UNKNOWN, VIEWER), True),
+        ((NODE, UNKNOWN), True),
+        ((VIEWER, NODE), False),
+        ((UNKNOWN, UNKNOWN), False),
+    ],
+)
+def test_who_watches_is_known_by_the_kind(kinds: tuple[str, str], watches: bool) -> None:
+    pair = Pair(Side("node", kinds[0]), Side("gcom", kinds[1]), 100.0)
+    assert pair.receives(pair.sides["gcom"]) == watches
+
+
+def test_first_frame_of_a_call_that_stood_before_is_not_measured() -> None:
+    pair = Pair("node", Side("gcom", VIEWER), 100.0, standing=True)
+    assert pair.reported("gcom", frames(), 101.0) is None
+    assert pair.first_frame is None
+
+
+def test_other_side_of_a_broken_call_is_not_believed_until_it_takes_the_new_offer() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(ufrag="a"), 101.0)
+    pair.answered("gcom", description(ufrag="b"), 101.5)
+    for name in ("node", "gcom"):
+        pair.reported(name, report("connected"), 102.0)
+    pair.reported("node", report("failed"), 110.0)
+    pair.offered("node", description(ufrag="c", origin="2 1"), 111.0)
+    assert not pair.connected
+    pair.reported("gcom", report("connected"), 112.0)
+    assert not pair.connected
+    pair.answered("gcom", description(ufrag="d"), 113.0)
+    pair.reported("gcom", report("connected"), 114.0)
+    assert pair.connected
+    assert pair.attempt.offers == 0
+
+
+def test_answer_within_an_established_call_is_no_try_to_connect() -> None:
+    pair = node_and_gcom()
+    pair.offered("node", description(ufrag="a"), 101.0)
+    pair.reported("gcom", report("connected"), 102.0)
+    pair.answered("gcom", description(ufrag="b"), 103.0)
+    assert pair.attempt.answers == 0

@@ -21,7 +21,7 @@ NODE, UNNAMED = peer("n", "node", "streaming-node"), peer("abc")
 
 def test_welcome_says_who_the_client_is_and_who_is_there() -> None:
     servers = [{"urls": ["stun:10.0.0.1:3478"]}]
-    joined = Joined("abc", Hello("drone-1"), ice_servers=servers)
+    joined = Joined("abc", Hello("drone-1"), ice_servers=servers, server_time=1.5)
     assert notices.welcome(UNNAMED, joined, resumed=True) == (
         "welcome",
         {
@@ -31,6 +31,7 @@ def test_welcome_says_who_the_client_is_and_who_is_there() -> None:
             "resumed": True,
             "ice_servers": servers,
             "server": f"hawkeye-signaling/{VERSION}",
+            "server_time": 1.5,
         },
     )
 
@@ -78,3 +79,14 @@ def test_revoked_client_is_told_why() -> None:
         "error",
         {"code": "unauthorized", "message": "the token has expired"},
     )
+
+
+def test_peer_is_introduced_to_all_with_the_same_two_payloads() -> None:
+    known = notices.introductions(NODE)
+    assert notices.introductions(NODE) is known
+    assert [one["polite"] for one in known] == [False, True]
+    assert notices.peer_joined(UNNAMED, NODE)[1] is known[True]
+    again = notices.introductions(NODE, rejoined=True)
+    assert [one["rejoined"] for one in again] == [True, True]
+    held = notices.peer_joined(UNNAMED, NODE, held=2)[1]
+    assert (held["held"], "held" in known[True]) == (2, False)

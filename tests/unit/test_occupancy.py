@@ -6,7 +6,7 @@ from scenarios.scene import settings
 from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.occupancy import Occupancy
+from signaling_server.core.protocol.occupancy import CROWD, Occupancy
 from signaling_server.core.protocol.peers import Change, Peer, Room
 from signaling_server.errors import Rejection
 
@@ -156,3 +156,19 @@ def test_deserted_room_of_the_address_that_has_most_gives_way_in_a_full_house() 
     for name in ("b", "a1", "a2"):
         house.come_back(name)
     assert house.closes("10.0.0.3", max_rooms=3) == ""
+
+
+def test_room_is_a_crowd_while_many_are_in_it() -> None:
+    house = House()
+    for number in range(CROWD - 1):
+        house.enter(str(number), "drone-1")
+    assert house.occupancy.crowds == set()
+    house.enter("last", "drone-1")
+    assert house.occupancy.crowds == {"drone-1"}
+    house.lose("last")
+    assert house.occupancy.crowds == {"drone-1"}, "who is away is told of everybody, too"
+    house.enter("one more", "drone-1")
+    house.leave("one more")
+    assert house.occupancy.crowds == {"drone-1"}
+    house.leave("last")
+    assert house.occupancy.crowds == set()

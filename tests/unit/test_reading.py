@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sdps import candidate, sdp
-from signaling_server.core.insight.reading import LARGEST, UNREADABLE, read
+from signaling_server.core.insight.reading import LARGEST, UNREAD, UNREADABLE, read
 from signaling_server.core.insight.sdp import Description, parse_candidate, parse_description
 from signaling_server.core.protocol.messages import parse_signal
 
@@ -35,7 +35,8 @@ def test_offer_without_sdp_is_an_empty_description(data: Any) -> None:
 
 
 def test_very_large_offer_is_not_read() -> None:
-    assert content("offer", {"sdp": sdp() + " " * LARGEST}) == Description()
+    assert content("offer", {"sdp": sdp() + " " * LARGEST}) == UNREAD
+    assert content("ice-candidate", {"candidate": "x" * LARGEST}) is None
 
 
 @pytest.mark.parametrize(

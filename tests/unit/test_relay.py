@@ -27,6 +27,7 @@ def test_welcome_hands_out_ice_servers_and_names_the_server() -> None:
             "resumed": False,
             "ice_servers": list(servers),
             "server": SERVER,
+            "server_time": None,
         },
     )
     assert f"hawkeye-signaling/{VERSION}" == SERVER

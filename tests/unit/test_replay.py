@@ -4,9 +4,11 @@ from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
 from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.replay import (
+    Departures,
     KeptSignal,
     MissedEvent,
     Replay,
+    Sender,
     delivery_horizon,
     session_hash,
 )
@@ -19,12 +21,15 @@ def signal(size: int = 100) -> Signal:
     return Signal("ice-candidate", None, size, "{")
 
 
-def sent(replay: Replay, now: float = 0.0, size: int = 100, sender: str = "node") -> int:
-    return replay.keep_sent(sender, signal(size), LIMITS, HORIZON, now)
+NODE = Sender("node")
 
 
-def wait(replay: Replay, size: int = 100, sender: str = "node") -> bool:
-    return replay.keep_unsent(sender, signal(size), LIMITS, 0.0)
+def sent(replay: Replay, now: float = 0.0, size: int = 100, sender: Sender = NODE) -> int:
+    return replay.keep_sent(sender, signal(size), OVERHEAD + size, LIMITS, HORIZON, now)
+
+
+def wait(replay: Replay, size: int = 100, sender: Sender = NODE) -> bool:
+    return replay.keep_unsent(sender, signal(size), OVERHEAD + size, LIMITS, 0.0)
 
 
 def numbers(entries: list[KeptSignal | MissedEvent]) -> list[int]:
@@ -125,27 +130,58 @@ def test_event_without_room_drops_all_events_until_the_return() -> None:
     assert [type(entry) for entry in replay.resume(0, 0.0)] == [KeptSignal, MissedEvent]
 
 
-def test_signals_of_a_gone_sender_are_dropped_without_a_gap() -> None:
+def test_nobody_gets_the_signals_of_a_sender_that_is_gone() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)
-    sent(replay, sender="node")
-    sent(replay, sender="gcom")
+    node, gcom = Sender("node"), Sender("gcom")
+    sent(replay, sender=node)
+    sent(replay, sender=gcom)
     replay.keep_event("peer_left", {"peer_id": "node"}, LIMITS)
-    replay.forget("node")
-    assert budget.used == 100 + 2 * OVERHEAD
+    node.gone = True
     assert replay.can_resume(0)
     assert numbers(replay.resume(0, 0.0)) == [2, 0]
+    assert budget.used == 100 + OVERHEAD
     replay.clear()
     assert (len(replay), budget.used) == (0, 0)
 
 
-def test_crowd_without_signals_is_forgotten_at_no_cost() -> None:
+def test_signals_of_a_gone_sender_make_room_without_a_gap() -> None:
     replay = Replay(Budget(10_000))
-    replay.keep_event("peer_left", {"peer_id": "node"}, LIMITS)
+    node = Sender("node")
+    for sender in (node, NODE, NODE):
+        sent(replay, sender=sender)
+    node.gone = True
+    sent(replay)
+    assert replay.can_resume(0)
+    assert numbers(replay.resume(0, 0.0)) == [2, 3, 4]
+
+
+def test_signals_of_a_gone_sender_make_room_for_a_peer_that_is_away() -> None:
+    departures = Departures()
+    replay = Replay(Budget(10_000), 0, departures)
+    node = Sender("node")
+    for sender in (NODE, node, NODE):
+        assert wait(replay, sender=sender)
+    assert not wait(replay)
+    node.gone = True
+    departures.count += 1
+    assert wait(replay)
     entries = replay._entries
-    replay.forget("node")
-    assert replay._entries is entries
-    assert len(replay) == 1
+    assert not wait(replay)
+    assert replay._entries is entries, "nobody has left since: there is nothing to look for"
+    departures.count += 1
+    assert not wait(replay)
+    assert numbers(replay.resume(0, 0.0)) == [1, 3, 4]
+
+
+def test_signals_of_a_gone_sender_give_their_bytes_back_in_time() -> None:
+    budget = Budget(10_000)
+    replay = Replay(budget)
+    node = Sender("node")
+    sent(replay, sender=node)
+    node.gone = True
+    replay.settle(-1.0)
+    assert (len(replay), budget.used) == (0, 0)
 
 
 def test_what_has_arrived_gives_its_bytes_back() -> None:

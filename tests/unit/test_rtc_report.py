@@ -36,6 +36,13 @@ def test_candidate_pair_may_use_the_names_of_get_stats() -> None:
     }
 
 
+def test_local_end_may_name_its_stun_or_turn_server() -> None:
+    pair = {"local": {"candidateType": "relay", "url": "turn:10.0.0.1:3478?transport=udp"}}
+    assert parse_report({"state": "connected", "candidate_pair": pair}).candidate_pair == {
+        "local": {"type": "relay", "url": "turn:10.0.0.1:3478?transport=udp"}
+    }
+
+
 @pytest.mark.parametrize(
     "pair",
     [
@@ -50,3 +57,30 @@ def test_candidate_pair_may_use_the_names_of_get_stats() -> None:
 )
 def test_invalid_parts_of_a_candidate_pair_are_left_out(pair: Any) -> None:
     assert parse_report({"state": "connected", "candidate_pair": pair}).candidate_pair == {}
+
+
+def test_report_may_say_to_whom_and_what_was_measured() -> None:
+    stats = {"round_trip_ms": 12.34, "bitrate_kbps": 1500, "frames_per_second": 30, "x": 1}
+    report = parse_report({"state": "connected", "to": "gcom", "stats": stats})
+    assert report.to == "gcom"
+    assert report.stats == {
+        "round_trip_ms": 12.3,
+        "bitrate_kbps": 1500.0,
+        "frames_per_second": 30.0,
+    }
+
+
+@pytest.mark.parametrize("to", [5, ["gcom"], "x" * (MAX_TEXT + 1)])
+def test_report_to_something_that_is_no_peer_id_is_rejected(to: Any) -> None:
+    with pytest.raises(Rejection, match="to must be the peer_id") as caught:
+        parse_report({"state": "connected", "to": to})
+    assert caught.value.code == "invalid-data"
+
+
+@pytest.mark.parametrize(
+    "number", ["12", None, True, -1, 1e10, 10**400, float("nan"), float("inf"), [1]]
+)
+def test_what_is_no_measurement_is_left_out(number: Any) -> None:
+    report = parse_report({"state": "connected", "stats": {"packets_lost": number}})
+    assert report.stats == {}
+    assert parse_report({"state": "connected", "to": None, "stats": number}).stats == {}

@@ -97,6 +97,7 @@ auth: {tokens_file: /tokens, end_expired: true}
 tls: {certificate: /c, private_key: /k}
 ice_servers: [{urls: stun:a}]
 turn: {urls: [turn:a], secret_file: /s, ttl: 1}
+ice_check: {interval: 1, withhold: true}
 status: {enabled: false}
 logging: {level: error, format: plain}
 shutdown: {drain: 0.5}
@@ -114,6 +115,7 @@ names: [{name: node, address: 10.0.0.2}]
         tls=type(config.tls)("/c", "/k"),
         ice_servers=(IceServer(("stun:a",)),),
         turn=type(config.turn)(("turn:a",), "/s", 1),
+        ice_check=type(config.ice_check)(1.0, True),
         status=type(config.status)(False),
         logging=type(config.logging)("error", "plain"),
         shutdown=type(config.shutdown)(0.5),

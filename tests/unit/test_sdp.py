@@ -4,6 +4,7 @@ import pytest
 
 from sdps import AIORTC_ANSWER, CHROME_OFFER, candidate, sdp
 from signaling_server.core.insight import sdp as sdp_module
+from signaling_server.core.insight.h264 import H264Format
 from signaling_server.core.insight.sdp import (
     MAX_CANDIDATES,
     MAX_CODECS,
@@ -22,10 +23,21 @@ def test_offer_from_chrome() -> None:
     assert parse_description(CHROME_OFFER) == Description(
         sections=(
             Section("audio", False, "0", "sendrecv", ("OPUS", "PCMU"), "actpass"),
-            Section("video", False, "1", "sendonly", ("VP8", "H264", "VP9", "AV1"), "actpass"),
+            Section(
+                "video",
+                False,
+                "1",
+                "sendonly",
+                ("VP8", "H264", "VP9", "AV1"),
+                "actpass",
+                (H264Format("42001f", "1"),),
+            ),
         ),
         origin="4611731400430051336 2",
         ufrags=frozenset({"Ek4L"}),
+        has_password=True,
+        has_fingerprint=True,
+        well_formed=True,
     )
 
 
@@ -183,3 +195,34 @@ def test_candidate_line_may_lack_or_repeat_its_prefix(before: str) -> None:
 )
 def test_unreadable_line_is_no_candidate(text: str) -> None:
     assert parse_candidate(text) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("a=ice-ufrag", ["a=ice-ufrag"]),
+        ("a=ice-pwd", ["a=ice-pwd"]),
+        ("a=fingerprint", ["a=fingerprint"]),
+        ("v=0", ["valid lines (v=0 first, each <type>=<value>)"]),
+        ("nothing", []),
+    ],
+)
+def test_what_no_stack_does_without(line: str, missing: list[str]) -> None:
+    lines = [each for each in sdp().splitlines(True) if not each.startswith(line)]
+    assert parse_description("".join(lines)).missing == missing
+
+
+def test_of_what_was_not_read_nothing_is_missing() -> None:
+    assert Description(was_read=False).missing == []
+
+
+def test_parameters_of_a_codec_that_is_not_h264_are_skipped() -> None:
+    text = sdp(codecs=["VP9"]) + "a=fmtp:96 profile-id=0\r\n"
+    assert parse_description(text).sections[0].h264 == ()
+
+
+def test_h264_formats_are_bounded() -> None:
+    text = sdp(codecs=["H264"] * 40) + "".join(
+        f"a=fmtp:{96 + number} profile-level-id=4200{number:02x}\r\n" for number in range(40)
+    )
+    assert len(parse_description(text).sections[0].h264) == MAX_CODECS

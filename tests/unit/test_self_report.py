@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from signaling_server.appliance import starts
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
+from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.auth import Tokens
+from signaling_server.core.protocol.events import PeerJoined, PeerLeft
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.instruments import Instruments
 from signaling_server.self_report import SelfReport
@@ -61,11 +65,75 @@ def test_tokens_that_expire_soon_are_warnings() -> None:
     assert reporting.warnings()[-1] == "the token of node expires"
 
 
+def test_what_the_watchdog_does_without_is_a_warning() -> None:
+    reporting = report()
+    reporting.self_check = lambda: "no address"
+    assert reporting.warnings() == [OPEN, "no address"]
+
+
+def test_file_that_nobody_finds_and_odd_files_are_warnings() -> None:
+    reporting = report(OPEN_SERVER._replace(remarks=("a.yml is not read",)))
+    reporting.address_error = "address.json cannot be written"
+    assert reporting.warnings() == [OPEN, "address.json cannot be written", "a.yml is not read"]
+
+
 def test_failed_reload_comes_first() -> None:
     reporting = report()
     reporting.reload_error = "configuration not reloaded: x"
     assert reporting.systemd_line().startswith("configuration not reloaded: x; no peers")
     assert reporting.status()["server"]["warnings"] == ["configuration not reloaded: x", OPEN]
+
+
+def test_timeline_shows_the_starts_of_earlier_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    starts.remember(RELEASED - 60, RELEASED)
+    reporting = report()
+    assert reporting.remember_start()
+    fact = PeerJoined("s", "gcom", "drone-1", "10.0.0.5", "websocket", False)
+    reporting._instruments.record(fact)
+    reporting._instruments.record(PeerLeft("s", "gcom", "drone-1", "goodbye"))
+    (room,) = reporting.status()["former_rooms"]
+    shown = [(event["kind"], event["seconds_ago"]) for event in room["timeline"]["events"]]
+    assert [kind for kind, _ in shown] == ["server", "server", "joined", "left"]
+    assert shown[0][1] == pytest.approx(61, abs=5)
+    assert len(starts.read(RELEASED + 1)) == 2
+
+
+def test_start_is_remembered_once_the_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(time, "time", lambda: RELEASED - 1)
+    reporting = report()
+    assert not reporting.remember_start()
+    assert reporting.status()["server"]["time"] is None
+    assert starts.read(RELEASED) == []
+    monkeypatch.setattr(time, "time", lambda: RELEASED + 5)
+    assert reporting.remember_start()
+    assert reporting.status()["server"]["time"] == RELEASED + 5
+    assert reporting.status()["server"]["time"] == RELEASED + 5
+    assert starts.read(RELEASED + 5) != []
+
+
+def test_status_as_text_is_for_open_servers_alone() -> None:
+    lines = report().open_status_lines()
+    assert lines is not None
+    assert lines[0].startswith(f"hawkeye-signaling {VERSION}")
+    assert f"warning: {OPEN}" in lines
+    assert report(Loaded(Config(), {}, Tokens([], 0.0))).open_status_lines() is None
+
+
+def test_status_has_the_ice_servers_and_a_finding_for_a_silent_one() -> None:
+    row = {"url": "stun:a", "state": "silent", "since": 60.0, "text": ice_report.COST}
+    parts = Relay(OPEN_SERVER.config), Instruments(), None
+    reporting = SelfReport(Settings(OPEN_SERVER), *parts, lambda: 0, ice_servers=lambda: [row])
+    status = reporting.status()
+    assert status["ice_servers"] == [row]
+    assert [finding["code"] for finding in status["diagnosis"]] == [ice_report.CODE]
+    assert report().status()["ice_servers"] == []
+    assert "stun:a" not in reporting.systemd_line()
 
 
 def test_line_for_systemd_ends_with_the_warnings() -> None:

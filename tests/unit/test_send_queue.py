@@ -222,3 +222,77 @@ def test_bytes_of_an_abandoned_queue_are_released_once() -> None:
         assert socket.budget.used == 0
 
     act(scene)
+
+
+class Through:
+    """A WebSocket that writes packets at once while `open`, and has a writer for the others."""
+
+    def __init__(self, queue: SendQueue) -> None:
+        self.open = True
+        self.written: list[str] = []
+        self.woken = 0
+        queue.write_through(self.write, self.wake)
+
+    def write(self, one: Any) -> bool:
+        if self.open:
+            self.written.append(one.data)
+        return self.open
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+def test_packets_are_written_at_once_while_none_waits() -> None:
+    async def scene(socket: Socket) -> None:
+        queue, through = socket.queue, Through(socket.queue)
+        socket.send("one")
+        assert (through.written, queue.qsize(), queue.idle) == (["one"], 0, True)
+        through.open = False
+        socket.send("two")
+        through.open = True
+        socket.send("three")
+        assert (queue.qsize(), queue.idle, through.woken) == (2, False, 1), "none overtakes another"
+        assert [one.data for one in queue.next_batch()] == ["two", "three"]
+        assert not queue.idle, "it is being written"
+        assert socket.budget.used == 2 * OVERHEAD + len("twothree")
+        assert queue.next_batch() == []
+        assert (queue.idle, socket.budget.used) == (True, 0)
+        await queue.join()
+        socket.send("four")
+        assert through.written == ["one", "four"]
+
+    act(scene)
+
+
+def test_what_waited_before_is_for_the_writer_and_nothing_is_written_at_the_end() -> None:
+    async def scene(socket: Socket) -> None:
+        socket.send("before")
+        through = Through(socket.queue)
+        assert (through.woken, socket.queue.idle) == (1, False)
+        assert [one.data for one in socket.queue.next_batch()] == ["before"]
+        socket.queue.write_through(None, None)
+        assert socket.queue.next_batch() == []
+        assert not socket.queue.idle
+        socket.send("late")
+        assert (through.written, through.woken) == ([], 1)
+
+    act(scene)
+
+
+def test_batch_of_the_writer_is_bounded() -> None:
+    async def scene(socket: Socket) -> None:
+        Through(socket.queue).open = False
+        for number in range(BATCH + 1):
+            socket.send(str(number))
+        assert [len(socket.queue.next_batch()) for _ in range(3)] == [BATCH, 1, 0]
+
+    act(scene)
+
+
+def test_packet_that_was_refused_once_is_not_offered_again() -> None:
+    async def scene(socket: Socket) -> None:
+        through = Through(socket.queue)
+        socket.queue.wait(packet.Packet(packet.MESSAGE, "refused"))
+        assert (through.written, through.woken, socket.queue.qsize()) == ([], 1, 1)
+
+    act(scene)

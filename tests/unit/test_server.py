@@ -175,8 +175,10 @@ def test_first_line_of_a_request_shows_its_token(monkeypatch: pytest.MonkeyPatch
         scene = Scene()
         monkeypatch.setattr(scene.transport._admission, "vouches", asked.append)
         head = b"GET /socket.io/?token=a&x HTTP/1.1\r\nHost: a?b"
-        for line in (head, b"GET / HTTP", b"", b"\xff"):
+        for line in (head, b"GET /token= HTTP", b"token=", b"\xff?token="):
             scene.transport.vouches(line)
+        for line in (b"GET / HTTP", b"GET /?room=a HTTP", b"", b"\xff"):
+            assert not scene.transport.vouches(line)
 
     asyncio.run(play())
     assert asked == ["token=a&x", "", "", ""]

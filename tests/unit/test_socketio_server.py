@@ -110,15 +110,21 @@ def test_connection_is_told_from_its_beginning_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "done"), [("client disconnect", ["hang up"]), ("transport close", [])]
+    ("reason", "done"),
+    [
+        ("client disconnect", ["hang up"]),
+        ("ping timeout", ["abort"]),
+        ("transport close", []),
+    ],
 )
 def test_websocket_is_closed_after_the_goodbye_of_engine_io(reason: str, done: list[str]) -> None:
     async def scene(scene: Scene) -> None:
         socket = await scene.open()
-        hung_up: list[str] = []
-        socket.hang_up = lambda: hung_up.append("hang up")  # type: ignore[method-assign]
+        ended: list[str] = []
+        socket.hang_up = lambda: ended.append("hang up")  # type: ignore[method-assign]
+        socket.abort = lambda: ended.append("abort")  # type: ignore[method-assign]
         await scene.eio.handlers["disconnect"]("engine-sid", reason)
-        assert hung_up == done
+        assert ended == done
 
     act(scene)
 
@@ -191,6 +197,30 @@ def test_request_of_the_path_is_for_the_library() -> None:
         assert answer.status == 400
 
     act(scene)
+
+
+def test_websocket_is_served_when_the_library_has_returned_its_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[Any] = []
+
+    async def scene(scene: Scene) -> None:
+        response = SimpleNamespace()
+
+        async def serve() -> None:
+            served.append(response.serve)
+
+        async def handle_request(*arguments: Any) -> Any:
+            response.serve = serve
+            return response
+
+        monkeypatch.setattr(scene.server._sio, "handle_request", handle_request)
+        request = make_mocked_request("GET", "/socket.io/")
+        answer: Any = await scene.server.handle_request(request)
+        assert answer is response
+
+    act(scene)
+    assert served == [None], "once, and without a cycle"
 
 
 def test_client_that_the_library_lost_can_be_removed() -> None:

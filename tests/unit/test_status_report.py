@@ -25,6 +25,7 @@ def seen(scene: Scene) -> dict:  # type: ignore[type-arg]
 def test_unused_server() -> None:
     assert seen(Scene()) == {
         "server": {"version": "1.2.3", "uptime_seconds": 61.3, "warnings": ["a warning"]},
+        "headline": None,
         "counters": {
             "signals": 0,
             "delivered": 0,
@@ -35,6 +36,7 @@ def test_unused_server() -> None:
             "resumes": 0,
         },
         "rooms": [],
+        "diagnosis": [],
         "events": [],
         "refusals": [],
     }
@@ -69,6 +71,8 @@ def test_pair_shows_the_stages_that_have_happened() -> None:
         "transport": "websocket",
         "state": "present",
         "connected_seconds": 2.0,
+        "signals": 1,
+        "refused": 0,
     }
     (pair,) = room["pairs"]
     stages = [(stage["stage"], stage["by"], stage["seconds_ago"]) for stage in pair["stages"]]
@@ -93,12 +97,21 @@ def test_stage_shows_what_is_known_beside_its_time() -> None:
     data = {"candidate": candidate("10.0.0.1")}
     signal = parse_signal(json.dumps({"type": "ice-candidate", "data": data}), 1000, 9)
     insight.record(SignalAccepted("n", "node", "default", signal, 1, 0), scene.now)
-    ends = {"local": {"type": "host"}}
-    insight.report("default", "gcom", ConnectionReport("connected", ends), scene.now + 1)
+    ends = {
+        "local": {"type": "host", "protocol": "udp", "address": "10.0.0.1"},
+        "remote": {"type": "host", "protocol": "udp", "address": "10.0.0.2"},
+    }
+    stats = {"round_trip_ms": 12.5, "frames_per_second": 30.0}
+    report = ConnectionReport("connected", ends, "node", stats)
+    insight.report("default", "gcom", report, scene.now + 1)
     insight.digest(scene.now)
     found = build(scene.relay, Metrics(), insight, "1.2.3", 1.0, [], scene.now + 3)
     (pair,) = found["rooms"][0]["pairs"]
     assert (pair["state"], pair["last_activity"], pair["diagnosis"]) == ("connected", 3.0, [])
+    assert pair["path"] == "direct: host udp 10.0.0.1 -> 10.0.0.2"
+    assert pair["candidate_kinds"] == {"node": {"host private": 1}, "gcom": {}}
+    assert pair["stats"] == {"gcom": {**stats, "at": 2.0}}
+    assert pair["first_frame_seconds"] == 1.0
     _, candidates, connected = pair["stages"]
     assert candidates == {
         "stage": "candidates",
@@ -153,3 +166,56 @@ def test_no_body_of_a_signal_is_shown() -> None:
 def replace_body(delivered: SignalAccepted):  # type: ignore[no-untyped-def]
     body = '{"type":"offer","data":{"sdp":"v=0\\r\\na=ice-pwd:planted"}'
     return delivered.signal._replace(body=body)
+
+
+def test_finding_says_what_to_do_how_bad_it_is_and_who_has_to_act() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    scene.join("g", name="gcom")
+    scene.say("n", "offer", to="gcom", ufrag="abcd")
+    found = seen(scene)
+    (finding,) = found["rooms"][0]["pairs"][0]["diagnosis"]
+    assert finding == {
+        "code": "unreadable-sdp",
+        "text": "The offer from node contains no readable SDP.",
+        "peers": ["node"],
+        "severity": "alarm",
+        "advice": "Send the SDP as text in data.sdp, unchanged.",
+        "side": "node",
+    }
+    assert found["headline"] == {
+        "text": finding["text"],
+        "advice": finding["advice"],
+        "severity": "alarm",
+        "room": "default",
+        "code": "unreadable-sdp",
+    }
+
+
+def test_refused_client_that_is_in_no_room_is_a_finding_of_the_server() -> None:
+    scene = Scene()
+    scene.facts.append(Rejected("", "spy", "hidden", "10.0.0.9", "unauthorized", "unknown token"))
+    found = seen(scene)
+    (finding,) = found["diagnosis"]
+    assert (finding["code"], finding["side"]) == ("refused", "spy")
+    text = "A client at 10.0.0.9 (spy) was refused once in the last minute: unknown token."
+    assert finding["text"] == text
+    assert (found["headline"]["room"], found["headline"]["text"]) == (None, text)
+
+
+def test_peers_that_went_are_listed() -> None:
+    scene = Scene()
+    scene.join("n", name="node", role="streaming-node")
+    scene.join("g", name="gcom")
+    scene.lose("n")
+    (room,) = seen(scene)["rooms"]
+    assert room["last_seen"] == [
+        {
+            "peer_id": "node",
+            "role": "streaming-node",
+            "seconds_ago": 2.0,
+            "how": "lost",
+            "address": "address-of-n",
+            "in_call_seconds": None,
+        }
+    ]

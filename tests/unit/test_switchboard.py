@@ -26,11 +26,12 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.occupancy import CROWD
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
-from signaling_server.transport import copies as copies_module
+from signaling_server.transport import switchboard as switchboard_module
 from signaling_server.transport.connection import Connections
-from signaling_server.transport.copies import MANY
+from signaling_server.transport.crowds import MANY
 from signaling_server.transport.switchboard import Switchboard
 
 OFFER = '{"type":"offer","data":{}}'
@@ -44,7 +45,7 @@ class Connection:
         self.socket: Any = SimpleNamespace(name=f"socket of {sid}", when_heard=None)
         self.bucket = TokenBucket(1e6, 2, 0.0)
         self.byte_rate = ByteRate(1, 0, 60, 0.0)
-        self.received = 0
+        self.received = self.waiting = 0
         self.heard: list[str] = []
         self.waits = self.too_much = False
         self.outbox = self
@@ -74,8 +75,9 @@ class Board:
         closer: Any = self
         settings = Settings(Loaded(config, {}))
         self.connections = Connections()
+        self.relay = Relay(config)
         self.switchboard = Switchboard(
-            settings, Relay(config), self.connections, closer, self._observe
+            settings, self.relay, self.connections, closer, self._observe
         )
         self._told: asyncio.Event | None = None
 
@@ -182,17 +184,87 @@ def test_crowd_waits_for_its_turn_and_keeps_its_order() -> None:
     asyncio.run(scene())
 
 
-def test_signal_to_a_crowd_that_is_full_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_ends_before_its_turn_hears_nothing_and_harms_nobody() -> None:
     async def scene() -> None:
-        monkeypatch.setattr(copies_module, "MOST_OF_A_ROOM", 1)
         board = Board(Config())
         members = crowd(board, MANY + 8)
         board.switchboard.signal(members[0], OFFER)
-        with pytest.raises(Rejection, match="copies") as caught:
-            board.switchboard.signal(members[1], OFFER)
-        assert caught.value.code == "rate-limited"
+        del board.connections.by_sid["1"]
         board.switchboard.flush()
-        board.switchboard.signal(members[1], OFFER)
+        assert (members[1].heard, members[2].heard) == ([], ["offer of 0"])
+
+    asyncio.run(scene())
+
+
+def test_client_of_a_crowd_has_one_signal_waiting_however_much_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        one, other = crowd(board, CROWD)[:2]
+        done: list[str] = []
+
+        def say(connection: Any) -> None:
+            board.switchboard.signal_later(connection, OFFER, lambda: done.append(connection.sid))
+
+        monkeypatch.setattr(switchboard_module, "MOST_COPIES", CROWD)
+        for connection in (one, one, other):
+            say(connection)
+        for connection in (one, other):
+            with pytest.raises(Rejection, match="crowded") as caught:
+                say(connection)
+            assert caught.value.code == "rate-limited"
+        used = board.relay.budget.used
+        assert used > 3 * len(OFFER)
+        board.switchboard.flush()
+        assert (done, one.waiting, other.waiting) == (["0", "0", "1"], 0, 0)
+        assert board.relay.budget.used < used
+        monkeypatch.setattr(switchboard_module, "MOST_WAITING", 1)
+        say(one)
+        with pytest.raises(Rejection):
+            say(one)
+
+    asyncio.run(scene())
+
+
+def test_signal_that_memory_has_no_place_for_does_not_wait() -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        (one,) = crowd(board, CROWD)[:1]
+        board.relay.budget.total = 0
+        with pytest.raises(Rejection):
+            board.switchboard.signal_later(one, OFFER, lambda: None)
+        assert one.waiting == 0
+
+    asyncio.run(scene())
+
+
+def test_signal_of_a_room_that_is_gone_waits_for_nobody() -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        one = board.join("1")
+        one.hello = Hello("gone")
+        for _ in range(3):
+            board.switchboard.signal_later(one, OFFER, lambda: None)
+
+    asyncio.run(scene())
+
+
+def test_only_crowds_wait_for_a_turn() -> None:
+    async def scene() -> None:
+        board = Board(Config())
+        await board.switchboard.turn("default")
+        members = crowd(board, CROWD)
+        told: list[str] = []
+        board.switchboard.act_later("default", lambda: told.append("before"))
+        await board.switchboard.turn("default")
+        assert told == ["before"]
+        board.switchboard.act_later("default", lambda: None)
+        for member in members:
+            board.switchboard.handle(Left(member.sid, "goodbye", True))
+        assert board.switchboard.is_crowd("default"), "something still waits"
+        board.switchboard.flush()
+        assert not board.switchboard.is_crowd("default")
 
     asyncio.run(scene())
 

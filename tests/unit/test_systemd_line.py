@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config.schema import Config
+from signaling_server.core.insight.finding import Finding
+from signaling_server.core.insight.headline import Headline
 from signaling_server.core.protocol.events import Joined, Rejected, SignalAccepted
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import Signal
@@ -23,19 +25,19 @@ def relay_with(*peers: str) -> Relay:
 
 
 def test_nobody_is_there() -> None:
-    assert status_line(relay_with(), Metrics(), 0.0) == "no peers; 0 signals"
+    assert status_line(relay_with(), Metrics(), None, 0.0) == "no peers; 0 signals"
 
 
 def test_pair_and_its_last_signal() -> None:
     relay, metrics = relay_with("default/streaming-node", "default/gcom"), Metrics()
     metrics.record(OFFER, 100.0)
-    line = status_line(relay, metrics, 103.9)
+    line = status_line(relay, metrics, None, 103.9)
     assert line == "2 peers in 1 room: gcom, streaming-node; 1 signal; last 3 s ago"
 
 
 def test_rooms_and_a_crowd() -> None:
     relay = relay_with(*(f"room-{number % 2}/peer-{number}" for number in range(8)))
-    assert status_line(relay, Metrics(), 0.0) == (
+    assert status_line(relay, Metrics(), None, 0.0) == (
         "8 peers in 2 rooms: peer-0, peer-1, peer-2, peer-3, peer-4, peer-5, ...; 0 signals"
     )
 
@@ -47,11 +49,24 @@ def test_rooms_and_a_crowd() -> None:
 def test_time_is_coarser_the_longer_ago(seconds: float, text: str) -> None:
     metrics = Metrics()
     metrics.record(OFFER, 0.0)
-    assert status_line(relay_with(), metrics, seconds).endswith(f"; last {text} ago")
+    assert status_line(relay_with(), metrics, None, seconds).endswith(f"; last {text} ago")
 
 
 def test_last_error_is_shown() -> None:
     metrics = Metrics()
     metrics.record(Rejected("sid", "gcom", "default", "", "peer-not-found", "no such peer"), 0.0)
-    line = status_line(relay_with("default/gcom"), metrics, 0.0)
+    line = status_line(relay_with("default/gcom"), metrics, None, 0.0)
     assert line == "1 peer in 1 room: gcom; 0 signals; last error: peer-not-found: no such peer"
+
+
+@pytest.mark.parametrize(("room", "start"), [("drone-1", "drone-1: "), (None, "")])
+def test_what_is_wrong_comes_first_with_what_to_do(room: str | None, start: str) -> None:
+    worst = Headline(Finding("no-answer", "gcom has not answered.", stalls=True), room)
+    line = status_line(relay_with(), Metrics(), worst, 0.0)
+    advice = "Look at its log or browser console, and reload it."
+    assert line == f"{start}gcom has not answered. {advice}; no peers; 0 signals"
+
+
+def test_note_is_no_reason_to_look() -> None:
+    note = Headline(Finding("alone", "gcom is alone in drone-1: nobody else has joined it."), "r")
+    assert status_line(relay_with(), Metrics(), note, 0.0) == "no peers; 0 signals"

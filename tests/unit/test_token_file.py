@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from signaling_server.core.config.token_file import file_line
 from signaling_server.core.config.token_file import parse_tokens as parse
 from signaling_server.core.protocol import auth
 from signaling_server.core.protocol.auth import Grant, digest, new_token
-from signaling_server.errors import ConfigError
+from signaling_server.errors import ConfigError, Rejection
 
 RELEASED = 1_793_491_200.0
 NOW = RELEASED + 86400
@@ -89,3 +91,55 @@ def test_mistake_in_the_file_is_reported_with_its_position(content: str, complai
     assert complaint in str(raised.value)
     assert str(raised.value).startswith("tokens.yaml:")
     assert digest(TOKEN) not in str(raised.value)
+
+
+# --- a file that is cut short -------------------------------------------------------------------
+
+BLOCK = f"""tokens:
+  - rooms: [drone-1]
+    id: {OTHER_ID}
+    can:
+      - status
+    sha256: "{digest(OTHER)}"
+    name: gcom
+    expires: 2027-01-31
+  - rooms: [drone-1, drone-2]
+    name: node-1
+    id: {TOKEN_ID}
+    expires: 2027-01-31
+    sha256: {digest(TOKEN)}
+"""
+MARKED = f"""tokens:
+  - id: {TOKEN_ID}
+    sha256: "{digest(TOKEN)}"
+    name: node-1
+    rooms:
+      - drone-1
+    expires: 2027-01-31T12:00:00Z
+...
+"""
+LINES = f"tokens:\n{file_line(TOKEN, TOKEN_ID, 'node-1', 'pilot', ['drone-1', 'drone-2'])}\n"
+
+
+@pytest.mark.parametrize("whole", [BLOCK, MARKED, LINES], ids=["block", "end marker", "lines"])
+def test_no_token_allows_more_wherever_its_file_is_cut(whole: str) -> None:
+    granted = parse("tokens.yaml", whole, RELEASED)
+    accepted = 0
+    for size in range(len(whole)):
+        try:
+            left = parse("tokens.yaml", whole[:size], RELEASED)
+        except ConfigError:
+            continue
+        accepted += 1
+        for token in (TOKEN, OTHER):
+            with contextlib.suppress(Rejection):
+                assert left.check(token, NOW) == granted.check(token, NOW), whole[:size]
+    assert accepted
+
+
+@pytest.mark.parametrize("last", ["name: gcom", "rooms: [a]", "[a]: b"])
+def test_last_token_that_may_have_lost_a_line_is_refused(last: str) -> None:
+    content = f"tokens:\n  - id: abc\n    sha256: {digest(TOKEN)}\n    {last}\n"
+    with pytest.raises(ConfigError) as refusal:
+        parse("tokens.yaml", content, RELEASED)
+    assert "the last token may have lost a line" in str(refusal.value.complaints[-1])

@@ -36,6 +36,14 @@ def test_turn_comes_last_and_is_valid_for_its_ttl() -> None:
     assert seconds == 60
 
 
+def test_withheld_urls_are_left_out() -> None:
+    both = IceServer(("stun:10.0.0.1", "stun:10.0.0.9"))
+    settings = Config(ice_servers=(STUN, both), turn=TurnSettings(urls=URLS, ttl=60))
+    servers, seconds = ice_servers(settings, "s", "gcom", NOW, {"stun:10.0.0.1", URLS[0]})
+    assert [each["urls"] for each in servers] == [["stun:10.0.0.9"], [URLS[1]]]
+    assert seconds == 60
+
+
 @pytest.mark.parametrize("clock", [0.0, RELEASED - 1.0])
 def test_credentials_made_before_the_clock_is_set_outlast_its_setting(clock: float) -> None:
     settings = Config(turn=TurnSettings(urls=URLS, ttl=60))

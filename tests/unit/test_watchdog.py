@@ -1,126 +1,22 @@
-"""The server's check of itself, and when systemd hears of it."""
+"""When systemd hears that the server is ready, and that it is alive."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import socket
-import ssl
-import subprocess
-from pathlib import Path
-from typing import Any, Awaitable, Callable
+from typing import Awaitable, Callable
 
 import pytest
 
-from signaling_server.appliance import watchdog
 from signaling_server.appliance.systemd import Notifier
-from signaling_server.appliance.watchdog import SelfCheck, keep_watch
+from signaling_server.appliance.watchdog import Watch
+from signaling_server.core.watchdog_rule import Check, Listening, Outcome
 
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def healthz(body: object, status: str = "200 OK") -> Answer:
-    """A server that gives this answer to whoever asks for /healthz, and hangs up."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
-        assert request.startswith(b"GET /healthz HTTP/1.1\r\n")
-        writer.write(f"HTTP/1.1 {status}\r\n\r\n{json.dumps(body)}".encode())
-        writer.close()
-
-    return answer
-
-
-async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-    writer.close()
-
-
-def checked(answer: Answer, host: str = "127.0.0.1") -> bool:
-    """What the check says of such a server, on a socket bound to `host`."""
-
-    async def scene() -> bool:
-        server = await asyncio.start_server(answer, host, 0)
-        async with server:
-            return await SelfCheck(server.sockets[0], "this-one")()
-
-    return asyncio.run(scene())
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
-def test_check_reaches_this_process_wherever_it_listens(host: str) -> None:
-    assert checked(healthz({"instance": "this-one"}), host)
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"instance": "another"}, "200 OK"),
-        ({"status": "ok"}, "200 OK"),
-        (["instance"], "200 OK"),
-        ({"instance": "this-one"}, "503 Service Unavailable"),
-    ],
-    ids=["another process", "no instance", "no object", "unwell"],
-)
-def test_answer_from_another_process_does_not_count(body: object, status: str) -> None:
-    assert not checked(healthz(body, status))
-
-
-def test_server_that_does_not_answer_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "CHECK_SECONDS", 0.05)
-    assert not checked(silence)
-
-
-def test_check_does_not_mind_an_untrusted_certificate(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    openssl = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
-    subprocess.run(
-        [*openssl.split(), "-subj", "/CN=drone", "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-
-    async def scene() -> tuple[bool, bool]:
-        server = await asyncio.start_server(
-            healthz({"instance": "this-one"}), "127.0.0.1", 0, ssl=context
-        )
-        async with server:
-            check = SelfCheck(server.sockets[0], "this-one")
-            in_plain = await check()
-            check.tls = True
-            return in_plain, await check()
-
-    assert asyncio.run(scene()) == (False, True)
-
-
-def test_closed_port_fails() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        check = SelfCheck(listener, "this-one")
-    assert asyncio.run(check()) is False
-
-
-def test_server_knows_the_check_by_its_address_while_it_calls() -> None:
-    async def scene() -> None:
-        known: list[bool] = []
-
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            caller = writer.get_extra_info("peername")
-            known.append(check.is_caller(caller))
-            known.append(check.is_caller(("192.0.2.7", caller[1])))
-            await healthz({"instance": "this-one"})(reader, writer)
-
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        check = SelfCheck(server.sockets[0], "this-one")
-        async with server:
-            assert not check.is_caller(("127.0.0.1", 1))
-            assert await check()
-            assert known == [True, False]
-            assert not check.is_caller(("127.0.0.1", 1))
-
-    asyncio.run(scene())
+IDLE = Listening(open=True, waiting=0, accepted=0)
+WELL = Check(Outcome.ANSWERED, "", IDLE)
+FAILED = Check(Outcome.FAILED, "127.0.0.1: no answer", IDLE)
+NO_ADDRESS = Check(Outcome.NOT_TRIED, "10.0.0.5: Cannot assign requested address", IDLE)
+DEAF = NO_ADDRESS._replace(listening=IDLE._replace(open=False))
 
 
 class TickingClock:
@@ -156,46 +52,131 @@ class CountingNotifier(Notifier):
     def __init__(self, clock: TickingClock) -> None:
         self._clock = clock
         self.signs_of_life: list[float] = []
+        self.ready_at: float | None = None
+        self.statuses: list[str] = []
 
     def watchdog(self) -> None:
         self.signs_of_life.append(self._clock.now)
 
+    def ready(self) -> None:
+        self.ready_at = self._clock.now
 
-def signs_of_life(healthy: Callable[[float], bool], end: float) -> list[float]:
-    """When WATCHDOG=1 goes out, with WatchdogSec=15."""
+    def status(self, text: str) -> None:
+        self.statuses.append(text)
 
-    async def scene() -> list[float]:
+
+def watched(found: Callable[[float], Check], end: float) -> tuple[CountingNotifier, Watch]:
+    """A watch with WatchdogSec=15 that finds this at each time, from the start until `end`."""
+
+    async def scene() -> tuple[CountingNotifier, Watch]:
         clock = TickingClock(end)
         notifier = CountingNotifier(clock)
 
-        async def check() -> bool:
-            return healthy(clock.now)
+        async def check() -> Check:
+            return found(clock.now)
 
-        watch: Any = keep_watch(notifier, check, 15, clock=clock.read, sleep=clock.sleep)
-        await clock.run(watch)
-        return notifier.signs_of_life
+        watch = Watch(notifier, check, clock=clock.read, sleep=clock.sleep)
+
+        async def run() -> None:
+            await watch.get_ready()
+            await watch.keep(15)
+
+        await clock.run(run())
+        return notifier, watch
 
     return asyncio.run(scene())
 
 
+def signs_of_life(found: Callable[[float], Check], end: float) -> list[float]:
+    """When WATCHDOG=1 goes out."""
+    return watched(found, end)[0].signs_of_life
+
+
 def test_healthy_server_gives_a_sign_of_life_at_half_the_interval() -> None:
-    assert signs_of_life(lambda now: True, 31) == [0, 7.5, 15, 22.5, 30]
+    assert signs_of_life(lambda now: WELL, 31) == [0, 7.5, 15, 22.5, 30]
 
 
-def test_server_that_fails_gives_no_sign_of_life_after_eight_seconds() -> None:
-    assert signs_of_life(lambda now: now < 10, 60) == [0, 7.5, 15]
+@pytest.mark.parametrize("trouble", [FAILED, DEAF], ids=["no answer", "no address, no listener"])
+def test_server_that_fails_gives_no_sign_of_life_after_eight_seconds(trouble: Check) -> None:
+    assert signs_of_life(lambda now: WELL if now < 10 else trouble, 60) == [0, 7.5, 15]
 
 
 def test_short_failure_is_forgiven() -> None:
-    assert signs_of_life(lambda now: not 12 <= now < 18, 31) == [0, 7.5, 15, 22.5, 30]
+    found = lambda now: FAILED if 12 <= now < 18 else WELL  # noqa: E731
+    assert signs_of_life(found, 31) == [0, 7.5, 15, 22.5, 30]
 
 
-def test_failure_is_logged_when_it_begins_and_when_it_ends(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_server_without_an_address_lives_on() -> None:
+    found = lambda now: WELL if now < 10 else NO_ADDRESS  # noqa: E731
+    notifier, watch = watched(found, 61)
+    assert notifier.signs_of_life == [7.5 * n for n in range(9)]
+    assert watch.warning == (
+        "no address of its own can be reached (10.0.0.5: Cannot assign requested address); "
+        "event loop and listening socket are checked instead"
+    )
+
+
+def test_loop_that_is_late_does_not_count_as_well_without_an_address() -> None:
+    async def scene() -> tuple[list[float], str]:
+        clock = TickingClock(100)
+        notifier = CountingNotifier(clock)
+
+        async def check() -> Check:
+            clock.now += 3  # all that the loop does takes longer than it may
+            return NO_ADDRESS
+
+        async def sleep_too_long(seconds: float) -> None:
+            await clock.sleep(seconds + 2.5 if seconds == 3 else seconds)
+
+        watch = Watch(notifier, check, clock=clock.read, sleep=sleep_too_long)
+        await clock.run(ready_and_kept(watch))
+        return notifier.signs_of_life, watch.warning
+
+    async def ready_and_kept(watch: Watch) -> None:
+        await watch.get_ready()
+        await watch.keep(15)
+
+    alive, warning = asyncio.run(scene())
+    assert max(alive) < 3 + 8
+    assert warning.endswith("and event loop and listening socket are not well")
+
+
+def test_server_is_ready_when_it_answers_for_the_first_time() -> None:
+    notifier, watch = watched(lambda now: FAILED if now < 0.5 else WELL, 5)
+    assert notifier.ready_at == pytest.approx(0.6)
+    assert notifier.statuses[0] == (
+        "not serving yet: the server does not answer on its own port (127.0.0.1: no answer)"
+    )
+    assert watch.warning == ""
+
+
+def test_server_that_is_well_is_ready_at_once() -> None:
+    notifier, _ = watched(lambda now: WELL, 1)
+    assert notifier.ready_at == 0
+    assert notifier.statuses == []
+
+
+def test_server_without_an_address_becomes_ready() -> None:
+    assert watched(lambda now: NO_ADDRESS, 1)[0].ready_at == 0
+
+
+def test_changes_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    def found(now: float) -> Check:
+        if now < 1:
+            return FAILED
+        if now < 20:
+            return WELL
+        if now < 30:
+            return FAILED._replace(reason=f"at {now}")
+        return NO_ADDRESS if now < 50 else WELL
+
     with caplog.at_level(logging.WARNING, "signaling_server.appliance.watchdog"):
-        signs_of_life(lambda now: not 10 <= now < 20, 40)
-    assert [record.getMessage() for record in caplog.records] == [
-        "self-check failed",
+        watched(found, 60)
+    heads = [record.getMessage().partition(" (")[0] for record in caplog.records]
+    assert heads == [
+        "self-check failed: the server does not answer on its own port",
+        "self-check succeeds again",
+        "self-check failed: the server does not answer on its own port",
+        "self-check failed: no address of its own can be reached",
         "self-check succeeds again",
     ]

@@ -5,11 +5,15 @@ from typing import Any, Awaitable, Callable
 
 import pytest
 from aiohttp import WSMessage, WSMsgType
+from engineio import packet
+from engineio.packet import Packet
 
 from framing import frame
+from signaling_server.background import Background
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine import websocket as websocket_module
 from signaling_server.transport.engine.frames import message_frame
+from signaling_server.transport.engine.serving import serve
 from signaling_server.transport.engine.websocket import (
     ROOM_TO_WRITE,
     WebSocket,
@@ -115,6 +119,7 @@ class Response:
         self.messages: list[WSMessage] = []
         self.done: list[Any] = []
         self.error: BaseException | None = None
+        self.serve: Any = None
 
     async def prepare(self, request: Any) -> None:
         tail, request.protocol._message_tail = request.protocol._message_tail, b""
@@ -160,6 +165,7 @@ class Scene:
                 lambda socket, error: self.bad.append((socket, error.code)),
                 self.budget,
                 self.batch,
+                Background().start,
             ),
         )
         self.held = asyncio.Event()
@@ -286,6 +292,22 @@ def test_hang_up_writes_what_is_buffered_and_abort_does_not() -> None:
         scene.websocket.abort()
         assert scene.tcp.aborted
         await scene.close()
+
+    act(scene)
+
+
+def test_websocket_that_serves_itself_stays_open_when_engine_io_returns() -> None:
+    async def scene(scene: Scene) -> None:
+        async def handler(websocket: WebSocket) -> None:
+            websocket.serve_later()
+
+        scene.websocket._handler = handler
+        response: Any = await scene.websocket({"aiohttp.request": scene.request})
+        assert scene.engine.websocket is scene.websocket
+        assert response.serve.func is serve
+        assert response.serve.args[:2] == (scene.engine, scene.websocket)
+        scene.websocket.release()
+        assert scene.engine.websocket is None
 
     act(scene)
 
@@ -467,6 +489,39 @@ def test_connection_that_closes_is_not_written_to() -> None:
             scene.websocket.write("late")
             scene.tcp.closing = True
         assert scene.tcp.written == []
+        await scene.close()
+
+    act(scene)
+
+
+def test_packets_of_engine_io_go_into_the_batch_too() -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.open()
+        with scene.batch:
+            assert scene.websocket.write_packet(Packet(packet.PING))
+            assert scene.websocket.write_packet(Packet(packet.NOOP))
+            assert scene.websocket.write("one")
+            assert scene.websocket.write_packet(Packet(packet.MESSAGE, "zwölf"))
+        assert scene.tcp.written == [b"\x81\x012\x81\x016" + written("one") + written("zwölf")]
+        assert scene.websocket.write_packet(Packet(packet.PING))
+        scene.websocket.hang_up()
+        assert scene.tcp.written[1:] == [b"\x81\x012"]
+        scene.tcp.buffered = ROOM_TO_WRITE
+        assert not scene.websocket.write_packet(Packet(packet.MESSAGE, "late"))
+        await scene.close()
+
+    act(scene)
+
+
+def test_what_aiohttp_writes_does_not_overtake_the_batch() -> None:
+    async def scene(scene: Scene) -> None:
+        response = await scene.open()
+        scene.websocket.write("first")
+        await scene.websocket.send("2")
+        assert (scene.tcp.written, response.done) == ([written("first")], ["2"])
+        scene.websocket.write("second")
+        await scene.websocket.close()
+        assert scene.tcp.written[1:] == [written("second")]
         await scene.close()
 
     act(scene)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from signaling_server.core.config.token_file import parse_tokens
 from signaling_server.core.config.yaml_tree import Mapping, Node, Sequence, read
 from signaling_server.errors import Complaint, ConfigError
@@ -23,7 +25,9 @@ def with_token(file: str, text: str, line: str) -> str:
         if not text.splitlines()[listed.place.line - 1].startswith("-", indentation):
             advice = "write each token on a line of its own, as `- {id: ...}` below `tokens:`"
             raise ConfigError([Complaint(*listed.place, advice)])
-    head = f"{text.rstrip()}\n" if text.strip() else ""
+    # A line `...` shows that the text is whole; the new last line, in braces, shows it by itself.
+    head = re.sub(r"(^|\n)\.\.\.\s*$", r"\1", text).rstrip()
+    head += "\n" if head else ""
     key = "" if listed else "tokens:\n"
     whole = f"{head}{key}{' ' * indentation}{line.strip()}\n"
     parse_tokens(file, whole, 0.0)

@@ -36,6 +36,11 @@ class Settings:
         """The content of turn.secret_file."""
         return self._loaded.turn_secret
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd about the files of the configuration."""
+        return self._loaded.remarks
+
     def subscribe(self, act: Callable[[], None]) -> None:
         """Call `act` after each change, in the order of subscriptions."""
         self._subscribers.append(act)

@@ -42,6 +42,8 @@ class Loaded(NamedTuple):
     """The names of the files, in the order in which they were read."""
     nulls: frozenset[str] = frozenset()
     """The dotted keys set by the written word `null`: an empty value may be a cut one."""
+    remarks: tuple[str, ...] = ()
+    """What is odd about the files, though it is no mistake, such as one that is not read."""
 
 
 def load(sources: Iterable[tuple[str, str]], overrides: Mapping[str, tuple[object, str]]) -> Loaded:

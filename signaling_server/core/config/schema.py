@@ -198,6 +198,14 @@ class TurnSettings:
 
 
 @dataclass(frozen=True)
+class IceCheckSettings:
+    """Questions to the ICE servers: does each of them answer?"""
+
+    interval: float = key(60.0, float_(0, _A_DAY), "seconds between two questions; 0: ask nothing")
+    withhold: bool = key(False, boolean(), "keep the silent ones from clients, which save 5 s each")
+
+
+@dataclass(frozen=True)
 class StatusSettings:
     """The web pages and /api/status."""
 
@@ -244,6 +252,7 @@ class Config:
         (), ICE_SERVERS, 'passed to clients unchanged: [{urls: "stun:10.0.0.1:3478"}]'
     )
     turn: TurnSettings = TurnSettings()
+    ice_check: IceCheckSettings = IceCheckSettings()
     status: StatusSettings = StatusSettings()
     logging: LoggingSettings = LoggingSettings()
     shutdown: ShutdownSettings = ShutdownSettings()

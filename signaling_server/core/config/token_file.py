@@ -1,8 +1,14 @@
-"""The file of tokens (auth.tokens_file): reads its text into `Tokens`, and writes its lines."""
+"""The file of tokens (auth.tokens_file): reads its text into `Tokens`, and writes its lines.
+
+A file may be cut short by a full disk or a power cut. Tokens that are lost connect nobody, but a
+last entry that has lost its `rooms`, `can` or `expires` would allow more than it was written for.
+So the last entry has to show that it is whole (`_refuse_cut`).
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime, timezone
 from typing import Any, Iterable
 
@@ -15,7 +21,7 @@ from signaling_server.core.config.field_types import (
     one_of,
     string,
 )
-from signaling_server.core.config.yaml_tree import Node, Scalar, read
+from signaling_server.core.config.yaml_tree import Mapping, Node, Scalar, Sequence, read
 from signaling_server.core.names import NAME, NAME_RULE
 from signaling_server.core.protocol.auth import Grant, Tokens, digest
 from signaling_server.errors import ConfigError
@@ -37,6 +43,10 @@ _FIELDS: dict[str, FieldType] = {
     "expires": Single("a date like 2027-01-31 or 2027-01-31T12:00:00Z", _date),
 }
 _NEEDED = ("id", "sha256", "name")
+_LAST = "sha256"
+"""The key that shows an entry to be whole: it is needed, and a part of its value is refused."""
+_END = "..."
+"""The line that ends a YAML document (YAML 1.2, section 9.1.2)."""
 
 
 class _GrantType:
@@ -65,15 +75,31 @@ def parse_tokens(file: str, content: str, released: float) -> Tokens:
         if isinstance(listed, tuple):
             grants += [grant for grant in listed if grant is not None]
         _refuse_duplicates(node, complaints, grants)
+        if content.rstrip().rpartition("\n")[2] != _END:
+            _refuse_cut(node, complaints)
     if complaints.all:
         raise ConfigError(complaints.all)
     return Tokens(grants, released)
 
 
 def _refuse_duplicates(node: Node, complaints: Complaints, grants: list[Grant]) -> None:
-    ids = [grant.id for grant in grants]
-    for duplicate in sorted({id for id in ids if ids.count(id) > 1}):
+    times = Counter(grant.id for grant in grants)
+    for duplicate in sorted(id for id, number in times.items() if number > 1):
         complaints.add(node.place, "tokens", f"the id {duplicate} is used more than once")
+
+
+def _refuse_cut(node: Node, complaints: Complaints) -> None:
+    """Refuse a last entry of which a line may be missing."""
+    entry = node.items[-1] if isinstance(node, Sequence) and node.items else None
+    if not isinstance(entry, Mapping) or entry.closed:
+        return
+    key = entry.pairs[-1][0]
+    if not isinstance(key, Scalar) or key.text != _LAST:
+        text = (
+            f"the last token may have lost a line, if the file was cut short: "
+            f"end the file with a line {_END}, write {_LAST} last, or write the token in braces"
+        )
+        complaints.add(entry.place, "tokens", text)
 
 
 def file_line(token: str, token_id: str, name: str, role: str | None, rooms: Iterable[str]) -> str:

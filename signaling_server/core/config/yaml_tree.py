@@ -45,10 +45,11 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """The pairs in the order written; a key may occur twice."""
+    """The pairs in the order written; a key may occur twice. `closed`: written in braces."""
 
     place: SourcePosition
     pairs: list[tuple[Node, Node]]
+    closed: bool = False
 
 
 Node = Union[Scalar, Sequence, Mapping]
@@ -98,7 +99,7 @@ def _document(loader: Any, file: str, yaml: Any) -> Node | None:
         while not loader.check_event(yaml.MappingEndEvent):
             pairs.append((node(depth + 1), node(depth + 1)))
         loader.get_event()
-        return Mapping(place, pairs)
+        return Mapping(place, pairs, bool(event.flow_style))
 
     loader.get_event()  # the stream starts
     if loader.check_event(yaml.StreamEndEvent):

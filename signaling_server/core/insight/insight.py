@@ -7,16 +7,17 @@ Times are seconds on a monotonic clock.
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
-from itertools import islice
-from typing import NamedTuple
 
 from signaling_server.core.histogram import Histogram
 from signaling_server.core.insight import reading, sentences
 from signaling_server.core.insight.backlog import Backlog
+from signaling_server.core.insight.memories import Memories
 from signaling_server.core.insight.negotiation import Pair
+from signaling_server.core.insight.notes import Note, Notes
 from signaling_server.core.insight.observed import Contest, ObservedPeer, ObservedRoom
+from signaling_server.core.insight.picture import Picture, take_picture
+from signaling_server.core.insight.refused_clients import RefusedClients
 from signaling_server.core.insight.reports import RoomReport
 from signaling_server.core.insight.sdp import Description
 from signaling_server.core.protocol.events import (
@@ -30,6 +31,7 @@ from signaling_server.core.protocol.events import (
     PeerLeft,
     PeerReplaced,
     PeerResumed,
+    Refused,
     Rejected,
     RoomOverfull,
     SignalAccepted,
@@ -37,36 +39,34 @@ from signaling_server.core.protocol.events import (
 from signaling_server.core.protocol.observer import Observer, Recorder
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 
+NO_CALL = ("new", "closed")
+"""With these states, a report that is about no call says that the client has none."""
 MAX_PAIRS = 1024
 ROOM_PAIRS = 28
 """Each two of 8 peers."""
-NOTES = 100
-REPEATS = 3
-"""Notes at the end among which a repetition is looked for: two sides send candidates in turn."""
 
 HANDSHAKE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-
-
-class Note(NamedTuple):
-    """A line for people, the last time `at`; it came `times` times at about that time."""
-
-    at: float
-    room: str
-    text: str
-    times: int = 1
+FIRST_FRAME_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 
 
 class Insight(Observer):
     """Records facts and reports; you must call `digest` within DIGEST_SECONDS while `pending`."""
 
-    def __init__(self) -> None:
+    def __init__(self, started_at: float = float("-inf")) -> None:
+        """`started_at`: when the server started, on the clock of the facts."""
         self.handshakes = Histogram(HANDSHAKE_SECONDS)
         """Seconds from both being here to the first answer."""
+        self.first_frames = Histogram(FIRST_FRAME_SECONDS)
+        """Seconds from both being here to the first frame, where a receiver reports it."""
+        self._memories = Memories(started_at)
+        self._refused = RefusedClients()
         self._rooms: dict[str, ObservedRoom] = {}
         self._backlog = Backlog(self._read)
+        self.on_signal: Recorder = lambda fact, now: None
+        """Called with each signal that is read, and when it passed."""
         self._pairs = 0
         """Of all rooms."""
-        self._notes: deque[Note] = deque(maxlen=NOTES)
+        self._notes = Notes()
         super().__init__(
             {
                 SignalAccepted: self._backlog.add,
@@ -74,7 +74,7 @@ class Insight(Observer):
                 PeerResumed: self._in_order(self._resumed),
                 PeerReplaced: self._in_order(self._note_fact),
                 NameContested: self._in_order(self._contested),
-                PeerAway: self._in_order(self._note_fact),
+                PeerAway: self._in_order(self._away),
                 PeerLeft: self._in_order(self._left),
                 HeldSignalsDelivered: self._in_order(self._note_fact),
                 HeldSignalsExpired: self._in_order(self._expired),
@@ -82,6 +82,7 @@ class Insight(Observer):
                 RoomOverfull: self._in_order(self._overfull),
                 # Not in order: a flood of bad signals must not make the good ones be read at once.
                 Rejected: self._rejected,
+                Refused: self._refused.refused,
             }
         )
 
@@ -101,31 +102,40 @@ class Insight(Observer):
 
     def _reported(self, room_name: str, peer_id: str, report: ConnectionReport, now: float) -> None:
         room = self._rooms.get(room_name)
-        if room is None:
+        if room is None or peer_id not in room.peers:
             return
+        pair = self._reported_pair(room, peer_id, report)
+        if pair:
+            seconds = pair.reported(peer_id, report, now)
+            if seconds is not None:
+                self.first_frames.observe(seconds)
+        elif report.to:
+            room.memory.reported(peer_id, report.to, report.state, now)
+        elif report.state in NO_CALL:
+            room.has_no_call(peer_id)
+        self._notes.add(now, room_name, sentences.reported(peer_id, report.state, report.to))
+
+    def _reported_pair(
+        self, room: ObservedRoom, peer_id: str, report: ConnectionReport
+    ) -> Pair | None:
+        """The pair that a report is about: with the peer that it names, or of its last call."""
+        if report.to:
+            return self._pair(room, peer_id, report.to)
         pairs = [pair for pair in room.pairs.values() if peer_id in pair.sides]
-        if pairs:
-            max(pairs, key=lambda pair: pair.last_activity).reported(peer_id, report, now)
-        self._note(now, room_name, sentences.reported(peer_id, report.state))
+        calls = [pair for pair in pairs if pair.offered_at is not None]
+        return max(calls, key=lambda pair: pair.last_activity, default=None)
 
     def rooms(self, now: float) -> list[RoomReport]:
         """All rooms as they are now."""
-        lonely = {
-            room.name: f"{peer_id} in room {room.name}"
-            for room in self._rooms.values()
-            if len(room.peers) == 1
-            for peer_id in room.peers
-        }
-        # With more than two of them nobody can tell who wants to meet whom.
-        few = lonely if len(lonely) == 2 else {}
-        return [
-            room.report([text for name, text in few.items() if name != room.name], now)
-            for room in self._rooms.values()
-        ]
+        return self.picture(now).rooms
+
+    def picture(self, now: float) -> Picture:
+        """All rooms as they are now, and the worst that is wrong."""
+        return take_picture(self._rooms, self._refused, now)
 
     def notes(self) -> list[Note]:
         """The last lines for people, newest first."""
-        return list(reversed(self._notes))
+        return self._notes.newest_first()
 
     # --- signals ----------------------------------------------------------------------------------
 
@@ -136,13 +146,16 @@ class Insight(Observer):
             return
         signal = fact.signal
         content = reading.read(signal)
+        sender = room.peers.get(fact.sender)
+        if sender:
+            sender.signals += 1
         to = [signal.to] if signal.to else [other for other in room.peers if other != fact.sender]
         for other in to if len(to) < ROOM_PAIRS else self._watched(room, fact.sender, to):
             self._pass(room, fact.sender, other, signal.type, content, now)
-        sender = room.peers.get(fact.sender)
         if sender and not to:
             sender.hold(signal.type, content)
         self._note_fact(fact, now)
+        self.on_signal(fact, now)
 
     def _watched(self, room: ObservedRoom, sender: str, to: list[str]) -> list[str]:
         """Those of many receivers whose pair with the sender is observed, or still can be."""
@@ -178,8 +191,7 @@ class Insight(Observer):
         if pair is None and len(room.pairs) < ROOM_PAIRS and self._pairs < MAX_PAIRS:
             here = [peer for peer in room.peers.values() if peer.peer_id in key]
             if len(here) == 2:
-                since = max(peer.since for peer in here)
-                pair = room.pairs[key] = Pair(here[0].peer_id, here[1].peer_id, since)
+                pair = room.make_pair(*here)
                 self._pairs += 1
         return pair
 
@@ -199,37 +211,27 @@ class Insight(Observer):
         return recorder
 
     def _note_fact(self, fact: Fact, now: float) -> None:
-        self._note(now, fact.room, sentences.sentence(fact))
-
-    def _note(self, at: float, room: str, text: str) -> None:
-        """Add a line for people; one that came just before in its room is counted, not repeated.
-
-        Rooms are read in turns, so a line may be older than the last ones: it goes to its place.
-        """
-        times = 1
-        recent = (note for note in reversed(self._notes) if note.room == room)
-        for note in islice(recent, REPEATS):
-            if note.text == text:
-                times += note.times
-                self._notes.remove(note)
-                break
-        later = 0
-        while later < len(self._notes) and self._notes[-1 - later].at > at:
-            later += 1
-        if len(self._notes) == NOTES:
-            self._notes.popleft()
-        self._notes.insert(max(0, len(self._notes) - later), Note(at, room, text, times))
+        self._notes.add(now, fact.room, sentences.sentence(fact))
 
     def _peer(self, room_name: str, peer_id: str) -> ObservedPeer | None:
         room = self._rooms.get(room_name)
         return room.peers.get(peer_id) if room else None
 
     def _joined(self, fact: PeerJoined, now: float) -> None:
-        room = self._rooms.setdefault(fact.room, ObservedRoom(fact.room))
-        older = room.peers.pop(fact.peer_id, None)
+        room = self._rooms.get(fact.room)
+        if room is None:
+            room = ObservedRoom(fact.room, self._memories.of(fact.room, now))
+            self._rooms[fact.room] = room
+        older = room.peers.get(fact.peer_id)
+        if older:
+            room.ended(older, "replaced", now)
+            del room.peers[fact.peer_id]
         self._drop_pairs(room, fact.peer_id)
         others = list(room.peers.values())
-        room.peers[fact.peer_id] = ObservedPeer(fact, older.contests if older else [], now)
+        peer = ObservedPeer(fact, older.contests if older else [], now)
+        peer.left_before = room.memory.same_run(peer.who, fact.session)
+        peer.returned = peer.left_before is not None or self._memories.old_run(fact, now)
+        room.peers[fact.peer_id] = peer
         for other in others[:ROOM_PAIRS]:
             self._pair(room, other.peer_id, fact.peer_id)
             for held in other.release():
@@ -239,8 +241,19 @@ class Insight(Observer):
     def _resumed(self, fact: PeerResumed, now: float) -> None:
         peer = self._peer(fact.room, fact.peer_id)
         if peer:
-            peer.address = fact.address
+            peer.sid, peer.address = fact.sid, fact.address
+            peer.away_since, peer.reason = None, ""
             peer.contests.clear()  # it was one and the same program
+            for side in self._rooms[fact.room].sides_of(fact.peer_id):
+                side.address, side.away = fact.address, False
+        self._note_fact(fact, now)
+
+    def _away(self, fact: PeerAway, now: float) -> None:
+        peer = self._peer(fact.room, fact.peer_id)
+        if peer:
+            peer.away_since, peer.reason = now, fact.reason
+            for side in self._rooms[fact.room].sides_of(fact.peer_id):
+                side.away = True
         self._note_fact(fact, now)
 
     def _contested(self, fact: NameContested, now: float) -> None:
@@ -251,9 +264,11 @@ class Insight(Observer):
 
     def _left(self, fact: PeerLeft, now: float) -> None:
         room = self._rooms.get(fact.room)
-        if room:
+        peer = room.peers.pop(fact.peer_id, None) if room else None
+        if room and peer:
+            room.ended(peer, fact.reason, now)
             self._drop_pairs(room, fact.peer_id)
-            room.peers.pop(fact.peer_id, None)
+            self._memories.keep(room.name, room.memory)
             if not room.peers:
                 del self._rooms[room.name]
         self._note_fact(fact, now)
@@ -274,4 +289,7 @@ class Insight(Observer):
         peer = self._peer(fact.room, fact.peer_id)
         if peer and fact.code == "name-in-use":
             peer.contest(Contest(now, (fact.address,), refused=True))
+        elif peer and fact.sid == peer.sid:
+            peer.refused += 1
+        self._refused.rejected(fact, now)
         self._note_fact(fact, now)

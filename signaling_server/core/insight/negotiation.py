@@ -8,99 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from signaling_server.core.insight.sdp import MAX_CANDIDATES, Candidate, Description
+from signaling_server.core.insight import dials
+from signaling_server.core.insight.roles import NODE, UNKNOWN, VIEWER
+from signaling_server.core.insight.sdp import Candidate, Description
+from signaling_server.core.insight.side import LOST, SentDescription, Side
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 
-RESTART_WINDOW = 60.0
-"""Seconds within which ICE restarts are counted."""
-LOST = ("disconnected", "failed", "closed")
-"""Reports of a connection that is no longer established."""
 MAX_OPEN = 4
 """Unanswered offers of a peer that are remembered."""
-MAX_RESTARTS = 32
-
-
-class SentDescription(NamedTuple):
-    """A description, and when it passed."""
-
-    description: Description
-    at: float
-
-
-class Side:
-    """What one peer of a pair sent to the other."""
-
-    __slots__ = (
-        "candidate_count",
-        "candidates",
-        "complete",
-        "first_candidate",
-        "last_candidate",
-        "newest",
-        "open_offers",
-        "peer_id",
-        "report",
-        "reported_at",
-        "restarts",
-    )
-
-    def __init__(self, peer_id: str) -> None:
-        self.peer_id = peer_id
-        self.newest: SentDescription | None = None
-        """Its newest offer or answer."""
-        self.open_offers: list[SentDescription] = []
-        """Its unanswered offers, oldest first."""
-        self.candidates: list[Candidate] = []
-        """Of this ICE session; only the first MAX_CANDIDATES."""
-        self.candidate_count = 0
-        self.first_candidate: float | None = None
-        self.last_candidate: float | None = None
-        self.complete = False
-        """It has said that no more candidates will come."""
-        self.restarts: list[float] = []
-        """When its ICE session changed recently."""
-        self.report: ConnectionReport | None = None
-        self.reported_at: float | None = None
-
-    @property
-    def state(self) -> str:
-        """What it last reported; empty if nothing."""
-        return self.report.state if self.report else ""
-
-    def describe(self, description: Description, now: float) -> None:
-        """Record an offer or answer; in a new ICE session the older candidates do not count."""
-        old = self.newest.description.ufrags if self.newest else frozenset()
-        self.newest = SentDescription(description, now)
-        if not old & description.ufrags:
-            # Candidates may come before their description: they count for it, unless their ufrag
-            # says otherwise.
-            kept = [
-                candidate
-                for candidate in self.candidates
-                if candidate.ufrag in description.ufrags or not (old or candidate.ufrag)
-            ]
-            self.candidates, self.candidate_count = [], 0
-            self.first_candidate = self.last_candidate = None
-            self.complete = False
-            for candidate in kept:
-                self.add_candidate(candidate, now)
-            if old and description.ufrags:
-                recent = [at for at in self.restarts if now - at < RESTART_WINDOW]
-                self.restarts = [*recent, now][-MAX_RESTARTS:]
-                if self.state in LOST:
-                    self.report = None
-        for candidate in description.candidates:
-            self.add_candidate(candidate, now)
-        self.complete = self.complete or description.complete
-
-    def add_candidate(self, candidate: Candidate, now: float) -> None:
-        """Record a candidate."""
-        self.candidate_count += 1
-        if self.first_candidate is None:
-            self.first_candidate = now
-        self.last_candidate = now
-        if len(self.candidates) < MAX_CANDIDATES:
-            self.candidates.append(candidate)
 
 
 class Exchange(NamedTuple):
@@ -125,20 +40,28 @@ class Pair:
 
     __slots__ = (
         "answered_at",
+        "attempt",
         "connected_at",
         "exchange",
+        "first_frame",
         "last_activity",
         "late_answer",
         "offered_at",
         "offerer",
         "sides",
         "since",
+        "standing",
     )
 
-    def __init__(self, first: str, second: str, now: float) -> None:
-        self.sides = {first: Side(first), second: Side(second)}
+    def __init__(
+        self, first: str | Side, second: str | Side, now: float, standing: bool = False
+    ) -> None:
+        sides = [side if isinstance(side, Side) else Side(side) for side in (first, second)]
+        self.sides = {side.peer_id: side for side in sides}
         self.since = now
         """When both were here."""
+        self.standing = standing
+        """Both came back with their sessions: a call of theirs may have stood all the time."""
         self.last_activity = now
         self.offerer = ""
         """The peer that made the newest offer."""
@@ -151,11 +74,39 @@ class Pair:
         """The newest answer does not belong to the newest offer."""
         self.connected_at: float | None = None
         """When a peer reported that they are connected."""
+        self.attempt = dials.NOTHING_TRIED
+        self.first_frame: float | None = None
+        """Seconds from both being here to the first frame; None: not known."""
 
     def other(self, peer_id: str) -> Side:
         """The side that is not that of `peer_id`."""
         first, second = self.sides.values()
         return second if first.peer_id == peer_id else first
+
+    @property
+    def began(self) -> bool:
+        """Whether anything was said between the two, or about their connection."""
+        return self.offered_at is not None or self.exchange is not NONE_YET or self.reports
+
+    @property
+    def unknown(self) -> bool:
+        """Whether a call may stand of which nothing was heard since both came back."""
+        return self.standing and not self.began
+
+    @property
+    def caller(self) -> Side | None:
+        """The side that should offer; None: neither, or it is not known."""
+        nodes = [side for side in self.sides.values() if side.kind == NODE]
+        return nodes[0] if len(nodes) == 1 else None
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the two are a call: they began one, or should have, or perhaps have one.
+
+        Two whose kinds are not known may be. Two GCOMs are none.
+        """
+        unsure = any(side.kind == UNKNOWN for side in self.sides.values())
+        return self.began or self.unknown or unsure or self.caller is not None
 
     @property
     def glare(self) -> bool:
@@ -180,10 +131,14 @@ class Pair:
         newest = side.open_offers[-1].description if side.open_offers else None
         if newest and newest.origin and _same(newest, description):
             return  # the same one, sent again
-        side.describe(description, now)
+        if side.state in LOST:
+            self.other(sender).report = None  # about a call that its other end has given up
+        begins = side.describe("offer", description, now)
         side.open_offers.append(SentDescription(description, now))
         del side.open_offers[1 : 1 - MAX_OPEN]  # the first says since when an answer is missing
         self.offerer, self.offered_at, self.answered_at = sender, now, None
+        if begins and not self.connected:
+            self.attempt = dials.offered(self.attempt, now)
 
     def answered(self, sender: str, description: Description, now: float) -> float | None:
         """Record an answer; returns the seconds since both are here if it is the first one.
@@ -194,7 +149,7 @@ class Pair:
         self.last_activity = now
         first = self.exchange is NONE_YET
         answerer, offerer = self.sides[sender], self.other(sender)
-        answerer.describe(description, now)
+        answerer.describe("answer", description, now)
         if not offerer.open_offers:
             return None
         shapes = [offer.description.shape for offer in offerer.open_offers]
@@ -206,6 +161,8 @@ class Pair:
             answerer.open_offers.clear()  # a peer that answers has rolled back its own offer
             self.offerer, self.answered_at = offerer.peer_id, now
         self.exchange = Exchange(offerer.peer_id, offer, sender, description)
+        if not self.connected:
+            self.attempt = dials.answered(self.attempt, now)
         return now - self.since if first else None
 
     def sent_candidate(self, sender: str, candidate: Candidate | None, now: float) -> None:
@@ -217,13 +174,33 @@ class Pair:
         else:
             side.add_candidate(candidate, now)
 
-    def reported(self, sender: str, report: ConnectionReport, now: float) -> None:
-        """Record what a peer says of its RTCPeerConnection."""
-        side = self.sides[sender]
+    def reported(self, sender: str, report: ConnectionReport, now: float) -> float | None:
+        """Record what a peer says of its RTCPeerConnection.
+
+        Returns the seconds since both are here if with it the first frame of the two is known.
+        """
+        side, failed = self.sides[sender], self.attempt.failed_at is not None
+        if failed and report.state == "connected" and self.other(sender).open_offers:
+            return None  # it has not yet noticed the end of the call, nor taken the new offer
         was_connected = self.connected
         side.report, side.reported_at = report, now
         if self.connected and not was_connected:
             self.connected_at = now
+            for each in self.sides.values():
+                each.frames.begin()
+        self.attempt = dials.reported(self.attempt, report.state, was_connected, now)
+        if not side.frames.measured(report.stats, now) or not self.receives(side):
+            return None
+        if self.standing or self.first_frame is not None:
+            return None
+        self.first_frame = now - self.since
+        return self.first_frame
+
+    def receives(self, side: Side) -> bool:
+        """Whether a side watches: by its kind, or else because it answered."""
+        if side.kind != self.other(side.peer_id).kind:
+            return side.kind == VIEWER or self.other(side.peer_id).kind == NODE
+        return self.exchange.answerer == side.peer_id
 
 
 def _same(one: Description, other: Description) -> bool:

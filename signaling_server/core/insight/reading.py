@@ -20,6 +20,7 @@ from signaling_server.core.protocol.messages import Signal
 LARGEST = 65536
 """Bytes of a signal that is read; of a larger one only its type counts."""
 UNREADABLE = Candidate("unreadable", "other")
+UNREAD = Description(was_read=False)
 
 Content = Union[Description, Candidate, None]
 """Of an offer or answer a Description; of an ice-candidate a Candidate, or None: no more come."""
@@ -27,6 +28,8 @@ Content = Union[Description, Candidate, None]
 
 def read(signal: Signal) -> Content:
     """The content of a signal."""
+    if signal.size > LARGEST:
+        return None if signal.type == "ice-candidate" else UNREAD
     data = _data(signal)
     return _candidate(data) if signal.type == "ice-candidate" else _description(data)
 
@@ -48,9 +51,7 @@ def _candidate(data: dict[str, Any]) -> Candidate | None:
 
 
 def _data(signal: Signal) -> dict[str, Any]:
-    """The `data` of a signal; empty if it has none or is too large to be read."""
-    if signal.size > LARGEST:
-        return {}
+    """The `data` of a signal; empty if it has none."""
     # float() takes any number of digits in linear time; the numbers are of no interest here.
     data = json.loads(signal.body + "}", parse_int=float).get("data")
     return data if isinstance(data, dict) else {}

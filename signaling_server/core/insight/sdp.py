@@ -1,8 +1,8 @@
 """SDP and ICE candidates -> the few facts that say why there is no video.
 
 Lenient: malformed, truncated or unknown parts are skipped, nothing raises, and the work is bounded.
-Of an address only its kind is kept and, if it is private, its subnet; passwords and fingerprints
-are never read. RFC 8866 (SDP), RFC 8829 (JSEP), RFC 8839 (ICE), RFC 8842 (DTLS roles).
+Of an address only its kind is kept and, if it is private, its subnet; of passwords and fingerprints
+only that they are there. RFC 8866 (SDP), RFC 8829 (JSEP), RFC 8839 (ICE), RFC 8842 (DTLS roles).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import ipaddress
 import re
 from itertools import islice
 from typing import NamedTuple
+
+from signaling_server.core.insight.h264 import H264Format, parse_format
 
 MAX_TEXT = 65536
 """Characters of an SDP that are read; one with 20 tracks has about 30,000."""
@@ -22,6 +24,8 @@ MAX_CODECS = 16
 MAX_CANDIDATES = 64
 MAX_WORD = 64
 """Characters that are kept of a word chosen by a client."""
+MAX_FMTP = 256
+"""Characters that are read of the parameters of a codec."""
 
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 _NO_CODECS = {
@@ -34,9 +38,11 @@ _SUBNET_BITS = {4: 24, 6: 64}
 """An SDP does not contain the subnet's size: that of most Wi-Fi routers, and of RFC 4291."""
 _LINE = re.compile(
     r"^(?:([mo])=|a=(sendrecv|sendonly|recvonly|inactive|bundle-only|end-of-candidates"
-    r"|mid:|rtpmap:|setup:|ice-ufrag:|candidate:))([^\r\n]*)",
+    r"|mid:|rtpmap:|fmtp:|setup:|ice-ufrag:|ice-pwd:|fingerprint:|candidate:))([^\r\n]*)",
     re.MULTILINE,
 )
+_BAD_LINE = re.compile(r"^(?![a-z]=)[^\r\n]", re.MULTILINE)
+"""RFC 8866, 5: each line is <type>=<value>."""
 
 
 class Candidate(NamedTuple):
@@ -75,6 +81,8 @@ class Section(NamedTuple):
     """In capital letters, each once, in order of preference."""
     setup: str
     """The DTLS role: actpass, active or passive."""
+    h264: tuple[H264Format, ...] = ()
+    """The kinds of H264 whose parameters are given, in order of preference."""
 
 
 class Description(NamedTuple):
@@ -88,6 +96,23 @@ class Description(NamedTuple):
     candidates: tuple[Candidate, ...] = ()
     complete: bool = False
     """No more candidates will come."""
+    has_password: bool = False
+    has_fingerprint: bool = False
+    well_formed: bool = False
+    """It begins with v=0, and each line is <type>=<value>."""
+    was_read: bool = True
+    """False: it is too large to be read, so nothing is known of it."""
+
+    @property
+    def missing(self) -> list[str]:
+        """What no WebRTC stack does without: RFC 8839, 5.4; RFC 8122, 5; RFC 8866, 5."""
+        parts = (
+            ("valid lines (v=0 first, each <type>=<value>)", self.well_formed),
+            ("a=ice-ufrag", bool(self.ufrags)),
+            ("a=ice-pwd", self.has_password),
+            ("a=fingerprint", self.has_fingerprint),
+        )
+        return [name for name, there in parts if not there] if self.was_read else []
 
     @property
     def shape(self) -> list[tuple[str, str]]:
@@ -97,11 +122,12 @@ class Description(NamedTuple):
 
 def parse_description(text: str) -> Description:
     """Read an SDP. A text without a media section is not one."""
-    reader = _Reader()
-    for line in islice(_LINE.finditer(text[:MAX_TEXT]), MAX_LINES):
+    reader, read = _Reader(), text[:MAX_TEXT]
+    for line in islice(_LINE.finditer(read), MAX_LINES):
         name = line[1] or line[2].rstrip(":")
         reader.read(name, line[3].strip())
-    return reader.description()
+    well_formed = read.startswith("v=0") and not _BAD_LINE.search(read)
+    return reader.description(well_formed)
 
 
 def parse_candidate(text: str) -> Candidate | None:
@@ -158,7 +184,16 @@ def _is_private(packed: bytes) -> bool:
 class _Draft:
     """A section that is being read."""
 
-    __slots__ = ("codecs", "direction", "kind", "mid", "rejected", "setup")
+    __slots__ = (
+        "_h264",
+        "_h264_payloads",
+        "codecs",
+        "direction",
+        "kind",
+        "mid",
+        "rejected",
+        "setup",
+    )
 
     def __init__(self, kind: str, rejected: bool, direction: str, setup: str) -> None:
         self.kind = kind[:MAX_WORD]
@@ -167,16 +202,26 @@ class _Draft:
         self.direction = direction
         self.codecs: list[str] = []
         self.setup = setup
+        self._h264_payloads: set[str] = set()
+        self._h264: dict[H264Format, None] = {}
+        """Each once, in order of preference."""
 
     def read(self, name: str, value: str) -> None:
         """One attribute."""
         if name in _DIRECTIONS:
             self.direction = name
         elif name == "rtpmap":
-            codec = value.partition(" ")[2].partition("/")[0].upper()[:MAX_WORD]
+            payload, _, codec = value.partition(" ")
+            codec = codec.partition("/")[0].upper()[:MAX_WORD]
             known = not codec or codec in self.codecs or codec in _NO_CODECS
             if not known and len(self.codecs) < MAX_CODECS:
                 self.codecs.append(codec)
+            if codec == "H264" and len(self._h264_payloads) < MAX_CODECS:
+                self._h264_payloads.add(payload)
+        elif name == "fmtp":
+            payload, _, parameters = value.partition(" ")
+            if payload in self._h264_payloads:  # every stack writes a=rtpmap first
+                self._h264[parse_format(parameters[:MAX_FMTP])] = None
         elif name == "bundle-only":  # its port is 0 although it is wanted (RFC 9143)
             self.rejected = False
         elif name == "setup":
@@ -187,7 +232,13 @@ class _Draft:
     def section(self) -> Section:
         """All that was read."""
         return Section(
-            self.kind, self.rejected, self.mid, self.direction, tuple(self.codecs), self.setup
+            self.kind,
+            self.rejected,
+            self.mid,
+            self.direction,
+            tuple(self.codecs),
+            self.setup,
+            tuple(self._h264),
         )
 
 
@@ -201,6 +252,7 @@ class _Reader:
         self._ufrags: set[str] = set()
         self._candidates: list[Candidate] = []
         self._complete = False
+        self._has: set[str] = set()
 
     def read(self, name: str, value: str) -> None:
         """One line, such as "setup" and "actpass"."""
@@ -216,6 +268,8 @@ class _Reader:
                 self._candidates += [candidate] if candidate else []
         elif name == "end-of-candidates":
             self._complete = True
+        elif name in ("ice-pwd", "fingerprint"):
+            self._has.add(name)
         else:
             self._current.read(name, value)
 
@@ -225,7 +279,7 @@ class _Reader:
         if len(self._drafts) < MAX_SECTIONS:
             self._drafts.append(self._current)
 
-    def description(self) -> Description:
+    def description(self, well_formed: bool) -> Description:
         """All that was read."""
         return Description(
             tuple(draft.section() for draft in self._drafts),
@@ -233,4 +287,7 @@ class _Reader:
             frozenset(sorted(self._ufrags)[:MAX_SECTIONS]),
             tuple(self._candidates),
             self._complete,
+            "ice-pwd" in self._has,
+            "fingerprint" in self._has,
+            well_formed,
         )

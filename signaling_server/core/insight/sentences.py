@@ -46,9 +46,10 @@ def sentence(fact: Fact) -> str:
     return SAYINGS[type(fact)].sentence(fact)
 
 
-def reported(peer_id: str, state: str) -> str:
+def reported(peer_id: str, state: str, to: str = "") -> str:
     """A client's report, for a person."""
-    return f"{peer_id} reports: {state}"
+    about = f" (its call with {to})" if to else ""
+    return f"{peer_id} reports: {state}{about}"
 
 
 def _joined(fact: PeerJoined) -> str:

@@ -44,6 +44,8 @@ class Joined(NamedTuple):
     """What its token allows; None: the server asks for no tokens."""
     token_expires: int | None = None
     """Seconds until its token expires, if that is soon."""
+    server_time: float | None = None
+    """Seconds since 1970; None: the clock of the server is not set."""
 
 
 class Signalled(NamedTuple):
@@ -83,6 +85,11 @@ class Reconfigured(NamedTuple):
 class Ticked(NamedTuple):
     """The time of `next_deadline()` has come."""
 
+
+make = tuple.__new__
+"""`make(Forward, (sid, ...))` is Forward(sid, ...) without a function of Python, for the hot path:
+the constructor of a NamedTuple is one, and takes longer than the tuple.
+"""
 
 Event = Union[Joined, Signalled, Left, StillAlive, Revoked, Reconfigured, Ticked]
 
@@ -125,6 +132,11 @@ class PeerJoined(NamedTuple):
     address: str
     transport: str
     rejoined: bool
+    role: str | None = None
+    session: str | None = None
+    """The hash that others see of the key of its program's run."""
+    seen: int = 0
+    """The last `seq` that it has seen: above 0 it was here before, perhaps before a restart."""
 
 
 class PeerResumed(NamedTuple):

@@ -6,11 +6,10 @@ wait, so a join of a crowded room waits for its turn; a room of a few peers neve
 
 from __future__ import annotations
 
+from signaling_server.core.protocol.occupancy import CROWD
 from signaling_server.errors import Rejection
 
-CROWD = 64
-"""Peers in a room from which on joins wait for their turn."""
-SECONDS_A_PEER = 20e-6
+SECONDS_A_PEER = 10e-6
 """The time of each: twice what telling takes, so that crowds get half of the time."""
 LONGEST = 4.0
 """The longest wait in seconds: a client that waits more is refused, and tries again."""

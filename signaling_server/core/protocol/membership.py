@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol import notices
 from signaling_server.core.protocol.auth import Grant
@@ -11,6 +13,7 @@ from signaling_server.core.protocol.events import (
     Joined,
     Output,
     PeerAway,
+    PeerJoined,
     PeerLeft,
     PeerReplaced,
     Rejected,
@@ -80,9 +83,7 @@ class Membership:
     def depart(self, peer: Peer, change: Change, reason: str) -> list[Output]:
         """Remove a peer, and announce it to the others."""
         self.remove(peer, change)
-        outputs: list[Output] = []
-        for other in peer.room.peers.values():
-            outputs += self.notify(other, notices.peer_left(peer, reason))
+        outputs = self.notify_all(peer.room.peers.values(), notices.peer_left(peer, reason))
         outputs.append(PeerLeft(*place(peer), reason))
         return outputs
 
@@ -94,18 +95,31 @@ class Membership:
         peer.hold.clear()
         if peer.replay:
             peer.replay.clear()
-        for other in peer.room.peers.values():
-            if other.replay:
-                other.replay.forget(peer.peer_id)
+        peer.as_sender.gone = True
+        peer.room.departures.count += 1
         self.set_deadline(peer)
 
-    def notify(self, peer: Peer, notice: Notice) -> list[Output]:
-        """Send an event of the server's own to a peer, or keep it until the peer is back."""
+    def notify_all(self, peers: Iterable[Peer], notice: Notice) -> list[Output]:
+        """Send an event of the server's own to peers, or keep it until they are back."""
+        outputs: list[Output] = []
+        event, payload = notice
+        for peer in peers:
+            if peer.state is State.PRESENT:
+                outputs.append(Send(peer.sid, event, payload))
+            else:
+                self._keep_event(peer, notice)
+        return outputs
+
+    def notify(self, peer: Peer, notice: Notice, outputs: list[Output]) -> None:
+        """The same for one peer; adds to `outputs`."""
         if peer.state is State.PRESENT:
-            return [Send(peer.sid, *notice)]
+            outputs.append(Send(peer.sid, *notice))
+        else:
+            self._keep_event(peer, notice)
+
+    def _keep_event(self, peer: Peer, notice: Notice) -> None:
         assert peer.replay is not None
         peer.replay.keep_event(*notice, self.config.resume)
-        return []
 
     def make_way(self, newcomer: Joined) -> list[Output]:
         """Remove peers that are away, where a newcomer needs their places (occupancy.py)."""
@@ -114,7 +128,7 @@ class Membership:
             self.config, newcomer.address, newcomer.grant is not None
         )
         for peer in list(room.peers.values()) if room else ():
-            outputs += self.depart(peer, Change.EXPIRED, "connection-lost")
+            outputs += self._vanish(peer, Change.EXPIRED, "connection-lost")
         while len(self.present) + self.occupancy.away > self.config.limits.connections:
             away = self.occupancy.longest_away()
             if away is None:
@@ -127,17 +141,33 @@ class Membership:
         outputs: list[Output] = []
         rooms = self.occupancy.rooms.values()
         peers = [peer for room in rooms for peer in room.peers.values()]
-        for peer in [peer for peer in peers if peer.grant in event.grants]:
+        # First all leave, and then the others hear of them: not one revoked peer of the next.
+        revoked = [peer for peer in peers if peer.grant in event.grants]
+        for peer in revoked:
             if peer.present:
                 outputs += [
                     Send(peer.sid, *notices.unauthorized(event.message)),
                     Close(peer.sid, "unauthorized"),
                     Rejected(*place(peer), peer.address, "unauthorized", event.message),
                 ]
-            outputs += self.depart(peer, Change.REVOKED, "unauthorized")
+            outputs += self._vanish(peer, Change.REVOKED, "unauthorized")
+        for peer in revoked:
+            notice = notices.peer_left(peer, "unauthorized")
+            outputs += self.notify_all(peer.room.peers.values(), notice)
         return outputs
+
+    def _vanish(self, peer: Peer, change: Change, reason: str) -> list[Output]:
+        """Remove a peer, and announce it to nobody."""
+        self.remove(peer, change)
+        return [PeerLeft(*place(peer), reason)]
 
 
 def place(peer: Peer) -> tuple[str, str, str]:
     """How facts about a peer begin: sid, peer_id, room."""
     return peer.sid, peer.peer_id, peer.room.name
+
+
+def joined(peer: Peer, rejoined: bool) -> PeerJoined:
+    """The fact that a peer has entered its room."""
+    where = peer.address, peer.transport
+    return PeerJoined(*place(peer), *where, rejoined, peer.role, peer.public_session, peer.seen)

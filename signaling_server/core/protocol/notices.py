@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Tuple
 
+from signaling_server.core.protocol.announcement import Announcement
 from signaling_server.core.protocol.events import Joined
-from signaling_server.core.protocol.peers import Peer
+from signaling_server.core.protocol.peers import Introductions, Peer
 from signaling_server.core.words import plural
 from signaling_server.version import VERSION
 
@@ -29,26 +30,37 @@ def welcome(peer: Peer, joined: Joined, resumed: bool) -> Notice:
         "resumed": resumed,
         "ice_servers": list(joined.ice_servers),
         "server": SERVER,
+        "server_time": joined.server_time,
     }
     if joined.token_expires is not None:
         payload["token_expires"] = joined.token_expires
     return "welcome", payload
 
 
+def introductions(who: Peer, rejoined: bool = False) -> Introductions:
+    """The payloads of `peer_joined` about a peer: to those who are impolite to it, and polite."""
+    # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
+    if rejoined:
+        return _introductions(who, rejoined=True)
+    if who.introductions is None:
+        who.introductions = _introductions(who)
+    return who.introductions
+
+
+def _introductions(who: Peer, **more: Any) -> Introductions:
+    both = [Announcement({**who.description, "polite": polite, **more}) for polite in (False, True)]
+    return both[0], both[1]
+
+
 def peer_joined(receiver: Peer, who: Peer, rejoined: bool = False, held: int = 0) -> Notice:
     """Introduces `who` to `receiver`, whose `held` signals go to `who` now."""
-    # The smaller id yields (W3C "perfect negotiation"): a rule that survives reconnects.
-    payload: dict[str, Any] = {**who.description, "polite": receiver.peer_id < who.peer_id}
-    if rejoined:
-        payload["rejoined"] = True
-    if held:
-        payload["held"] = held
-    return "peer_joined", payload
+    payload = introductions(who, rejoined)[receiver.peer_id < who.peer_id]
+    return "peer_joined", {**payload, "held": held} if held else payload
 
 
 def peer_left(peer: Peer, reason: str) -> Notice:
     """Tells the others that a peer is out of the room."""
-    payload = {"peer_id": peer.peer_id, "reason": reason}
+    payload = Announcement({"peer_id": peer.peer_id, "reason": reason})
     if peer.name:
         payload["name"] = peer.name
     return "peer_left", payload

@@ -17,12 +17,17 @@ from signaling_server.core.protocol.peers import Peer, Room
 from signaling_server.core.words import plural
 from signaling_server.errors import Rejection
 
+CROWD = 64
+"""Peers in a room from which on what happens there waits for its turn."""
+
 
 class Occupancy:
     """Who is where. Tell it each change of a peer, after `Peer.change`."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
+        self.crowds: set[str] = set()
+        """The rooms of CROWD peers and more."""
         self.away = 0
         """Peers that are away."""
         self._away: defaultdict[str, dict[Peer, None]] = defaultdict(dict)
@@ -36,6 +41,8 @@ class Occupancy:
         room = peer.room
         room.add(peer)
         room.present += 1
+        if len(room.peers) >= CROWD:
+            self.crowds.add(room.name)
         if room.name not in self.rooms:
             self.rooms[room.name] = room
             self._charge(room, peer.address)
@@ -61,6 +68,8 @@ class Occupancy:
             self._no_longer_away(peer)
         else:
             self._one_less(room)
+        if len(room.peers) < CROWD:
+            self.crowds.discard(room.name)
         if room.peers:
             self._charge(room, next(iter(room.peers.values())).address)
         else:

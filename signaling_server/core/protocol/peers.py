@@ -15,14 +15,17 @@ From both of these, a revoked token leads to GONE at once.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Tuple
 
+from signaling_server.core.protocol.announcement import Announcement
 from signaling_server.core.protocol.contests import Claim
 from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.hold import Hold
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.replay import Replay, session_hash
+from signaling_server.core.protocol.replay import Departures, Replay, Sender, session_hash
 from signaling_server.errors import Rejection
+
+Introductions = Tuple[Announcement, Announcement]
 
 
 class State(IntEnum):
@@ -66,18 +69,21 @@ class Peer:
 
     __slots__ = (
         "address",
+        "as_sender",
         "away_until",
         "by_rule",
         "claim",
         "description",
         "grant",
         "hold",
+        "introductions",
         "name",
         "peer_id",
         "public_session",
         "replay",
         "role",
         "room",
+        "seen",
         "session",
         "sid",
         "state",
@@ -97,13 +103,17 @@ class Peer:
         self.by_rule = hello.by_rule
         self.role = hello.role
         self.session = hello.session
+        self.seen = hello.seen
         self.public_session = session_hash(hello.session) if hello.session else None
         self.description = _described(self)
         """What others learn of it: {peer_id, name?, role?, session?}. Made once, because in a crowd
         everybody learns of everybody; never change it."""
+        self.introductions: Introductions | None = None
+        """How others are told of it; made when it is first needed (notices.py)."""
         self.state = State.PRESENT
         self.hold = Hold(budget)
-        self.replay = Replay(budget, hello.seen) if hello.session else None
+        self.as_sender = Sender(self.peer_id)
+        self.replay = Replay(budget, hello.seen, room.departures) if hello.session else None
         self.away_until = 0.0
         self.untold = 0
         """Held signals that expired while it was away: it is told when it is back."""
@@ -147,7 +157,7 @@ def _described(peer: Peer) -> dict[str, Any]:
 class Room:
     """The peers of a room, oldest first."""
 
-    __slots__ = ("address", "name", "peers", "present", "sessions")
+    __slots__ = ("address", "departures", "name", "peers", "present", "sessions")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -155,6 +165,7 @@ class Room:
         """Peers that have a connection; occupancy.py counts them."""
         self.address: str | None = None
         """The address that it counts to, where rooms of an address are limited."""
+        self.departures = Departures()
         self.peers: dict[str, Peer] = {}
         self.sessions: dict[tuple[str | None, str], Peer] = {}
         """By (name, session key)."""
@@ -178,7 +189,7 @@ class Room:
     def receivers(self, sender: Peer, to: str | None) -> list[Peer]:
         """Who gets a signal, present and away, oldest first. Raises Rejection `peer-not-found`."""
         if to is None:
-            return self.others(sender)
+            return [other for other in self.peers.values() if other is not sender]
         receiver = self.peers.get(to)
         if receiver is None or receiver is sender:
             message = f"no other peer {to[:64]} is in the room"

@@ -18,6 +18,7 @@ from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol import claims, notices
 from signaling_server.core.protocol.auth import Grant
 from signaling_server.core.protocol.contests import Takeover, Takeovers
+from signaling_server.core.protocol.delivery import Delivery
 from signaling_server.core.protocol.events import (
     Event,
     Forward,
@@ -28,7 +29,6 @@ from signaling_server.core.protocol.events import (
     Left,
     NameContested,
     Output,
-    PeerJoined,
     PeerResumed,
     Reconfigured,
     Revoked,
@@ -38,14 +38,17 @@ from signaling_server.core.protocol.events import (
     Signalled,
     StillAlive,
     Ticked,
+    make,
 )
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.membership import Membership, place
+from signaling_server.core.protocol.membership import Membership, joined, place
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.peers import Change, Peer, Room, State
-from signaling_server.core.protocol.replay import KeptSignal, delivery_horizon
-from signaling_server.errors import Rejection
+from signaling_server.core.protocol.replay import KeptSignal
+
+MOST_TOLD = 1000
+"""Peers that one tick tells of departures: a crowd whose windows end together goes in pieces."""
 
 
 class Relay:
@@ -54,18 +57,20 @@ class Relay:
     def __init__(self, settings: Config) -> None:
         self._members = Membership(settings)
         self.rooms = self._members.occupancy.rooms
+        self.crowds = self._members.occupancy.crowds
         self.peers = self._members.present
         """The present peers by the sid of their connection."""
         self.budget = Budget(settings.limits.memory_bytes)
-        self._deadlines = self._members.deadlines
+        self.deadlines = self._members.deadlines
         self._takeovers = Takeovers()
+        self._delivery = Delivery(settings)
         self._reconfigured(Reconfigured(settings), 0.0)
         self._handlers: dict[type, Callable[[Any, float], list[Output]]] = {
             Joined: self._joined,
-            Signalled: self._signalled,
+            Signalled: lambda event, now: self.signal(event.sid, event.signal, now),
             Left: self._left,
             StillAlive: self._still_alive,
-            Revoked: self._revoked,
+            Revoked: lambda event, now: self._members.revoke(event),
             Reconfigured: self._reconfigured,
             Ticked: self._ticked,
         }
@@ -76,7 +81,7 @@ class Relay:
 
     def next_deadline(self) -> float | None:
         """When `Ticked` is due (early does no harm); None: not before another event."""
-        return self._deadlines.next
+        return self.deadlines.next
 
     def grants(self) -> set[Grant | None]:
         """The grants of all peers, present and away; None: of those that gave no token."""
@@ -148,7 +153,7 @@ class Relay:
         missed = peer.replay.resume(event.hello.seen, now)
         for entry in missed:
             if isinstance(entry, KeptSignal):
-                outputs.append(Forward(peer.sid, entry.signal, entry.sender, entry.seq))
+                outputs.append(Forward(peer.sid, entry.signal, entry.sender.peer_id, entry.seq))
             else:
                 outputs.append(Send(peer.sid, entry.event, entry.payload))
         if peer.untold:
@@ -160,55 +165,58 @@ class Relay:
     def _introduce(self, newcomer: Peer, rejoined: bool, now: float) -> list[Output]:
         """Announce newcomer and room to each other, then deliver the room's held signals to it."""
         room, others = newcomer.room, newcomer.room.others(newcomer)
+        me, sid, event = newcomer.peer_id, newcomer.sid, "peer_joined"
         outputs: list[Output] = []
         if self._config.rooms.announce == "everyone":
+            outputs += [
+                Send(sid, event, notices.introductions(other)[me < other.peer_id])
+                for other in others
+            ]
+        if len(others) == 1 and len(others[0].hold):  # who is not alone holds nothing
+            outputs += self._deliver_held(others[0], newcomer, rejoined, now)
+        else:
+            introductions = notices.introductions(newcomer, rejoined)
             for other in others:
-                outputs.append(Send(newcomer.sid, *notices.peer_joined(newcomer, other)))
-        delivered: list[Output] = []
-        for other in others:
-            held = other.hold.release_all() if other.hold else []
-            outputs += self._members.notify(
-                other, notices.peer_joined(other, newcomer, rejoined, len(held))
-            )
-            delivered += [self._forward(newcomer, other, signal, now) for signal in held]
-            if held:
-                self._members.set_deadline(other)
-                names = other.peer_id, newcomer.peer_id
-                delivered.append(HeldSignalsDelivered(*names, room.name, signals=len(held)))
-        outputs += delivered
-        where = newcomer.address, newcomer.transport
-        outputs.append(PeerJoined(*place(newcomer), *where, rejoined))
+                notice = event, introductions[other.peer_id < me]
+                self._members.notify(other, notice, outputs)
+        outputs.append(joined(newcomer, rejoined))
         expected = self._config.rooms.expected_peers
         if len(room.peers) > expected and not rejoined:
             outputs.append(RoomOverfull(room.name, tuple(room.peers), expected))
         return outputs
 
+    def _deliver_held(
+        self, holder: Peer, newcomer: Peer, rejoined: bool, now: float
+    ) -> list[Output]:
+        """Introduce a newcomer to a peer that was alone, and give it what that one has said."""
+        held = holder.hold.release_all()
+        outputs: list[Output] = []
+        notice = notices.peer_joined(holder, newcomer, rejoined, len(held))
+        self._members.notify(holder, notice, outputs)
+        for signal in held:
+            outputs += self._delivery.forward([newcomer], holder, signal, now)[0]
+        self._members.set_deadline(holder)
+        names = holder.peer_id, newcomer.peer_id
+        outputs.append(HeldSignalsDelivered(*names, newcomer.room.name, signals=len(held)))
+        return outputs
+
     # --- signals ----------------------------------------------------------------------------------
 
-    def _signalled(self, event: Signalled, now: float) -> list[Output]:
-        sid, signal = event
+    def signal(self, sid: str, signal: Signal, now: float) -> list[Output]:
+        """The same as to handle `Signalled`, for the hot path: without an event."""
         sender = self.peers.get(sid)
         if sender is None:  # replaced a moment ago: what it still says no longer counts
             return self._still_alive(StillAlive(sid), now)
-        outputs: list[Output] = []
         receivers = sender.room.receivers(sender, signal.to)
-        held = 0
-        full: list[Peer] = []
-        for peer in receivers:
-            if peer.state is State.PRESENT:
-                outputs.append(self._forward(peer, sender, signal, now))
-            elif self._keep(peer, sender, signal, now):
-                held += 1
-            else:
-                full.append(peer)
-        delivered = len(outputs)
-        if not receivers and self._config.hold.enabled:
-            outputs += self._hold(sender, signal, now)
-            held = 1
-        elif full:
-            self._refuse_copies(full, outputs, sender, accepted=delivered + held > 0)
+        if receivers or not self._config.hold.enabled:
+            outputs, delivered, held = self._delivery.forward(receivers, sender, signal, now)
+        else:
+            outputs, delivered, held = self._hold(sender, signal, now), 0, 1
         outputs.append(  # last of all: the answer to a signal is made of it (handlers.py)
-            SignalAccepted(sid, sender.peer_id, sender.room.name, signal, delivered, held)
+            make(
+                SignalAccepted,
+                (sid, sender.peer_id, sender.room.name, signal, delivered, held),
+            )
         )
         return outputs
 
@@ -217,30 +225,6 @@ class Relay:
         replaced = sender.hold.add(signal, self._config.hold, now)
         self._members.set_deadline(sender)
         return _tell_of_dropped(sender, replaced, notices.NEWER_OFFER) if replaced else []
-
-    def _forward(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> Forward:
-        replay = receiver.replay
-        if replay is None:
-            return Forward(receiver.sid, signal, sender.peer_id, 0)
-        limits, horizon = self._config.resume, self._delivery_horizon
-        seq = replay.keep_sent(sender.peer_id, signal, limits, horizon, now)
-        return Forward(receiver.sid, signal, sender.peer_id, seq)
-
-    def _keep(self, receiver: Peer, sender: Peer, signal: Signal, now: float) -> bool:
-        """Keep a signal for a peer that is away; False if there is no room."""
-        assert receiver.replay is not None
-        return receiver.replay.keep_unsent(sender.peer_id, signal, self._config.resume, now)
-
-    def _refuse_copies(
-        self, full: list[Peer], outputs: list[Output], sender: Peer, accepted: bool
-    ) -> None:
-        """Tell the sender of the copies that found no room; if all did, refuse the signal."""
-        for peer in full:
-            message = f"{peer.peer_id} is away and its queue of waiting signals is full"
-            rejection = Rejection("hold-full", message, to=peer.peer_id)
-            if not accepted:
-                raise rejection
-            outputs.append(Send(sender.sid, "error", rejection.payload()))
 
     # --- leaving ----------------------------------------------------------------------------------
 
@@ -251,11 +235,8 @@ class Relay:
         window = self._config.resume.window
         if event.goodbye or peer.replay is None or window == 0:
             return self._members.depart(peer, Change.LEFT, event.reason)
-        peer.replay.settle(now - self._delivery_horizon)
+        peer.replay.settle(now - self._delivery.horizon)
         return [self._members.break_off(peer, event.reason, now + window)]
-
-    def _revoked(self, event: Revoked, now: float) -> list[Output]:
-        return self._members.revoke(event)
 
     # --- time and configuration -------------------------------------------------------------------
 
@@ -263,13 +244,17 @@ class Relay:
         outputs: list[Output] = []
         for peer in self.peers.values():
             if peer.replay is not None:  # what has surely arrived must not take the room of others
-                peer.replay.settle(now - self._delivery_horizon)
-        for peer in self._deadlines.due(now):
+                peer.replay.settle(now - self._delivery.horizon)
+        told = 0
+        for peer in self.deadlines.due(now):
+            if told > MOST_TOLD:  # the next tick is due at once, and others have their turn before
+                break
             if peer.state is State.AWAY and peer.away_until <= now:
+                told += len(peer.room.peers)
                 outputs += self._members.depart(peer, Change.EXPIRED, "connection-lost")
             else:
                 outputs += self._expire_held(peer, now)
-        self._deadlines.recount()
+        self.deadlines.recount()
         return outputs
 
     def _expire_held(self, peer: Peer, now: float) -> list[Output]:
@@ -286,8 +271,8 @@ class Relay:
         limits = event.config.limits
         self.budget.total = limits.memory_bytes
         self.budget.share = limits.memory_bytes // limits.connections
-        self._delivery_horizon = delivery_horizon(event.config.socketio)
-        for peer in self._deadlines.peers():
+        self._delivery.configure(event.config)
+        for peer in self.deadlines.peers():
             self._members.set_deadline(peer)
         return []
 

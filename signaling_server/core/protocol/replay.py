@@ -7,7 +7,9 @@ Plan: number each signal to such a peer (`seq`) and keep it. A peer that returns
 number that it saw (`auth.seen`), and what came after is sent again. A kept signal is dropped
 
 - when the connection outlives it by the delivery horizon (`settle`): it has arrived;
-- when its sender leaves the room (`forget`): it is of no use to anybody;
+- when its sender has left the room: it is of no use to anybody. A crowd that leaves would make each
+  replay be searched for each of them, so it is only marked then (`Sender.gone`): it goes when its
+  room is needed, and nobody gets it;
 - when a newer one needs its room (`keep_sent`): the oldest has most likely arrived. If it had not,
   nobody can tell: `_lost` remembers its number, and a session that still needs it cannot resume
   (`can_resume`). Its peer then joins anew, and both sides negotiate again.
@@ -16,8 +18,9 @@ While the peer is away nothing is dropped to make room: what does not fit is ref
 sender hears of it (`keep_unsent`).
 
 Worst case: `resume.max_messages` and `resume.max_bytes` for each peer, all peers together what
-`limits.memory_bytes` leaves. `resume` and `forget` go through all entries once (`forget`
-only if there are signals among them); `keep_sent`, which each signal takes, touches the ends alone.
+`limits.memory_bytes` leaves. `resume` goes through all entries once, and so does a signal for a
+peer that is away, if there is no room and somebody has left since that was done last; `keep_sent`,
+which each signal takes, touches the ends alone.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from collections import deque
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
-from signaling_server.core.protocol.limits import OVERHEAD, Budget, packet_cost
+from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 
 
@@ -49,13 +52,36 @@ def delivery_horizon(socketio: SocketIOSettings) -> float:
     return socketio.ping_interval + 3 * socketio.ping_timeout
 
 
+class Sender:
+    """A peer as those know it who keep its signals."""
+
+    __slots__ = ("gone", "peer_id")
+
+    def __init__(self, peer_id: str) -> None:
+        self.peer_id = peer_id
+        self.gone = False
+        """Whether it has left its room."""
+
+
+_SERVER = Sender("")
+
+
+class Departures:
+    """Counts the peers that have left a room: tells a replay whether to look for their signals."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class KeptSignal(NamedTuple):
     """A signal that may have to be sent (again)."""
 
     seq: int
     at: float
     """When it was written to a connection, or accepted for a peer that is away."""
-    sender: str
+    sender: Sender
     signal: Signal
     size: int
     """Bytes that it counts to the limits."""
@@ -69,24 +95,36 @@ class MissedEvent(NamedTuple):
     seq: int = 0
     at: float = float("inf")
     size: int = OVERHEAD
+    sender: Sender = _SERVER
 
 
 class Replay:
     """The numbered signals and the missed events of one peer with a session, in order, bounded."""
 
-    __slots__ = ("_budget", "_bytes", "_entries", "_events", "_lost", "_too_many", "seq")
+    __slots__ = (
+        "_budget",
+        "_bytes",
+        "_departures",
+        "_entries",
+        "_looked_at",
+        "_lost",
+        "_too_many",
+        "seq",
+    )
 
-    def __init__(self, budget: Budget, seen: int = 0) -> None:
+    def __init__(self, budget: Budget, seen: int = 0, departures: Departures | None = None) -> None:
         self.seq = seen
         """The number of the newest signal. It goes on from what the client saw as an earlier peer:
         if it never gets the welcome of this one, it returns with a number of that one."""
         self._budget = budget
+        self._departures = departures or Departures()
+        """From the room of its peer."""
+        self._looked_at = self._departures.count
+        """How many there were when it dropped what is of no use any longer."""
         self._bytes = 0
         self._entries: deque[KeptSignal | MissedEvent] = deque()
         self._lost = 0
         """The highest seq that was dropped although it may not have arrived."""
-        self._events = 0
-        """Missed events among the entries."""
         self._too_many = False
         """Whether there was no room for them."""
 
@@ -94,19 +132,30 @@ class Replay:
         return len(self._entries)
 
     def keep_sent(
-        self, sender: str, signal: Signal, limits: ResumeSettings, horizon: float, now: float
+        self,
+        sender: Sender,
+        signal: Signal,
+        size: int,
+        limits: ResumeSettings,
+        horizon: float,
+        now: float,
     ) -> int:
         """Number and keep a signal that is written to a live connection; returns its seq.
 
-        `horizon`: seconds after which a written signal has arrived. When there is no room the
-        oldest goes; if the signal itself does not fit, it is sent all the same, and counts as lost.
+        `size`: the signal's `packet_cost`. `horizon`: seconds after which a written signal has
+        arrived. When there is no room the oldest goes; if the signal itself does not fit, it is
+        sent all the same, and counts as lost.
         """
         self.seq += 1
-        size = packet_cost(signal.body, signal.size)
-        freed = self._make_room(size, limits, now - horizon)
-        # One call to the budget for all: a signal to each peer with a session comes through here.
-        if self._fits(size, limits) and self._budget.reserve(size - freed):
-            self._append(KeptSignal(self.seq, now, sender, signal, size))
+        # Few calls, and one to the budget: a signal to each peer with a session comes through here.
+        entries, before, freed = self._entries, now - horizon, 0
+        fits = len(entries) < limits.max_messages and self._bytes + size <= limits.max_bytes
+        if not fits or (entries and entries[0].at < before):
+            freed = self._make_room(size, limits, before)
+            fits = self._fits(size, limits)
+        if fits and self._budget.reserve(size - freed):
+            self._bytes += size
+            entries.append(KeptSignal(self.seq, now, sender, signal, size))
         else:
             self._budget.release(freed)
             self._lost = self.seq
@@ -119,15 +168,16 @@ class Replay:
         entries, freed = self._entries, 0
         while entries and (entries[0].at < before or not self._fits(size, limits)):
             entry = entries.popleft()
-            if entry.at >= before:
+            if entry.at >= before and not entry.sender.gone:
                 self._lost = max(self._lost, entry.seq)
             self._bytes -= entry.size
             freed += entry.size
         return freed
 
-    def keep_unsent(self, sender: str, signal: Signal, limits: ResumeSettings, now: float) -> bool:
+    def keep_unsent(
+        self, sender: Sender, signal: Signal, size: int, limits: ResumeSettings, now: float
+    ) -> bool:
         """Number and keep a signal for a peer that is away; False if there is no room."""
-        size = packet_cost(signal.body, signal.size)
         if not self._keep(KeptSignal(self.seq + 1, now, sender, signal, size), limits):
             return False
         self.seq += 1
@@ -143,16 +193,16 @@ class Replay:
         if self._too_many:
             return
         if self._keep(MissedEvent(event, payload), limits):
-            self._events += 1
             return
-        self._events, self._too_many = 0, True
+        self._too_many = True
         self._refill(entry for entry in self._entries if isinstance(entry, KeptSignal))
 
     def settle(self, before: float) -> None:
         """Drop what was sent before that time: the connection lived on, so it has arrived."""
         freed = 0
-        while self._entries and self._entries[0].at < before:
-            freed += self._entries.popleft().size
+        entries = self._entries
+        while entries and (entries[0].at < before or entries[0].sender.gone):
+            freed += entries.popleft().size
         if freed:
             self._bytes -= freed
             self._budget.release(freed)
@@ -163,36 +213,35 @@ class Replay:
 
     def resume(self, seen: int, now: float) -> list[KeptSignal | MissedEvent]:
         """All that came after `seen`, in order; signals stay kept: this connection may die too."""
-        self._events, self._too_many = 0, False
+        self._too_many = False
         missed = [
-            entry for entry in self._entries if isinstance(entry, MissedEvent) or entry.seq > seen
+            entry
+            for entry in self._entries
+            if isinstance(entry, MissedEvent) or (entry.seq > seen and not entry.sender.gone)
         ]
         self._refill(entry._replace(at=now) for entry in missed if isinstance(entry, KeptSignal))
         return missed
 
-    def forget(self, sender: str) -> None:
-        """Drop the signals of a peer that is gone: nobody waits for them."""
-        if self._events == len(self._entries):
-            return
-        self._refill(
-            entry
-            for entry in self._entries
-            if isinstance(entry, MissedEvent) or entry.sender != sender
-        )
-
     def clear(self) -> None:
         """Drop everything."""
-        self._events = 0
         self._refill(())
 
     def _fits(self, size: int, limits: ResumeSettings) -> bool:
         return len(self._entries) < limits.max_messages and self._bytes + size <= limits.max_bytes
 
     def _keep(self, entry: KeptSignal | MissedEvent, limits: ResumeSettings) -> bool:
-        if not (self._fits(entry.size, limits) and self._budget.reserve(entry.size)):
-            return False
+        if not self._reserve(entry.size, limits):
+            if self._looked_at == self._departures.count:
+                return False
+            self._looked_at = self._departures.count
+            self._refill(entry for entry in self._entries if not entry.sender.gone)
+            if not self._reserve(entry.size, limits):
+                return False
         self._append(entry)
         return True
+
+    def _reserve(self, size: int, limits: ResumeSettings) -> bool:
+        return self._fits(size, limits) and self._budget.reserve(size)
 
     def _append(self, entry: KeptSignal | MissedEvent) -> None:
         self._bytes += entry.size

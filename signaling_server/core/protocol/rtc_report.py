@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from signaling_server.errors import Rejection
 
 STATES = ("new", "connecting", "connected", "disconnected", "failed", "closed")
 """https://www.w3.org/TR/webrtc/#rtcpeerconnectionstate-enum"""
 MAX_TEXT = 64
-_FIELDS = {"type": ("type", "candidateType"), "protocol": ("protocol",), "address": ("address",)}
-"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*."""
+MOST = 1e9
+"""Larger numbers are no measurement."""
+STATS = ("round_trip_ms", "bitrate_kbps", "frames_per_second", "packets_lost")
+_FIELDS = {
+    "type": ("type", "candidateType"),
+    "protocol": ("protocol",),
+    "address": ("address", "ip"),
+    "network": ("network", "networkType"),
+    "url": ("url",),
+}
+"""Each field, and its names here and in https://www.w3.org/TR/webrtc-stats/#icecandidate-dict*.
+
+`url` is that of the STUN or TURN server from which a local candidate comes.
+"""
 
 
 class ConnectionReport(NamedTuple):
     """`state` is one of STATES; `candidate_pair` is {local: {...}, remote: {...}}.
 
-    Each end has what the client gave of type, protocol and address.
+    Each end has what the client gave of type, protocol, address and network.
     """
 
     state: str
     candidate_pair: dict[str, dict[str, str]]
+    to: str = ""
+    """The peer_id at the other end; empty: not said."""
+    stats: Mapping[str, float] = {}
+    """What the client measured, of STATS: of the video that it sends or receives."""
 
 
 def parse_report(payload: Any) -> ConnectionReport:
-    """Read {state, candidate_pair?}; invalid parts of the pair are left out. Raises Rejection."""
+    """Read {state, to?, candidate_pair?, stats?}. Raises Rejection.
+
+    Invalid parts of the pair and of the stats are left out.
+    """
     state = payload.get("state") if isinstance(payload, dict) else None
     if state not in STATES:
         raise Rejection("invalid-data", f"state must be one of {', '.join(STATES)}")
     pair = payload.get("candidate_pair")
     both = pair if isinstance(pair, dict) else {}
     ends = {end: _end(both[end]) for end in ("local", "remote") if end in both}
-    return ConnectionReport(state, {end: fields for end, fields in ends.items() if fields})
+    to = payload.get("to")
+    if to is not None and not (isinstance(to, str) and len(to) <= MAX_TEXT):
+        raise Rejection("invalid-data", "to must be the peer_id at the other end (text)")
+    pair = {end: fields for end, fields in ends.items() if fields}
+    return ConnectionReport(state, pair, to or "", _numbers(payload.get("stats")))
+
+
+def _numbers(given: Any) -> dict[str, float]:
+    fields = given if isinstance(given, dict) else {}
+    numbers = {name: fields[name] for name in STATS if type(fields.get(name)) in (int, float)}
+    return {
+        name: round(float(value), 1)
+        for name, value in numbers.items()
+        if 0 <= value <= MOST  # false for NaN
+    }
 
 
 def _end(given: Any) -> dict[str, str]:

@@ -55,6 +55,21 @@ class Summary(NamedTuple):
         return f"{sum(self.counts.values())} more {noun} in the last {span}: {listed}{size}"
 
 
+class _Key:
+    """What is known of a key in one window."""
+
+    __slots__ = ("counts", "key", "lines", "loud", "size")
+
+    def __init__(self, key: Hashable, loud: bool) -> None:
+        self.key = key
+        self.loud = loud
+        self.lines = 0
+        self.counts: dict[str, int] = {}
+        """The lines that are summed, by kind."""
+        self.size = 0
+        """Their bytes."""
+
+
 class LineLimiter:
     """Decides whether a line is written or summed. `now` is in seconds on a monotonic clock.
 
@@ -64,10 +79,9 @@ class LineLimiter:
 
     def __init__(self) -> None:
         self._since = float("-inf")
-        self._lines: dict[Hashable, int] = {}  # of this window, and forgotten with it
+        self._keys: dict[Hashable, _Key] = {}  # of this window, and forgotten with it
         self._loud: set[Hashable] = set()  # above the limit in the window before this one
-        self._sums: dict[Hashable, dict[str, int]] = {}
-        self._sizes: dict[Hashable, int] = {}
+        self._sums: list[_Key] = []
         self._ready: list[Summary] = []
         self._pace = TokenBucket(LINES_PER_SECOND, LINES_BURST, 0.0)
 
@@ -75,19 +89,31 @@ class LineLimiter:
         """True: write the line. False: it is counted under its `kind`, one of a few."""
         if now >= self._since + WINDOW:
             self._close_window(now)
-        lines = self._lines.get(key, 0) + 1
-        if lines == 1 and len(self._lines) >= KEYS:
-            key = OTHERS
-            lines = self._lines.get(key, 0) + 1
-        self._lines[key] = lines
-        if lines <= LIMIT and key not in self._loud and self._pace.take(now):
+        one = self._keys.get(key) or self._add(key if len(self._keys) < KEYS else OTHERS)
+        one.lines += 1
+        if one.lines <= LIMIT and not one.loud and self._pace.take(now):
             return True
-        if key not in self._sums and len(self._sums) >= SUMS:
-            key = OTHERS
-        counts = self._sums.setdefault(key, {})
+        if not one.counts:
+            one = self._begin_sum(one)
+        counts = one.counts
         counts[kind] = counts.get(kind, 0) + 1
-        self._sizes[key] = self._sizes.get(key, 0) + size
+        one.size += size
         return False
+
+    def _add(self, key: Hashable) -> _Key:
+        """The key in this window, made if it is not there."""
+        one = self._keys.get(key)
+        if one is None:
+            one = self._keys[key] = _Key(key, key in self._loud)
+        return one
+
+    def _begin_sum(self, one: _Key) -> _Key:
+        """Where a line of a key without a sum is counted."""
+        if len(self._sums) >= SUMS:
+            one = self._add(OTHERS)
+        if not one.counts:
+            self._sums.append(one)
+        return one
 
     def due(self, now: float) -> list[Summary]:
         """The sums whose window is over, each once."""
@@ -105,10 +131,8 @@ class LineLimiter:
     def _close_window(self, now: float) -> None:
         """Close this window, and open the next one now."""
         seconds = now - self._since
-        for key, counts in self._sums.items():
-            self._ready.append(Summary(key, counts, self._sizes[key], seconds))
-        self._loud = {key for key in self._sums if self._lines.get(key, 0) > LIMIT}
+        self._ready += [Summary(one.key, one.counts, one.size, seconds) for one in self._sums]
+        self._loud = {one.key for one in self._sums if one.lines > LIMIT}
         self._sums.clear()
-        self._sizes.clear()
-        self._lines.clear()
+        self._keys.clear()
         self._since = now

@@ -108,7 +108,9 @@ class Readings(NamedTuple):
     """Such as {"version": "1.0.0", "python": "3.11.2"}."""
 
 
-def render(metrics: Metrics, handshakes: Histogram, readings: Readings) -> str:
+def render(
+    metrics: Metrics, handshakes: Histogram, first_frames: Histogram, readings: Readings
+) -> str:
     """The page of /metrics."""
     signals = {kind: metrics.signals[kind] for kind in VALID_TYPES}
     rows = [
@@ -142,6 +144,11 @@ def render(metrics: Metrics, handshakes: Histogram, readings: Readings) -> str:
         ),
         *_histogram(
             "hawkeye_handshake_seconds", "From both being here to the first answer.", handshakes
+        ),
+        *_histogram(
+            "hawkeye_first_frame_seconds",
+            "From both being here to the first frame that a receiver reports.",
+            first_frames,
         ),
         *_single("hawkeye_tasks", "gauge", "Tasks of the event loop.", readings.tasks),
         *_single(

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from signaling_server.core.insight.diagnosis import Finding
-from signaling_server.core.insight.insight import Insight, Note
+from signaling_server.core.insight.finding import Finding
+from signaling_server.core.insight.headline import Headline
+from signaling_server.core.insight.insight import Insight
+from signaling_server.core.insight.last_seen import LastSeen
+from signaling_server.core.insight.notes import Note
 from signaling_server.core.insight.reports import (
     CandidatesSent,
     Connected,
+    Measured,
     PairReport,
+    PeerCounts,
     RoomReport,
     Stage,
 )
@@ -31,22 +36,25 @@ def build(
     warnings: Sequence[str],
     now: float,
 ) -> dict[str, Any]:
-    """{server, counters, rooms, events, refusals}.
+    """{server, headline, counters, rooms, diagnosis, events, refusals}.
 
     `uptime` is in seconds, `now` on the clock of the facts.
     """
-    reports = {report.name: report for report in insight.rooms(now)}
+    picture = insight.picture(now)
+    reports = {report.name: report for report in picture.rooms}
     return {
         "server": {
             "version": version,
             "uptime_seconds": round(uptime, 1),
             "warnings": list(warnings),
         },
+        "headline": _headline(picture.headline),
         "counters": _counters(metrics),
         "rooms": [
             _room(room, reports.get(room.name, RoomReport(room.name, {}, (), ())), now)
             for room in relay.rooms.values()
         ],
+        "diagnosis": _findings(picture.elsewhere),
         "events": [_event(note, now) for note in insight.notes()],
         "refusals": [_refusal(refusal, now) for refusal in metrics.refusals.last()],
     }
@@ -64,6 +72,19 @@ def _counters(metrics: Metrics) -> dict[str, int]:
     }
 
 
+def _headline(headline: Headline | None) -> dict[str, Any] | None:
+    if headline is None:
+        return None
+    finding = headline.finding
+    return {
+        "text": finding.text,
+        "advice": finding.advice,
+        "severity": finding.severity,
+        "room": headline.room,
+        "code": finding.code,
+    }
+
+
 def _room(room: Room, report: RoomReport, now: float) -> dict[str, Any]:
     """The relay knows who is there, insight what happened between them."""
     return {
@@ -71,10 +92,26 @@ def _room(room: Room, report: RoomReport, now: float) -> dict[str, Any]:
         "peers": [_peer(peer, report.peers, now) for peer in room.peers.values()],
         "pairs": [_pair(pair, now) for pair in report.pairs],
         "diagnosis": _findings(report.diagnosis),
+        "last_seen": _last_seen(report.last_seen, now),
     }
 
 
-def _peer(peer: Peer, since: Mapping[str, float], now: float) -> dict[str, Any]:
+def _last_seen(gone: Sequence[LastSeen], now: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "peer_id": peer.peer_id,
+            "role": peer.role,
+            "seconds_ago": _ago(peer.left_at, now),
+            "how": peer.how,
+            "address": peer.address,
+            "in_call_seconds": None if peer.in_call is None else round(peer.in_call, 1),
+        }
+        for peer in gone
+    ]
+
+
+def _peer(peer: Peer, counts: Mapping[str, PeerCounts], now: float) -> dict[str, Any]:
+    count = counts.get(peer.peer_id, PeerCounts(now))
     rule = {"named_by": peer.by_rule} if peer.by_rule else {}
     return {
         "peer_id": peer.peer_id,
@@ -84,7 +121,9 @@ def _peer(peer: Peer, since: Mapping[str, float], now: float) -> dict[str, Any]:
         "address": peer.address,
         "transport": peer.transport,
         "state": peer.state.name.lower(),
-        "connected_seconds": _ago(since.get(peer.peer_id, now), now),
+        "connected_seconds": _ago(count.since, now),
+        "signals": count.signals,
+        "refused": count.refused,
     }
 
 
@@ -95,7 +134,17 @@ def _pair(pair: PairReport, now: float) -> dict[str, Any]:
         "stages": [_stage(stage, now) for stage in pair.stages],
         "last_activity": _ago(pair.last_activity, now),
         "diagnosis": _findings(pair.diagnosis),
+        "path": pair.path,
+        "candidate_kinds": {
+            peer_id: dict(kinds) for peer_id, kinds in pair.candidate_kinds.items()
+        },
+        "stats": {peer_id: _measured(stats, now) for peer_id, stats in pair.stats.items()},
+        "first_frame_seconds": None if pair.first_frame is None else round(pair.first_frame, 1),
     }
+
+
+def _measured(measured: Measured, now: float) -> dict[str, Any]:
+    return {**measured.stats, "at": _ago(measured.at, now)}
 
 
 def _stage(stage: Stage, now: float) -> dict[str, Any]:
@@ -120,7 +169,14 @@ def _details(details: CandidatesSent | Connected | None, now: float) -> dict[str
 
 def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [
-        {"code": finding.code, "text": finding.text, "peers": list(finding.peers)}
+        {
+            "code": finding.code,
+            "text": finding.text,
+            "peers": list(finding.peers),
+            "severity": finding.severity,
+            "advice": finding.advice,
+            "side": finding.side or None,
+        }
         for finding in findings
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signaling_server.core.insight.finding import NOTE
+from signaling_server.core.insight.headline import Headline
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.core.words import ago, first, plural
@@ -9,15 +11,25 @@ from signaling_server.core.words import ago, first, plural
 SHOWN_PEERS = 6
 
 
-def status_line(relay: Relay, metrics: Metrics, now: float) -> str:
-    """Such as "2 peers in 1 room: gcom, streaming-node; 132 signals; last 3 s ago"."""
+def status_line(relay: Relay, metrics: Metrics, headline: Headline | None, now: float) -> str:
+    """Such as "2 peers in 1 room: gcom, streaming-node; 132 signals; last 3 s ago".
+
+    What is wrong comes first, with what to do; a note is no reason to look.
+    """
     signals = sum(metrics.signals.values())
-    parts = [_who(relay), plural(signals, "signal")]
+    parts = [*_worst(headline), _who(relay), plural(signals, "signal")]
     if metrics.last_signal is not None:
         parts.append(f"last {ago(now - metrics.last_signal)} ago")
     if metrics.last_error:
         parts.append(f"last error: {metrics.last_error}")
     return "; ".join(parts)
+
+
+def _worst(headline: Headline | None) -> list[str]:
+    if headline is None or headline.finding.severity == NOTE:
+        return []
+    where = f"{headline.room}: " if headline.room else ""
+    return [f"{where}{headline.finding.text} {headline.finding.advice}"]
 
 
 def _who(relay: Relay) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -22,10 +23,14 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     sid: str
     queue: SendQueue
+    connected: bool
+    """Whether engine.io has answered the handshake."""
     upgraded: bool
     """Whether packets go through the WebSocket: engine.io 4.x opens it before that, to try it."""
     closing: bool
     closed: bool
+    last_ping: float | None
+    """When the unanswered PING was sent; None: none is."""
     websocket: WebSocket | None = None
     """Set while a WebSocket is open."""
     answering: web.Request | None = None
@@ -33,6 +38,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     when_heard: Callable[[], None] | None = None
     frames: TokenBucket | None = None
     address = ""
+    _ping: asyncio.TimerHandle | None = None
 
     @classmethod
     def adopt(cls, socket: Any) -> EngineSocket:
@@ -57,7 +63,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     @property
     def overdue(self) -> bool:
         """Whether a PING has been unanswered for longer than is usual."""
-        sent = self.last_ping  # None while no PING is unanswered
+        sent = self.last_ping
         return bool(sent and time.monotonic() - sent > self.server.ping_timeout / 2)
 
     @property
@@ -74,6 +80,30 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         act, self.when_heard = self.when_heard, None
         if act is not None:
             act()
+
+    async def _websocket_handler(self, websocket: WebSocket) -> None:
+        """Called by engine.io when a WebSocket is open, to serve it until it ends."""
+        if self.connected or not websocket.serves_itself:  # connected: by polling
+            await super()._websocket_handler(websocket)
+            return
+        self.connected = self.upgraded = True
+        websocket.serve_later()
+
+    def schedule_ping(self) -> None:
+        """Called by engine.io when a PING is answered, and once before: the next one, on a timer.
+
+        python-engineio 4.x keeps a task that sleeps.
+        """
+        if self.last_ping:
+            self.last_ping = None
+            loop = asyncio.get_running_loop()
+            self._ping = loop.call_later(self.server.ping_interval, self._send_ping)
+
+    def _send_ping(self) -> None:
+        self._ping = None
+        if not (self.closing or self.closed):
+            self.last_ping = time.monotonic()
+            self.queue.put_nowait(packet.Packet(packet.PING))
 
     async def receive(self, pkt: Any) -> None:
         """Called by engine.io with each packet that took the slow path."""
@@ -94,7 +124,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if self.upgraded and self.websocket is not None and self.websocket.write(text):
             return False
         if not (self.closed or self.queue.dropped):
-            self.queue.put_nowait(packet.Packet(packet.MESSAGE, text))
+            self.queue.wait(packet.Packet(packet.MESSAGE, text))
         return True
 
     async def drain(self) -> None:
@@ -119,6 +149,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     def abandon(self) -> None:
         """engine.io has ended it: free its packets, and the request that waits for them."""
+        if self._ping is not None:
+            self._ping.cancel()
         self.queue.abandon()
         poll = self.answering
         if poll is not None and poll.transport and poll.transport.get_write_buffer_size():

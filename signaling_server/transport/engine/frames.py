@@ -24,7 +24,7 @@ from typing import Any, Callable
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
 from signaling_server.transport.engine.internals import find_unmask
-from signaling_server.transport.engine.plain_signal import plain_signal
+from signaling_server.transport.engine.plain_signal import ARGUMENT_AT, PLAIN, plain_signal
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 unmask = find_unmask()
@@ -145,10 +145,15 @@ class FrameReader:
             payload = bytearray(data[start:stop])
             unmask(data[start - MASK_SIZE : start], payload)
             try:
-                signal = plain_signal(payload.decode())
+                text = payload.decode()
             except UnicodeDecodeError:
                 break
-            if signal is None or not relay_signal(*signal):
+            if text.startswith(PLAIN) and text.endswith("]"):  # without a call: most are like this
+                taken = relay_signal(text[ARGUMENT_AT:-1], "")
+            else:
+                signal = plain_signal(text)
+                taken = signal is not None and relay_signal(*signal)
+            if not taken:
                 break
             at = stop
         return at
@@ -170,14 +175,19 @@ class FrameReader:
         self._unread = 0
 
 
-def message_frame(packet: str) -> bytes:
+def message_frame(packet: str, kind: int = _MESSAGE) -> bytes:
     """The unmasked frame of an Engine.IO MESSAGE with this packet, as UTF-8; a lone surrogate,
-    which JSON can spell, is encoded like a character.
+    which JSON can spell, is encoded like a character. `kind` begins packets of other kinds.
     """
     payload = packet.encode("utf-8", "surrogatepass")
     length = 1 + len(payload)
     if length <= LONGEST_7:
-        return _HEAD_7(WHOLE_TEXT, length, _MESSAGE) + payload
+        return _HEAD_7(WHOLE_TEXT, length, kind) + payload
     if length <= LONGEST_16:
-        return _HEAD_16(WHOLE_TEXT, LENGTH_16, length, _MESSAGE) + payload
-    return _HEAD_64(WHOLE_TEXT, LENGTH_64, length, _MESSAGE) + payload
+        return _HEAD_16(WHOLE_TEXT, LENGTH_16, length, kind) + payload
+    return _HEAD_64(WHOLE_TEXT, LENGTH_64, length, kind) + payload
+
+
+def packet_frame(packet: str) -> bytes:
+    """The unmasked frame of an Engine.IO packet of any kind."""
+    return message_frame(packet[1:], ord(packet[0]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio.sslproto import SSLProtocol
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Callable, NamedTuple
+from typing import Any, Awaitable, Callable, NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -91,6 +91,17 @@ INTERNALS = (
         "a bound method: a WebSocket finds its engine.io socket as __self__",
         SLOW,
         lambda socket: getattr(socket._websocket_handler, "__self__", None) is socket,
+    ),
+    Internal(
+        "AsyncSocket.connected, .schedule_ping, .server.reason",
+        "python-engineio 4.x",
+        "a WebSocket is served by one loop, and PINGs need a timer and no task (serving.py)",
+        SLOW,
+        lambda socket: (
+            not socket.connected
+            and callable(socket.schedule_ping)
+            and hasattr(socket.server.reason, "PING_TIMEOUT")
+        ),
     ),
     Internal(
         "AsyncServer.create_queue",
@@ -233,6 +244,8 @@ class StartedResponse(web.WebSocketResponse):
     def __init__(self, watch: Callable[[Any, bytes], None], **options: Any) -> None:
         super().__init__(**options)
         self._watch: Any = watch
+        self.serve: Callable[[], Awaitable[None]] | None = None
+        """What serves the WebSocket; None: that is done."""
 
     def _post_start(self, request: Any, *rest: Any) -> None:
         tail = _take_tail(request.protocol)

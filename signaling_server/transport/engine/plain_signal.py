@@ -15,9 +15,11 @@ from typing import Tuple
 
 EVENT = '2["signal",'
 """How the Socket.IO packet of a plain signal without an ack begins, in both directions."""
-_MESSAGE = "4" + EVENT
+PLAIN = "4" + EVENT
+"""How its message begins."""
 _END = "]"
-_ARGUMENT_AT = len(_MESSAGE)
+ARGUMENT_AT = len(PLAIN)
+"""Where its argument begins; it ends before the last character."""
 _WITH_ACK = re.compile(r'42(0|[1-9][0-9]{0,15})\["signal",')
 """At most 16 digits, like packets.MAX_ACK_DIGITS: the argument begins within 28 characters."""
 
@@ -29,7 +31,7 @@ def plain_signal(message: str) -> PlainSignal | None:
     """The parts of a plain signal; None: the message is something else."""
     if not message.endswith(_END):
         return None
-    if message.startswith(_MESSAGE):
-        return message[_ARGUMENT_AT:-1], ""
+    if message.startswith(PLAIN):
+        return message[ARGUMENT_AT:-1], ""
     found = _WITH_ACK.match(message)
     return (message[found.end() : -1], found[1]) if found else None

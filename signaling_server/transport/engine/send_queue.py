@@ -10,6 +10,10 @@ calls `get` again. So what was taken stays counted until the next `get`.
 A packet that exceeds a bound is queued all the same, because refusing it would lose it silently;
 the caller then asks Outbox.over whether the client has to go.
 
+A WebSocket that serves itself (serving.py) has no writer that waits in `get`: it takes each packet
+at once, if nothing waits, and only a client that does not read needs the queue and a writer, which
+takes batches with `next_batch`.
+
 Lean: most clients wait for nothing most of the time, and then a queue is a few attributes and one
 future. `get` returns that future, from which `asyncio.wait_for` makes no task. The packet that it
 hands out stays first in the queue until engine.io says `task_done`: since Python 3.12 a `wait_for`
@@ -24,7 +28,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
 from signaling_server.core.protocol.limits import Budget, packet_cost
 
@@ -54,6 +58,8 @@ class SendQueue:
         "_in_batch",
         "_unfinished",
         "_waiting",
+        "_wake",
+        "_write",
         "bytes",
         "dropped",
         "idle",
@@ -81,6 +87,21 @@ class SendQueue:
         self._unfinished = 0
         self._finished: asyncio.Event | None = None
         """Made when somebody waits for `join`."""
+        self._write: Callable[[Any], bool] | None = None
+        self._wake: Callable[[], None] | None = None
+
+    def write_through(
+        self, write: Callable[[Any], bool] | None, wake: Callable[[], None] | None
+    ) -> None:
+        """Give each packet to `write` from now on while none waits; None: no longer.
+
+        If it returns False, packets wait, and somebody has to take them with `next_batch` until
+        nothing comes: `wake` is called then, and now if some wait.
+        """
+        self._write, self._wake = write, wake
+        self.idle = write is not None and not self._waiting
+        if wake is not None and self._waiting:
+            wake()
 
     def qsize(self) -> int:
         """How many packets wait."""
@@ -95,6 +116,11 @@ class SendQueue:
         self.put_nowait(item)
 
     def put_nowait(self, item: Any) -> None:
+        """Queue a packet, or write it at once."""
+        if self._write is None or not (self.idle and self._write(item)):
+            self.wait(item)
+
+    def wait(self, item: Any) -> None:
         """Queue a packet."""
         size = _size(item)
         self.bytes += size
@@ -103,11 +129,29 @@ class SendQueue:
             self._waiting = deque()
         self._waiting.append(item)
         self._unfinished += 1
-        self.idle = False
+        was_idle, self.idle = self.idle, False
         SendQueue.high_water = max(SendQueue.high_water, len(self._waiting))
         if self._getter is not None:
             self._hand_out(self._getter, item)
             self._getter = None
+        elif was_idle and self._wake is not None:
+            self._wake()
+
+    def next_batch(self) -> list[Any]:
+        """The packets that wait, a batch at most: the batch before it is written. [] means that
+        everything is.
+        """
+        self._budget.release(self._in_batch)
+        self._batch = self._in_batch = 0
+        batch: list[Any] = []
+        with suppress(asyncio.QueueEmpty):
+            while True:
+                batch.append(self.get_nowait())
+                self.task_done()
+        if not batch:
+            self._waiting = None
+            self.idle = self._write is not None
+        return batch
 
     def get(self) -> asyncio.Future[Any]:
         """The first packet of a batch: the batch before it is written."""

@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Protocol
 import socketio
 from aiohttp import web
 
+from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
@@ -84,6 +85,7 @@ class SocketIOServer:
         install()
         self._settings = settings
         self._budget = budget
+        self._background = Background()
         self._sio = _configured(settings)
         self._eio = self._sio.eio
         self._eio.create_queue = functools.partial(SendQueue, budget)
@@ -136,6 +138,7 @@ class SocketIOServer:
             self._connections.bad_frame,
             self._budget,
             WriteBatch(),
+            self._background.start,
         )
         replaced = {
             "websocket": functools.partial(WebSocket, options=websockets),
@@ -157,6 +160,8 @@ class SocketIOServer:
             socket.abandon()
             if reason == self._eio.reason.CLIENT_DISCONNECT:
                 socket.hang_up()  # engine.io would wait for the client to close its WebSocket
+            elif reason == self._eio.reason.PING_TIMEOUT:
+                socket.abort()
 
     async def _message(self, engine_sid: str, packet: str) -> None:
         socket = self.sockets.get(engine_sid)
@@ -174,6 +179,10 @@ class SocketIOServer:
         """Serve one HTTP request of the Socket.IO path, given the body of a POST."""
         # engine.io hands the arguments on to translate_request.
         response: web.StreamResponse = await self._sio.handle_request(request, body)
+        serve = getattr(response, "serve", None)
+        if serve is not None:
+            response.serve = None  # type: ignore[attr-defined]  # leave no cycle
+            await serve()
         return response
 
     async def disconnect(self, sid: str) -> None:
@@ -191,6 +200,7 @@ class SocketIOServer:
     async def shutdown(self) -> None:
         """Stop the library's background work."""
         await self._sio.shutdown()
+        await self._background.cancel()
 
 
 def _configured(settings: Settings) -> Any:

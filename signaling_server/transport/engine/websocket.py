@@ -16,14 +16,17 @@ from aiohttp import WSMsgType, web
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
-from signaling_server.transport.engine.frames import FrameReader, message_frame
+from signaling_server.transport.engine.frames import FrameReader, message_frame, packet_frame
 from signaling_server.transport.engine.internals import StartedResponse, renewed_parser
 from signaling_server.transport.engine.packets import ENGINE_PACKET
 from signaling_server.transport.engine.plain_signal import plain_signal
 from signaling_server.transport.engine.polling import forget_environ
+from signaling_server.transport.engine.serving import Start, serve
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.write_batch import WriteBatch
 
+MESSAGE = "4"
+"""Begins the packets of engine.io that carry one of Socket.IO."""
 ROOM_TO_WRITE = 32768
 """Unwritten bytes above which packets go through the queue, which waits for a slow client."""
 
@@ -41,6 +44,7 @@ class WebSocketOptions(NamedTuple):
     """A frame has come after which the connection has to end."""
     budget: Budget
     batch: WriteBatch
+    start: Start
 
 
 class WebSocket:
@@ -62,8 +66,8 @@ class WebSocket:
         "_server",
         "_size",
         "_tcp",
-        "_writes_itself",
         "goodbye",
+        "serves_itself",
     )
 
     def __init__(self, handler: Callable[[Any], Any], server: Any, options: WebSocketOptions):
@@ -76,9 +80,10 @@ class WebSocket:
         self._relay_signal = relay_signal and functools.partial(
             relay_signal, self._engine_socket.sid
         )
-        self._writes_itself = relay_signal is not None
+        self.serves_itself = relay_signal is not None
+        """Whether it can do without engine.io's loop and writer."""
         self._frame_limit: int = server.max_http_buffer_size
-        self._response: web.WebSocketResponse
+        self._response: StartedResponse
         self._tcp: Any = None
         self._reader = FrameReader(
             options.budget,
@@ -92,7 +97,7 @@ class WebSocket:
         self._frames: list[bytes] = []
         """Frames that wait for the end of the write batch."""
         self._size = 0
-        """Bytes of them."""
+        """While there are any: about the bytes of them, and of what is unwritten before them."""
         self.goodbye = False
         """Whether the client closed it, although it heard the server's PINGs."""
 
@@ -115,10 +120,17 @@ class WebSocket:
         try:
             await self._handler(self)
         finally:
-            self._release()
+            if response.serve is None:
+                self.release()
         return response
 
-    def _release(self) -> None:
+    def serve_later(self) -> None:
+        """Let the response serve this WebSocket when engine.io has returned it."""
+        self._response.serve = functools.partial(
+            serve, self._engine_socket, self, self._options.start
+        )
+
+    def release(self) -> None:
         """The connection has ended: leave no cycle that only the garbage collector could free."""
         self._reader.close()
         self._engine_socket.websocket = None
@@ -187,11 +199,11 @@ class WebSocket:
 
         False: engine.io has something to write before, or has to wait for a slow client.
         """
-        if not (
-            self._writes_itself
-            and self._engine_socket.queue.idle
-            and len(packet) + self._size + self._tcp.get_write_buffer_size() < ROOM_TO_WRITE
-        ):
+        if not (self.serves_itself and self._engine_socket.queue.idle):
+            return False
+        if not self._frames:
+            self._size = self._tcp.get_write_buffer_size()
+        if self._size + len(packet) >= ROOM_TO_WRITE:
             return False
         frame = message_frame(packet)
         if not self._frames:
@@ -200,17 +212,29 @@ class WebSocket:
         self._size += len(frame)
         return True
 
+    def write_packet(self, packet: Any) -> bool:
+        """The same for a packet of engine.io, while nothing waits in the queue."""
+        text = packet.encode()
+        if text[0] == MESSAGE:
+            return self.write(text[1:])
+        if not self._frames:
+            self._options.batch.flush_later(self._flush)
+        self._frames.append(packet_frame(text))  # short, and few
+        return True
+
     def _flush(self) -> None:
-        frames, self._frames, self._size = self._frames, [], 0
+        frames, self._frames = self._frames, []
         if frames and not self._tcp.is_closing():
-            self._tcp.write(b"".join(frames))
+            self._tcp.write(b"".join(frames) if len(frames) > 1 else frames[0])
 
     async def send(self, message: str) -> None:
-        """Called by engine.io's writer with one packet; waits while the client does not read."""
+        """Called by a writer with one packet; waits while the client does not read."""
+        self._flush()
         await self._response.send_str(message)
 
     async def close(self) -> None:
-        """Called by engine.io: close the WebSocket with a Close frame."""
+        """Close the WebSocket with a Close frame."""
+        self._flush()
         await self._response.close()
 
     def hang_up(self) -> None:

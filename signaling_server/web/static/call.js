@@ -3,7 +3,9 @@
 // Anyone can make a link to this page. So a link only fills in the form: nothing connects and no
 // camera starts before a press on the page, which says where the room comes from.
 
+import { codeOf, meansHere, places } from "./addresses.js";
 import { element, morph, setVerdict, timeline } from "./page.js";
+import { token as statusToken } from "./token.js";
 
 const library = import("./hawkeye-signaling.js").catch(() => null); // null: a part is missing
 const OWN_ROOM = /^probe-[0-9a-f]{32}$/;
@@ -114,8 +116,8 @@ function checkRoom() {
   part("sure").required = !isOwnRoom();
 }
 
-function linkFor(someRole) {
-  const link = new URL("call", location.href);
+function linkFor(someRole, base = location.href) {
+  const link = new URL("call", base);
   link.search = new URLSearchParams({ role: someRole, room: part("room").value });
   return link.href;
 }
@@ -123,12 +125,28 @@ function linkFor(someRole) {
 function showLink() {
   const other = role === "gcom" ? "streaming-node" : "gcom";
   const name = other === "gcom" ? "GCOM" : "the Streaming Node";
-  const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   part("link").value = linkFor(other);
   part("open").href = linkFor(other);
   part("link-help").textContent =
-    `Open this link, and start it there as ${name}. On one machine, keep the two windows side by side: browsers slow down hidden ones.` +
-    (local ? ` On another machine, replace ${location.hostname} with this machine's address.` : "");
+    `Open this link, and start it there as ${name}. On one machine, keep the two windows side by side: browsers slow down hidden ones.`;
+  showLinkForOthers(other);
+}
+
+/** A link that works here may mean another machine elsewhere: tell the one for others, to scan too. */
+async function showLinkForOthers(other) {
+  const token = statusToken();
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  // Only those who may see the status are told addresses, and the version.
+  const { version } = await fetch("healthz", { headers }).then((response) => response.json()).catch(() => ({}));
+  const { places: [place] = [], qr } = version ? await places(headers).catch(() => ({})) : {};
+  const url = place && linkFor(other, place.url);
+  if (url) part("link").value = url;
+  part("qr").hidden = !(qr && url);
+  part("qr").onclick = async () => part("link-code").replaceChildren((await codeOf(url, headers)) ?? "");
+  if (!meansHere(location.hostname)) return;
+  part("link-help").textContent += url
+    ? " The address in it is the one of this machine for others."
+    : ` On another machine, replace ${location.hostname} with this machine's address.`;
 }
 
 async function copyLink() {

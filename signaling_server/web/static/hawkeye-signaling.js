@@ -17,7 +17,7 @@ import { io } from "./vendor/socket.io.esm.js";
 const EVENTS = ["welcome", "peer_joined", "peer_left", "signal", "error"];
 const CALL_MILLISECONDS = 10_000; // a call not established by then is started again
 const MEASURE_MILLISECONDS = 1000;
-const REPORT_EVERY = 5; // measurements
+const REPORT_EVERY = 2; // measurements
 const STALE_SECONDS = 3; // without a new frame: the picture is no longer live
 const HANG_UP_SECONDS = 10; // without a new frame: the other side is to notice, and to call again
 const REJOIN_SECONDS = 25; // without a new frame: join anew, so that the other side has to call again
@@ -168,6 +168,7 @@ class Peer extends EventTarget {
     if (event === "welcome") {
       this.iceServers = data.ice_servers;
       this.tell("server", { transport: this.signaling.transport ?? null });
+      if (!this.calls.size) this.signaling.report({ state: "new" }); // there is no call
       for (const call of this.calls.values()) call.report(this.signaling);
       this.peers.clear(); // a newcomer receives a peer_joined for everyone here next
       if (data.resumed) for (const peer of data.peers) await this.#join(peer);
@@ -364,13 +365,15 @@ class Call {
     const seconds = (now.at - before.at) / 1000;
     const frozen = (now.frames ?? 0) === (before.frames ?? 0);
     const frameAt = frozen ? (before.frameAt ?? this.since) : now.at;
+    const passed = (key) => Math.max(0, (now[key] ?? 0) - (before[key] ?? 0)) / seconds;
     const rates =
-      before.bytes <= now.bytes // false before the second measurement
-        ? {
-            bitrate: (8 * (now.bytes - before.bytes)) / seconds,
-            frameRate: ((now.frames ?? 0) - (before.frames ?? 0)) / seconds,
-          }
-        : {};
+      before.at === undefined
+        ? {}
+        : {
+            bitrate: 8 * passed("bytes"),
+            // Some stacks count bytes and no frames: then nothing is known of frames.
+            ...((now.frames !== undefined || !now.bytes) && { frameRate: passed("frames") }),
+          };
     this.figures = { ...now, ...rates, frameAt, seconds: (now.at - frameAt) / 1000 };
     this.measurements += 1;
   }

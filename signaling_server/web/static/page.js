@@ -10,12 +10,20 @@ export function element(name, attributes, ...children) {
 
 /**
  * Make the children of `parent` equal to `wanted`, changing only what differs. The focus, a selection
- * and a screen reader's position survive, although the page updates every second.
+ * and a screen reader's position survive, although the page updates every second. An element with a
+ * `data-key` stays the same element when its place among the others changes.
  */
 export function morph(parent, wanted) {
+  const focused = document.activeElement;
+  update(parent, wanted);
+  // To move an element takes the focus from what is in it.
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+}
+
+function update(parent, wanted) {
   const children = [...wanted]; // a copy: a list of childNodes shrinks when one is moved
   for (const [index, next] of children.entries()) {
-    const old = parent.childNodes[index];
+    const old = withKey(parent, index, next.dataset?.key);
     if (!old) parent.append(next);
     else if (old.nodeName !== next.nodeName) old.replaceWith(next);
     else if (next.nodeType === Node.TEXT_NODE) {
@@ -27,10 +35,19 @@ export function morph(parent, wanted) {
       for (const { name, value } of next.attributes) {
         if (old.getAttribute(name) !== value) old.setAttribute(name, value);
       }
-      morph(old, next.childNodes);
+      update(old, next.childNodes);
     }
   }
   while (parent.childNodes.length > children.length) parent.lastChild.remove();
+}
+
+/** The child to become the one at `index`: the one with this key, if there is one, moved there. */
+function withKey(parent, index, key) {
+  const old = parent.childNodes[index];
+  if (key === undefined || !old || old.dataset?.key === key) return old;
+  const kept = [...parent.children].find((child) => child.dataset.key === key);
+  if (kept) parent.insertBefore(kept, old);
+  return kept ?? old;
 }
 
 /** "8 s", "3 min", "2 h", "5 d". */

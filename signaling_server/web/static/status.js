@@ -2,13 +2,16 @@
 //
 // Text from clients (names, roles, rooms) is set as text or attributes, never as HTML.
 
-import { ago, element, morph, timeline } from "./page.js";
+import * as addresses from "./addresses.js";
+import { advice, clockWarning, verdict } from "./headline.js";
+import { ago, element, morph } from "./page.js";
+import * as rooms from "./rooms.js";
+import * as tokens from "./token.js";
 
 const EVERY_MILLISECONDS = 1000;
 const PATIENCE_MILLISECONDS = 5000; // without an answer for this long, a request has failed
 const FIRST_EVENTS = 12;
-const TOKEN = "hawkeye-status-token";
-const EVERY_CALL_HAS = ["both-here", "offer", "answer", "connected"];
+const NOT_FOR_STATUS = "insufficient_scope";
 const COUNTERS = {
   signals: "Signals",
   delivered: "Delivered",
@@ -25,6 +28,7 @@ let asking = false;
 let answeredAt; // of the newest answer, by performance.now()
 let newest; // that answer
 let showsAll = false;
+let showsAddresses = false;
 
 // --- asking -----------------------------------------------------------------------------------------
 
@@ -41,16 +45,21 @@ async function poll() {
   if (part("token-form").hidden) timer = setTimeout(poll, EVERY_MILLISECONDS);
 }
 
+function authorization() {
+  const token = tokens.token();
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
 /** Fetch the status once; throws unless the server answers with it. */
 async function ask() {
-  const token = sessionStorage.getItem(TOKEN);
+  const headers = authorization();
   const response = await fetch("api/status", {
     cache: "no-store",
-    headers: token ? { Authorization: `Bearer ${token}` } : {},
+    headers,
     signal: AbortSignal.timeout(PATIENCE_MILLISECONDS),
   });
   if (response.status === 401) {
-    askForToken(token ? "This token is not accepted." : "");
+    askForToken(headers.Authorization ? await refusal(response) : "");
     return;
   }
   if (!response.ok) throw new Error(`the server answers ${response.status}`);
@@ -62,8 +71,17 @@ async function ask() {
   show(status);
 }
 
+/** Why a token was refused. */
+async function refusal(response) {
+  const { code, error } = await response.json().catch(() => ({}));
+  if (code === NOT_FOR_STATUS) {
+    return "This token is good, but may not see the status: that takes one with can: [status].";
+  }
+  return error === "the token has expired" ? "This token has expired." : "This token is not accepted.";
+}
+
 function askForToken(complaint) {
-  sessionStorage.removeItem(TOKEN);
+  tokens.forget();
   part("token-wrong").textContent = complaint;
   part("status").hidden = true;
   part("token-form").hidden = false;
@@ -73,9 +91,14 @@ function askForToken(complaint) {
 
 part("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(TOKEN, part("token").value.trim());
+  tokens.keep(part("token").value.trim(), part("remember").checked);
   part("token").value = "";
   part("token-form").hidden = true;
+  poll();
+});
+
+part("forget").addEventListener("click", () => {
+  tokens.forget();
   poll();
 });
 
@@ -84,25 +107,84 @@ part("more").addEventListener("click", () => {
   show(newest);
 });
 
+part("filter").addEventListener("input", () => show(newest));
+part("filter-form").addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("visibilitychange", poll);
+
+/** Open the room that a link leads to, before the browser goes there. */
+document.addEventListener("click", ({ target }) => {
+  const href = target.closest?.("a")?.getAttribute("href");
+  if (!href?.startsWith("#room-") || !newest) return;
+  part("filter").value = "";
+  rooms.openRoom(decodeURIComponent(href.slice(1)));
+  show(newest);
+});
+for (const id of ["rooms", "former"]) {
+  part(id).addEventListener("toggle", () => show(newest), true); // its content is made when it opens
+}
+
+window.addEventListener("hashchange", () => {
+  if (tokens.takeFromLink()) {
+    part("token-form").hidden = true;
+    poll();
+  }
+});
 
 // --- showing ----------------------------------------------------------------------------------------
 
 function show(status) {
   document.body.classList.remove("stale");
-  setVerdict(verdict(status.rooms));
-  part("warnings-title").hidden = status.server.warnings.length === 0;
-  morph(part("warnings"), status.server.warnings.map((text) => element("li", {}, text)));
-  const refusals = status.refusals ?? []; // older servers have none
-  part("refusals-title").hidden = refusals.length === 0;
-  morph(part("refusals"), refusals.map(refusal));
-  morph(part("rooms"), status.rooms.length ? status.rooms.map(room) : [nobody()]);
+  const found = verdict(status);
+  setVerdict(found);
+  showWarnings(status.server);
+  showRefusals(status.refusals ?? []); // older servers have none
+  morph(part("general"), (status.diagnosis ?? []).map(rooms.finding)); // of clients in no room
+  showIceServers(status.ice_servers ?? []);
+  showRooms(status, found.room);
   const events = showsAll ? status.events : status.events.slice(0, FIRST_EVENTS);
   morph(part("events"), events.map(event));
   part("more").hidden = events.length === status.events.length;
   part("more").textContent = `Show all ${status.events.length} events`;
   morph(part("server"), figures(status));
+  part("forget").hidden = !tokens.token();
   part("status").hidden = false;
+  if (showsAddresses) return;
+  showsAddresses = true;
+  addresses.start(authorization, () => Boolean(tokens.token()));
+}
+
+function showWarnings({ warnings, time }) {
+  const shown = [...warnings.map((text) => element("li", {}, text)), clockWarning(time)].filter(Boolean);
+  part("warnings-title").hidden = shown.length === 0;
+  morph(part("warnings"), shown);
+}
+
+function showRefusals(refusals) {
+  part("refusals-title").hidden = refusals.length === 0;
+  morph(part("refusals"), refusals.map(refused));
+}
+
+/** Whether the servers that clients get answer; `text` follows the URL in a sentence. */
+function showIceServers(servers) {
+  part("ice-title").hidden = servers.length === 0;
+  const shown = servers.map(({ url, state, text, rtt_ms: roundTrip }) =>
+    element(
+      "li",
+      { "data-state": state === "silent" ? "away" : state },
+      element("strong", {}, url),
+      element("span", {}, ` ${text}${roundTrip === undefined ? "" : `, ${roundTrip.toFixed(0)} ms`}`),
+    ),
+  );
+  morph(part("ice"), shown);
+}
+
+function showRooms({ rooms: found, former_rooms: former = [] }, worst) {
+  const { elements, sentence } = rooms.show(found, part("filter").value, worst);
+  part("filter-form").hidden = !rooms.needsFilter(found);
+  part("found").textContent = sentence;
+  morph(part("rooms"), found.length ? elements : [nobody()]);
+  part("former-title").hidden = former.length === 0;
+  morph(part("former"), former.map(rooms.former));
 }
 
 function showLost() {
@@ -115,40 +197,14 @@ function showLost() {
   });
 }
 
-/** The state of all calls in one line; `announce` is what a screen reader says when it changes. */
-function verdict(rooms) {
-  const calls = rooms.flatMap(({ room, pairs }) => pairs.map((pair) => ({ room, ...pair })));
-  const stalled = calls.find(({ state }) => state === "stalled");
-  if (stalled) {
-    const who = `${stalled.room}: ${stalled.peers.join(" and ")}`;
-    const [first] = stalled.diagnosis;
-    return {
-      tone: "bad",
-      text: `${stalled.room}: ${first?.text ?? `no connection between ${stalled.peers.join(" and ")}`}`,
-      announce: `${who}: no connection. ${first ? first.text : ""}`,
-      key: `${who} ${first?.code}`, // the text may count seconds: not worth announcing
-    };
-  }
-  const connected = calls.filter(({ state }) => state === "connected").length;
-  if (calls.length && connected === calls.length) {
-    const text = calls.length === 1 ? "Connected" : `All ${calls.length} calls connected`;
-    return { tone: "good", text };
-  }
-  const answered = calls.filter(({ state }) => state === "answered").length;
-  if (answered && answered + connected === calls.length) {
-    return { tone: "plain", text: "Offer and answer exchanged" };
-  }
-  if (connected) return { tone: "busy", text: `${connected} of ${calls.length} calls connected` };
-  if (calls.length) return { tone: "busy", text: "Connecting …" };
-  if (rooms.length) return { tone: "plain", text: "Waiting for the other side" };
-  return { tone: "plain", text: "Nobody is connected yet" };
-}
-
 let announced;
 
-function setVerdict({ tone, text, announce = text, key = announce }) {
+function setVerdict(found) {
+  const { tone, text, announce = text, key = announce } = found;
+  part("live").hidden = false;
   part("verdict").textContent = text;
   part("verdict").dataset.tone = tone;
+  morph(part("advice"), advice(found));
   document.title = `${text} – Hawkeye signaling`;
   if (announced === key) return;
   announced = key;
@@ -159,74 +215,14 @@ function nobody() {
   return element(
     "p",
     { class: "card" },
-    "Neither a Streaming Node nor GCOM is connected to this server. Check on both that the server's address is ",
-    element("strong", {}, location.host),
+    "Neither a Streaming Node nor GCOM is connected to this server. Give both ",
+    element("a", { href: "#addresses" }, "the address below"),
     ".",
   );
 }
 
-function room({ room: name, peers, pairs, diagnosis }) {
-  return element(
-    "article",
-    { class: "card" },
-    element("h3", {}, name),
-    findings(diagnosis),
-    ...pairs.map(pair),
-    element("h4", { class: "unseen" }, `Peers in ${name}`),
-    element("ul", { class: "peers" }, ...peers.map(peer)),
-  );
-}
-
-function findings(diagnosis) {
-  const item = ({ code, text }) => element("li", { "data-code": code }, text);
-  return element("ul", { class: "diagnosis" }, ...diagnosis.map(item));
-}
-
-const STATES = {
-  connected: { tone: "good", text: "Connected" },
-  negotiating: { tone: "busy", text: "Connecting" },
-  waiting: { tone: "plain", text: "Waiting" },
-  answered: { tone: "plain", text: "Answered" }, // and no client reports whether it connected
-  stalled: { tone: "bad", text: "No connection" },
-};
-
-function pair({ peers, state, stages, diagnosis }) {
-  const { tone, text } = STATES[state] ?? { tone: "plain", text: state };
-  return element(
-    "div",
-    { class: "pair", "data-tone": tone, "data-state": state },
-    element("h4", {}, peers.join(" ↔ "), " ", element("span", { class: "badge" }, text)),
-    findings(diagnosis),
-    timeline(stages.map(stage), EVERY_CALL_HAS),
-  );
-}
-
-function stage({ stage: name, by, seconds_ago: seconds, count }) {
-  const who = by ? `by ${by}` : "";
-  return { name, detail: count ? `${count} ${who}` : who, when: `${ago(seconds)} ago` };
-}
-
-function peer({ peer_id, name, role, address, transport, state, named_by: rule, connected_seconds: seconds }) {
-  const here = state === "away" ? "away, may come back" : `connected for ${ago(seconds)}`;
-  const label = role === name ? null : role;
-  const details = [label, address, transport, here, namedBy(rule)].filter(Boolean).join(" · ");
-  return element(
-    "li",
-    { "data-state": state },
-    element("strong", {}, name ?? peer_id),
-    " ",
-    element("span", {}, details),
-  );
-}
-
-/** By which of the server's rules (`names:`) a peer got its name; nothing if it brought its own. */
-function namedBy(rule) {
-  if (rule === undefined || rule === null || rule === "") return null;
-  return `named by ${typeof rule === "number" ? `rule ${rule}` : rule}`;
-}
-
 /** Callers that never became peers: `code` is in the documents, `text` says why and what to do. */
-function refusal({ seconds_ago: seconds, address, code, text, times }) {
+function refused({ seconds_ago: seconds, address, code, text, times }) {
   const often = times > 1 ? ` (${times} times)` : "";
   return element(
     "li",
@@ -258,4 +254,6 @@ function figures({ server, counters }) {
   );
 }
 
+part("live").hidden = false;
+tokens.takeFromLink();
 poll();

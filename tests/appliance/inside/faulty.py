@@ -1,4 +1,7 @@
-"""The server with two faults on demand: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting."""
+"""The server with two faults on demand: SIGUSR1 hangs its loop, SIGUSR2 stops it accepting.
+
+Its arguments are those of `serve`.
+"""
 
 import asyncio
 import signal
@@ -24,4 +27,4 @@ class FaultyDoor(Door):
 
 
 sys.modules["signaling_server.appliance.door"].Door = FaultyDoor
-sys.exit(cli.main(["serve"]))
+sys.exit(cli.main(["serve", *sys.argv[1:]]))

@@ -1,0 +1,1 @@
+"""How ground stations find this server in their network."""

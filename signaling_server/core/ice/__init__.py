@@ -1,0 +1,1 @@
+"""Whether the configured STUN and TURN servers answer: messages, questions, schedule, verdict."""

@@ -1,0 +1,176 @@
+"""The server names each failure of real programs, who has to act, and soon; and says nothing wrong
+of calls that work.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from faults.network import RADIO, Network
+from faults.programs import ROOT
+from faults.stage import CLIENTS, Stage
+from faults.words import FAILURES, NO_PATH, Room
+from integration.server import PYTHON, ServerProcess
+from needs import require_javascript
+
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_failure_is_named_with_who_has_to_act(server: ServerProcess, name: str) -> None:
+    failure = FAILURES[name]
+    with Room(server.url, name) as room:
+        assert failure.stage
+        began = failure.stage(room)
+        said = room.until(failure.code, failure.text)
+        seconds = max(0.0, said.at - began)
+        print(f"SAID {name} {seconds:.1f} {said.finding['text']}")
+        assert said.finding["side"] == failure.side
+        assert said.finding["advice"]
+        assert seconds <= failure.within
+        if failure.cure:
+            failure.cure(room)
+            room.until_gone(failure.code)
+            print(f"GONE {name}")
+
+
+# --- between machines -----------------------------------------------------------------------------
+
+
+class Field:
+    """A stage whose server is asked from its own machine."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.room = Room("", "default", self.ask)
+
+    def ask(self) -> dict[str, Any]:
+        command = self.stage.network.command("relay", PYTHON, "-c", ASK)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=30)
+        if done.returncode:
+            return {"rooms": [], "diagnosis": []}  # the server restarts
+        body: dict[str, Any] = json.loads(done.stdout)
+        return body
+
+
+ASK = """import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:8080/api/status", timeout=20).read().decode())"""
+
+
+@pytest.fixture
+def field(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Field]:
+    kind = getattr(request, "param", "python")
+    if kind != "python":
+        require_javascript()
+    with Stage(CLIENTS[kind], tmp_path) as stage:
+        yield Field(stage)
+
+
+def one_subnet(network: Network) -> None:
+    """All packets between drone and ground vanish, as on a Wi-Fi that isolates its clients."""
+    network.silence(["media"])
+
+
+def two_subnets(network: Network) -> None:
+    """Drone and ground have no link in common, and no route."""
+    for machine in ("drone", "ground"):
+        network.lose_addresses(machine, "media")
+
+
+@pytest.mark.parametrize("name", NO_PATH)
+def test_missing_path_is_told_with_its_reason(field: Field, name: str) -> None:
+    failure, prepare = NO_PATH[name], {"one-subnet": one_subnet, "two-subnets": two_subnets}[name]
+    stage = field.stage
+    prepare(stage.network)
+    stage.start_server()
+    stage.node.start()
+    stage.gcom.start()
+    stage.server.wait_for(" sent an answer", 1)
+    began = time.monotonic()
+    said = field.room.until(failure.code, failure.text)
+    print(f"SAID {name} {said.at - began:.1f} {said.finding['text']}")
+    assert said.finding["severity"] == "alarm"
+    assert said.at - began <= failure.within
+    if name == "one-subnet":
+        stage.network.unsilence(["media"])
+        field.room.until_gone(failure.code)
+
+
+@pytest.mark.parametrize("field", ["python", "today", "javascript"], indirect=True)
+def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field) -> None:
+    stage, said = field.stage, []
+
+    def watch(seconds: float, *true: str) -> None:
+        """Look each second; `true`: what is said rightly just now."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            said.extend(one for one in field.room.findings() if one["code"] not in true)
+            time.sleep(1.0)
+
+    stage.start()
+    watch(10.0)
+    stage.server.stop(signal.SIGTERM)
+    stage.server.resume()
+    stage.server.wait_for("listens on", 2)
+    field.room.await_peers("streaming-node", "gcom")
+    watch(10.0)
+    if field.stage.sessions:
+        pairs = (field.room.here() or {})["pairs"]
+        assert [pair["state"] for pair in pairs] == ["connected"]
+    stage.network.cut(RADIO)
+    watch(3.0, *BREAKS)
+    stage.network.restore(RADIO)
+    field.room.await_peers("streaming-node", "gcom")
+    watch(15.0, *BREAKS)  # until both sides have noticed that all is well again
+    if field.stage.sessions:
+        watch(8.0)
+    assert said == []
+
+
+BREAKS = ("alone", "away", "lost", "reported-disconnected", "reported-failed", "not-connected")
+
+
+def test_no_false_word_of_a_node_and_two_gcoms(server: ServerProcess) -> None:
+    with Room(server.url, "two-gcoms") as room:
+        room.start("node")
+        room.start("gcom", name="gcom-1")
+        room.start("gcom", name="gcom-2")
+        room.await_peers("streaming-node", "gcom-1", "gcom-2")
+        for _ in range(12):
+            assert room.findings() == []
+            time.sleep(1.0)
+        pairs = {frozenset(pair["peers"]): pair for pair in room.here()["pairs"]}
+        calls = [frozenset(("streaming-node", gcom)) for gcom in ("gcom-1", "gcom-2")]
+        assert {*pairs} == {*calls}
+        assert [pairs[call]["state"] for call in calls] == ["connected"] * 2
+        assert all(pairs[call]["path"].startswith("direct: host") for call in calls)
+        assert all(pairs[call]["first_frame_seconds"] > 0 for call in calls)
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_table_of_the_documentation_lists_these_failures() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| `([a-z-]+)` \| ([\d.]+) \|", TROUBLESHOOTING.read_text(), re.M
+    )
+    listed = {title: code for title, code, _ in rows}
+    known = [*FAILURES.values(), *NO_PATH.values()]
+    assert listed == {failure.title: failure.code for failure in known}
+    for title, _, seconds in rows:
+        (failure,) = [each for each in known if each.title == title]
+        assert float(seconds) <= failure.within

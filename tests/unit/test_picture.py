@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from signaling_server.core.insight.observed import ObservedPeer, ObservedRoom
+from signaling_server.core.insight.picture import take_picture
+from signaling_server.core.insight.refused_clients import RefusedClients
+from signaling_server.core.protocol.events import PeerJoined, Rejected
+
+
+def rooms(*names: str) -> dict[str, ObservedRoom]:
+    """Rooms with one peer each."""
+    made = {name: ObservedRoom(name) for name in names}
+    for name, room in made.items():
+        fact = PeerJoined("sid", f"peer-in-{name}", name, "10.0.0.1", "websocket", False)
+        room.peers[fact.peer_id] = ObservedPeer(fact, [], 100.0)
+    return made
+
+
+def test_nothing_is_there_and_nothing_is_wrong() -> None:
+    assert take_picture({}, RefusedClients(), 100.0) == ([], [], None)
+
+
+def test_lone_peers_hear_of_each_other() -> None:
+    picture = take_picture(rooms("a", "b"), RefusedClients(), 105.0)
+    assert [finding.code for room in picture.rooms for finding in room.diagnosis] == [
+        "other-room",
+        "other-room",
+    ]
+
+
+def test_refused_clients_are_said_of_the_room_that_they_wanted_if_it_exists() -> None:
+    refused = RefusedClients()
+    for room in ("a", "nowhere"):
+        for text in ("the token has expired", "unknown token"):
+            refused.rejected(Rejected("", "gcom", room, "10.0.0.9", "unauthorized", text), 100.0)
+    picture = take_picture(rooms("a"), refused, 101.0)
+    assert [finding.code for finding in picture.rooms[0].diagnosis] == ["refused"]
+    assert [finding.code for finding in picture.elsewhere] == ["refused"]
+    assert picture.headline
+    assert picture.headline.room == "a"
