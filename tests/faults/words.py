@@ -109,14 +109,14 @@ class Room:
 
         return self.wait(there)[1]
 
-    def until(self, code: str, text: str = "") -> Said:
-        """Wait for a finding of this code with `text` in it."""
+    def until(self, code: str, text: str = "", **fields: Any) -> Said:
+        """Wait for a finding of this code, with `text` in its sentence and these other fields."""
+
+        def is_it(one: dict[str, Any]) -> bool:
+            return one["code"] == code and text in one["text"] and fields.items() <= one.items()
 
         def there() -> dict[str, Any] | None:
-            return next(
-                (one for one in self.findings() if one["code"] == code and text in one["text"]),
-                None,
-            )
+            return next(filter(is_it, self.findings()), None)
 
         return Said(*self.wait(there))
 
