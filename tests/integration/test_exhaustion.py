@@ -38,8 +38,14 @@ def test_page_without_a_descriptor_for_it_is_a_503_and_no_traceback(
         caller = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
         assert status(caller, path) == 200
         limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest_free(server.pid), limits[1]))
-        assert status(caller, path) == 503
+        # Again: what the server closes only after its answer has a descriptor for the next one.
+        for _ in range(100):
+            lowest = lowest_free(server.pid)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest, limits[1]))
+            if status(caller, path) == 503:
+                break
+        else:
+            pytest.fail("a page was always served")
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
         assert status(caller, path) == 200
         caller.close()

@@ -134,7 +134,7 @@ CASES = {
     ),
     "limits.send_queue_bytes": Case(
         slow_client,
-        {"limits.send_queue_bytes": 1000},
+        {"limits.send_queue_bytes": 2000},
         "peer-not-found",
         "delivered",
         SMALL_SIGNALS,
