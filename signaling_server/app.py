@@ -7,8 +7,6 @@ import logging
 import sys
 from typing import Callable
 
-from aiohttp import web
-
 from signaling_server.appliance import address_file, remembered
 from signaling_server.appliance.config_reading import outcome
 from signaling_server.appliance.descriptors import (
@@ -40,12 +38,11 @@ from signaling_server.errors import ConfigError
 from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
 from signaling_server.logs.pipe import LogPipe
+from signaling_server.routes import routes
 from signaling_server.self_report import SelfReport
-from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
-from signaling_server.web import api, bad_requests, client_addresses, pages
-from signaling_server.web.access import Access
+from signaling_server.web import bad_requests
 from signaling_server.web.callers import Callers
 from signaling_server.web.site import Site
 
@@ -113,32 +110,15 @@ class App:
             refuse=self._refuse,
         )
         callers = Callers(self.settings, self._certificate_names, self._instruments.record)
-        self._site = Site(self._routes(), self._door.recognise, callers, on_other=self._refuse)
+        site_routes = routes(
+            self.settings,
+            self.transport,
+            self.report,
+            self._reachable,
+            self._instruments.record,
+        )
+        self._site = Site(site_routes, self._door.recognise, callers, on_other=self._refuse)
         bad_requests.keep_out_of_log()
-
-    def _routes(self) -> list[web.RouteDef]:
-        def status_enabled() -> bool:
-            return self.settings.current.status.enabled
-
-        access = Access(self.settings, self.transport.penalty, self._instruments.record, address_of)
-        bare = self.settings.current.socketio.path.rstrip("/")
-        path = f"{bare}/"
-        return [
-            *api.routes(
-                refusal=access.refusal,
-                status_enabled=status_enabled,
-                health=self.report.health,
-                status=self.report.status,
-                metrics=self.report.metrics,
-            ),
-            *client_addresses.routes(access.refusal, status_enabled, self._reachable.report),
-            *pages.routes(status_enabled, path, self.report.open_status_lines),
-            *(
-                web.route(method, each, self.transport.handle_request)
-                for method in ("GET", "POST", "OPTIONS")
-                for each in filter(None, (path, bare))  # some clients leave the slash out
-            ),
-        ]
 
     def _certificate_names(self) -> tuple[str, ...]:
         return self._certificate.names if self._certificate else ()

@@ -1,0 +1,49 @@
+"""Which path of the server leads where."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from aiohttp import web
+
+from signaling_server.appliance.reachable import Reachable
+from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.events import Fact
+from signaling_server.self_report import SelfReport
+from signaling_server.transport.admission import address_of
+from signaling_server.transport.server import Transport
+from signaling_server.web import api, client_addresses, pages
+from signaling_server.web.access import Access
+
+
+def routes(
+    settings: Settings,
+    transport: Transport,
+    report: SelfReport,
+    reachable: Reachable,
+    record: Callable[[Fact], None],
+) -> list[web.RouteDef]:
+    """All routes. `record` is told of refused callers."""
+
+    def status_enabled() -> bool:
+        return settings.current.status.enabled
+
+    access = Access(settings, transport.penalty, record, address_of)
+    bare = settings.current.socketio.path.rstrip("/")
+    path = f"{bare}/"
+    return [
+        *api.routes(
+            refusal=access.refusal,
+            status_enabled=status_enabled,
+            health=report.health,
+            status=report.status,
+            metrics=report.metrics,
+        ),
+        *client_addresses.routes(access.refusal, status_enabled, reachable.report),
+        *pages.routes(status_enabled, path, report.open_status_lines),
+        *(
+            web.route(method, each, transport.handle_request)
+            for method in ("GET", "POST", "OPTIONS")
+            for each in filter(None, (path, bare))  # some clients leave the slash out
+        ),
+    ]
