@@ -17,6 +17,7 @@ from signaling_server.appliance.descriptors import (
 from signaling_server.appliance.door import Door
 from signaling_server.appliance.ice_check import IceCheck
 from signaling_server.appliance.listener import open_listener
+from signaling_server.appliance.pairing import Pairing
 from signaling_server.appliance.reachable import Reachable
 from signaling_server.appliance.self_check import SelfCheck
 from signaling_server.appliance.systemd import Notifier, watchdog_seconds
@@ -116,6 +117,8 @@ class App:
             self.report,
             self._reachable,
             self._instruments.record,
+            Pairing(self.settings, self._reading),
+            self.relay,
         )
         self._site = Site(site_routes, self._door.recognise, callers, on_other=self._refuse)
         bad_requests.keep_out_of_log()

@@ -4,6 +4,7 @@ SignalingError
 ├── ConfigError     the configuration cannot be used; exit code 78 (EX_CONFIG of sysexits.h)
 ├── StartError      the server cannot start; exit code 1
 ├── CertificateError `new-certificate` cannot make one; exit code 1
+├── PairingError    a server cannot pair a device; the page says why
 ├── NoAnswerError   `status` or `probe` got no usable answer from a server; exit code 1
 └── Rejection       a client's request is refused; carries the reply to the client
 """
@@ -48,6 +49,10 @@ class StartError(SignalingError):
 
 class CertificateError(SignalingError):
     """`new-certificate` cannot make a certificate."""
+
+
+class PairingError(SignalingError):
+    """A server cannot pair a device."""
 
 
 class NoAnswerError(SignalingError):

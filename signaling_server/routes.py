@@ -6,13 +6,15 @@ from typing import Callable
 
 from aiohttp import web
 
+from signaling_server.appliance.pairing import Pairing
 from signaling_server.appliance.reachable import Reachable
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact
+from signaling_server.core.protocol.relay import Relay
 from signaling_server.self_report import SelfReport
 from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
-from signaling_server.web import api, client_addresses, pages
+from signaling_server.web import api, client_addresses, pages, pairing
 from signaling_server.web.access import Access
 
 
@@ -22,11 +24,16 @@ def routes(
     report: SelfReport,
     reachable: Reachable,
     record: Callable[[Fact], None],
+    pairs: Pairing,
+    relay: Relay,
 ) -> list[web.RouteDef]:
     """All routes. `record` is told of refused callers."""
 
     def status_enabled() -> bool:
         return settings.current.status.enabled
+
+    def is_present(room: str | None, name: str) -> bool:
+        return relay.is_present(room or settings.current.rooms.default, name)
 
     access = Access(settings, transport.penalty, record, address_of)
     bare = settings.current.socketio.path.rstrip("/")
@@ -40,6 +47,7 @@ def routes(
             metrics=report.metrics,
         ),
         *client_addresses.routes(access.refusal, status_enabled, reachable.report),
+        *pairing.routes(pairs.exchange, access.wrong, is_present),
         *pages.routes(status_enabled, path, report.open_status_lines),
         *(
             web.route(method, each, transport.handle_request)

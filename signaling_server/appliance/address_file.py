@@ -43,9 +43,14 @@ def reachable(listener: socket.socket) -> tuple[str, int]:
     return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
 
 
+def folder(instance: str = "") -> str:
+    """The runtime folder of the service, or of one of its instances."""
+    return os.path.join(FOLDER, instance)
+
+
 def path(instance: str = "") -> str:
     """The file of the service, or of one of its instances."""
-    return os.path.join(FOLDER, instance, NAME)
+    return os.path.join(folder(instance), NAME)
 
 
 def write(where: Whereabouts) -> str:

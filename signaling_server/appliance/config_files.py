@@ -17,7 +17,7 @@ from signaling_server.errors import Complaint, ConfigError
 from signaling_server.version import RELEASED
 
 if TYPE_CHECKING:
-    from signaling_server.core.protocol.auth import Tokens
+    from signaling_server.core.protocol.auth import Grant, Tokens
 
 DEFAULT = "/etc/hawkeye-signaling/config.yaml"
 NOBODY = "no tokens: nobody can connect"
@@ -37,7 +37,10 @@ def read(
     if tokens is not None and not len(tokens):
         remarks += (f"{tokens_file}: {NOBODY}",)
     return loaded._replace(
-        tokens=tokens, turn_secret=_secret(loaded.config.turn.secret_file), remarks=remarks
+        tokens=tokens,
+        paired=_paired() if tokens is not None else (),
+        turn_secret=_secret(loaded.config.turn.secret_file),
+        remarks=remarks,
     )
 
 
@@ -104,6 +107,12 @@ def _tokens(file: str | None) -> Tokens | None:
     from signaling_server.core.config.token_file import parse_tokens
 
     return parse_tokens(file, file_text.text(file), RELEASED)
+
+
+def _paired() -> tuple[Grant, ...]:
+    from signaling_server.appliance import paired_tokens
+
+    return paired_tokens.read()
 
 
 def _secret(file: str | None) -> str:

@@ -6,10 +6,10 @@ and names in $STATE_DIRECTORY. Without that, nothing is remembered.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 
+from signaling_server.appliance import file_text
 from signaling_server.core.config.doors import Closed
 
 NAME = "doors.json"
@@ -46,7 +46,7 @@ def write(doors: Closed) -> str:
     if not path or read() == doors:
         return ""
     try:
-        _replace(path, json.dumps(doors) + "\n")
+        file_text.replace(path, json.dumps(doors) + "\n")
     except OSError as error:
         reason = error.strerror or error
         return f"{path} cannot be written ({reason}): the next start may open what is closed now"
@@ -59,28 +59,3 @@ def _unreadable(path: str) -> Closed:
 
 def _is_valid(doors: object) -> bool:
     return isinstance(doors, dict) and all(isinstance(file, str) for file in doors.values())
-
-
-def _replace(path: str, text: str) -> None:
-    """Replace the file's content at once: after a power cut there is the old one or the new one."""
-    written = f"{path}.new"
-    try:
-        with open(written, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(written, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(written)
-        raise
-    _sync(os.path.dirname(path))
-
-
-def _sync(folder: str) -> None:
-    """Make a rename in a folder outlast a power cut: rename(2) alone does not."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
 from signaling_server.appliance import address_file, config_files
-from signaling_server.cli import announce, new_certificate
+from signaling_server.cli import announce, new_certificate, token_commands
 from signaling_server.cli.remote import RemoteServer
 from signaling_server.core.config import write
 from signaling_server.core.config.load import Loaded
@@ -27,7 +27,7 @@ EX_CONFIG = 78
 LEVELS = ("debug", "info", "warning", "error")
 COMMANDS = (
     *("serve", "check-config", "print-config", "status", "probe", "support"),
-    *("new-token", "new-certificate", "announce"),
+    *("new-token", "pair", "new-certificate", "announce"),
 )
 UNIT = "hawkeye-signaling.service"
 FILE = config_files.DEFAULT
@@ -79,10 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.set_defaults(run=_print_config)
     asked = _add_status_and_probe(commands)
-    _add_new_token(commands)
+    paired = token_commands.add(commands)
     new_certificate.add(commands)
     announcing = announce.add(commands)
-    for command in (served, check, show, announcing, *asked):
+    for command in (served, check, show, announcing, paired, *asked):
         command.add_argument(
             "--config", metavar="FILE", help=f"the configuration file; default: {FILE}"
         )
@@ -140,21 +140,6 @@ def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
     for command in (status, probe):
         command.add_argument("--json", action="store_true", help="print JSON")
     return [status, probe, support]
-
-
-def _add_new_token(commands: Commands) -> None:
-    token = commands.add_parser("new-token", help="make a token for auth.tokens_file")
-    token.add_argument("--name", metavar="N", required=True, help="the name that the token binds")
-    token.add_argument("--role", metavar="R", help="a label, such as streaming-node")
-    token.add_argument(
-        "--room",
-        metavar="X",
-        action="append",
-        default=[],
-        help="a room that the token is for; repeat it for more; default: every room",
-    )
-    token.add_argument("--add", metavar="FILE", help="add its line to this file of tokens")
-    token.set_defaults(run=_new_token)
 
 
 def _load(options: argparse.Namespace) -> Loaded:
@@ -270,9 +255,3 @@ def _own_url(config: Config) -> str:
     scheme = "https" if config.tls.certificate else "http"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen.host, config.listen.host)
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{config.listen.port}"
-
-
-def _new_token(options: argparse.Namespace) -> int:
-    from signaling_server.cli import new_token
-
-    return new_token.run(options.name, options.role, options.room, options.add)

@@ -73,10 +73,14 @@ class Access:
             self._report(request, rejection)
             return FORBIDDEN
         except Rejection as rejection:
-            self._report(request, rejection)
-            await self._sleep(self._penalty(self._address_of(request)))
+            await self.wrong(request, rejection)
             return Refusal("invalid_token", rejection.message)
         return None
+
+    async def wrong(self, request: web.Request, rejection: Rejection) -> None:
+        """Record a guess; this takes its time."""
+        self._report(request, rejection)
+        await self._sleep(self._penalty(self._address_of(request)))
 
     def _report(self, request: web.Request, rejection: Rejection) -> None:
         message = f"{rejection.message}, for {request.path}"

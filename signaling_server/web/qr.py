@@ -52,6 +52,13 @@ def available() -> bool:
     return importlib.util.find_spec("segno") is not None
 
 
+def terminal(text: str) -> str:
+    """The code of a text, in block characters for a terminal."""
+    made = io.StringIO()
+    importlib.import_module("segno").make(text, error="l", micro=False).terminal(made, compact=True)
+    return made.getvalue()
+
+
 def is_own(url: str, hosts: Collection[str]) -> bool:
     """Whether a URL leads to this server; `hosts` are its own, with the port where one is needed.
 

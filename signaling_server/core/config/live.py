@@ -14,22 +14,22 @@ from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
 
 if TYPE_CHECKING:
-    from signaling_server.core.protocol.auth import Tokens
+    from signaling_server.core.protocol.auth import Grant, Tokens
 
 
 class Settings:
     """The configuration, and the content of the files that it names."""
 
     def __init__(self, loaded: Loaded) -> None:
-        self._loaded = loaded
         self._subscribers: list[Callable[[], None]] = []
-        self.current: Config = loaded.config
+        self.current: Config
         """The configuration in use. No property: it is read for every signal."""
+        self._use(loaded)
 
     @property
     def tokens(self) -> Tokens | None:
-        """The content of auth.tokens_file; None: anyone may connect."""
-        return self._loaded.tokens
+        """Those of auth.tokens_file and of paired devices; None: anyone may connect."""
+        return self._tokens
 
     @property
     def turn_secret(self) -> str:
@@ -65,6 +65,11 @@ class Settings:
                     act()
             raise
 
+    def add_paired(self, grant: Grant) -> None:
+        """Know the token of one more paired device."""
+        self._use(self._loaded._replace(paired=(*self._loaded.paired, grant)))
+
     def _use(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self.current = loaded.config
+        self._tokens = loaded.tokens and loaded.tokens.beside(loaded.paired)

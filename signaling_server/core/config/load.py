@@ -20,7 +20,7 @@ from signaling_server.core.config.yaml_tree import Node, Scalar, SourcePosition
 from signaling_server.errors import ConfigError
 
 if TYPE_CHECKING:
-    from signaling_server.core.protocol.auth import Tokens
+    from signaling_server.core.protocol.auth import Grant, Tokens
 
 TOGETHER = (("tls.certificate", "tls.private_key"), ("turn.urls", "turn.secret_file"))
 """Pairs of keys of which both are set, or neither."""
@@ -36,6 +36,8 @@ class Loaded(NamedTuple):
     """By dotted key: "default", FILE:LINE, or the name of an override, such as "--port"."""
     tokens: Tokens | None = None
     """The content of auth.tokens_file; None: anyone may connect."""
+    paired: tuple[Grant, ...] = ()
+    """What the tokens of paired devices allow, where auth.tokens_file is set."""
     turn_secret: str = ""
     """The content of turn.secret_file."""
     files: tuple[str, ...] = ()

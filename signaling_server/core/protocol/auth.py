@@ -60,6 +60,15 @@ class Tokens:
     def __len__(self) -> int:
         return len(self._grants)
 
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """What each of them allows."""
+        return tuple(self._grants.values())
+
+    def beside(self, more: Iterable[Grant]) -> Tokens:
+        """These tokens and more; of two with one id, these count."""
+        return Tokens((*more, *self.grants), self._released)
+
     def check(self, token: str | None, wall_clock: float) -> Grant:
         """The grant of a token; raises Rejection `unauthorized`."""
         if not token:

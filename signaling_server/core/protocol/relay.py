@@ -83,6 +83,11 @@ class Relay:
         """When `Ticked` is due (early does no harm); None: not before another event."""
         return self.deadlines.next
 
+    def is_present(self, room: str, name: str) -> bool:
+        """Whether a client with this name is connected in a room."""
+        peer = self.rooms[room].peers.get(name) if room in self.rooms else None
+        return peer is not None and peer.present
+
     def grants(self) -> set[Grant | None]:
         """The grants of all peers, present and away; None: of those that gave no token."""
         return self._members.grants()

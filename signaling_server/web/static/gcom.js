@@ -19,6 +19,7 @@ const tiles = new Map(); // peer_id -> Tile
 let gcom;
 let transport; // "websocket" or "polling"; null while there is no connection to the server
 let wakeLock;
+let pairingCode; // of the link; a press on Watch trades it for a token
 
 // --- the form -------------------------------------------------------------------------------------
 
@@ -26,8 +27,8 @@ async function setUp() {
   takeTokenOfLink();
   part("room").value = asked.get("room") ?? "";
   part("name").value = asked.get("name") ?? "gcom";
-  part("token").value = sessionStorage.getItem(TOKEN) ?? "";
-  part("token-field").hidden = !part("token").value;
+  part("token").value = sessionStorage.getItem(TOKEN) ?? localStorage.getItem(TOKEN) ?? "";
+  part("token-field").hidden = !part("token").value || Boolean(pairingCode);
   part("setup").addEventListener("submit", (event) => {
     event.preventDefault();
     watch();
@@ -38,12 +39,41 @@ async function setUp() {
   showCompany();
 }
 
-/** A token in the fragment never reaches a server; it does not stay in the address bar either. */
+/** The fragment never reaches a server; its secrets do not stay in the address bar either. */
 function takeTokenOfLink() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!token) return;
-  sessionStorage.setItem(TOKEN, token);
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const token = fragment.get("token");
+  pairingCode = fragment.get("pair");
+  if (!token && !pairingCode) return;
+  if (token) sessionStorage.setItem(TOKEN, token);
+  part("pairing").hidden = !pairingCode;
+  part("authority").textContent = fragment.get("ca") ?? "";
+  part("authority-field").hidden = !fragment.get("ca");
   history.replaceState(null, "", location.pathname + location.search);
+}
+
+/** Trade the code for a token of this device; false: the operator has to decide, or to read. */
+async function pair() {
+  const body = JSON.stringify({ code: pairingCode });
+  let answer;
+  try {
+    const response = await fetch("api/pair", { method: "POST", body });
+    answer = await response.json();
+    if (!response.ok) throw new Error(answer.error);
+  } catch (error) {
+    setVerdict("bad", `Not paired: ${error.message}`);
+    return false;
+  }
+  pairingCode = null;
+  localStorage.setItem(TOKEN, answer.token);
+  part("token").value = answer.token;
+  part("pairing").hidden = true;
+  part("name").value = answer.name;
+  part("room").value = answer.room ?? part("room").value;
+  if (!answer.present) return true;
+  part("company").textContent = `${answer.name} is there already. To take its place, press Watch again.`;
+  setVerdict("plain", "This device is paired");
+  return false;
 }
 
 /** Show who is in the room, if this page may read the status. It does not join to find out. */
@@ -75,6 +105,7 @@ async function showCompany() {
 // --- the video ------------------------------------------------------------------------------------
 
 async function watch() {
+  if (pairingCode && !(await pair())) return;
   let module;
   try {
     module = await import("./hawkeye-signaling.js");
@@ -115,6 +146,7 @@ const acts = {
     setVerdict("bad", text);
     if (code !== "unauthorized") return;
     sessionStorage.removeItem(TOKEN);
+    localStorage.removeItem(TOKEN);
     part("token-field").hidden = false;
     part("token").value = "";
     part("token").focus();
