@@ -14,7 +14,7 @@ from signaling_server.core.protocol.relay import Relay
 from signaling_server.self_report import SelfReport
 from signaling_server.transport.admission import address_of
 from signaling_server.transport.server import Transport
-from signaling_server.web import api, client_addresses, pages, pairing
+from signaling_server.web import api, client_addresses, pages, pair_device
 from signaling_server.web.access import Access
 
 
@@ -47,7 +47,7 @@ def routes(
             metrics=report.metrics,
         ),
         *client_addresses.routes(access.refusal, status_enabled, reachable.report),
-        *pairing.routes(pairs.exchange, access.wrong, is_present),
+        *pair_device.routes(pairs.exchange, access.wrong, is_present),
         *pages.routes(status_enabled, path, report.open_status_lines),
         *(
             web.route(method, each, transport.handle_request)

@@ -14,7 +14,7 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.config.token_file import file_line
 from signaling_server.core.protocol import auth
 from signaling_server.core.protocol.auth import Grant
-from signaling_server.core.protocol.pairing import Paired
+from signaling_server.core.protocol.pairing_code import Paired
 from signaling_server.errors import PairingError, Rejection, SignalingError
 
 log = logging.getLogger(__name__)

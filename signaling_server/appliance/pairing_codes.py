@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from signaling_server.core.protocol.pairing import Offer, file_name, parse_offer
+from signaling_server.core.protocol.pairing_code import Offer, file_name, parse_offer
 
 MOST_BYTES = 4096
 

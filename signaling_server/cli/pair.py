@@ -15,7 +15,7 @@ from signaling_server.appliance import address_file, pairing_codes
 from signaling_server.appliance.own_addresses import own_addresses
 from signaling_server.core.config.schema import Config
 from signaling_server.core.names import NAME
-from signaling_server.core.protocol.pairing import CODE_BYTES, VALID_SECONDS, Offer, new_code
+from signaling_server.core.protocol.pairing_code import CODE_BYTES, VALID_SECONDS, Offer, new_code
 from signaling_server.core.reporting.client_urls import note, places
 from signaling_server.errors import StartError
 from signaling_server.web import qr

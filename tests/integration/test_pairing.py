@@ -19,7 +19,7 @@ from integration.server import ServerProcess, run_to_its_end
 from signaling_server.appliance import address_file
 from signaling_server.cli import pair
 from signaling_server.core.config.load import load
-from signaling_server.core.protocol.pairing import VALID_SECONDS
+from signaling_server.core.protocol.pairing_code import VALID_SECONDS
 from signaling_server.errors import StartError
 
 

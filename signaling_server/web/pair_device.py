@@ -10,7 +10,7 @@ from typing import Any, Awaitable, Callable
 
 from aiohttp import web
 
-from signaling_server.core.protocol.pairing import Paired
+from signaling_server.core.protocol.pairing_code import Paired
 from signaling_server.errors import PairingError, Rejection
 from signaling_server.web.api import NO_STORE
 

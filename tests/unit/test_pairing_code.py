@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signaling_server.appliance import pairing_codes
-from signaling_server.core.protocol.pairing import (
+from signaling_server.core.protocol.pairing_code import (
     CODE_BYTES,
     VALID_SECONDS,
     Offer,
