@@ -35,7 +35,8 @@ OTHERS = (
     *("cli/paint.py", "cli/scrub.py", "cli/troubles.py"),
     *("appliance/resolver.py", "appliance/ice_asker.py", "appliance/ice_check.py"),
     *("web/first_bytes.py", "appliance/peek.py", "entrance.py", "appliance/starts.py"),
-    *("appliance/file_text.py", "appliance/address_file.py"),
+    *("appliance/file_text.py", "appliance/whole_file.py", "appliance/address_file.py"),
+    "appliance/pairing_codes.py",
     *("appliance/own_addresses.py", "appliance/reachable.py"),
     *("web/markdown.py", "web/help_page.py", "web/qr.py"),
 )

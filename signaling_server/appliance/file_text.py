@@ -5,7 +5,6 @@ Nothing here waits: a named pipe or a device in the place of a file is refused, 
 
 from __future__ import annotations
 
-import contextlib
 import grp
 import os
 import pwd
@@ -128,28 +127,3 @@ def _group_name(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
-
-
-def replace(path: str, text: str) -> None:
-    """Replace the file's content at once: after a power cut there is the old one or the new one."""
-    written = f"{path}.new"
-    try:
-        with open(written, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(written, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(written)
-        raise
-    _sync(os.path.dirname(path))
-
-
-def _sync(folder: str) -> None:
-    """Make a rename in a folder outlast a power cut: rename(2) alone does not."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

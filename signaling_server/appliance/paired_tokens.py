@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from signaling_server.appliance import file_text
+from signaling_server.appliance import file_text, whole_file
 from signaling_server.core.config.added_token import with_token
 from signaling_server.core.config.token_file import parse_tokens
 from signaling_server.core.protocol.auth import Grant
@@ -34,4 +34,4 @@ def add(line: str) -> None:
     """Add a line of `token_file.file_line`. Raises ConfigError and OSError."""
     path = file()
     text = file_text.text(path) if os.path.exists(path) else ""
-    file_text.replace(path, with_token(path, text, line))
+    whole_file.replace(path, with_token(path, text, line))

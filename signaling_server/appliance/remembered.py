@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from signaling_server.appliance import file_text
+from signaling_server.appliance import whole_file
 from signaling_server.core.config.doors import Closed
 
 NAME = "doors.json"
@@ -46,7 +46,7 @@ def write(doors: Closed) -> str:
     if not path or read() == doors:
         return ""
     try:
-        file_text.replace(path, json.dumps(doors) + "\n")
+        whole_file.replace(path, json.dumps(doors) + "\n")
     except OSError as error:
         reason = error.strerror or error
         return f"{path} cannot be written ({reason}): the next start may open what is closed now"

@@ -161,3 +161,12 @@ def test_token_says_how_long_it_is_valid_once_the_clock_is_set() -> None:
     assert tokens.seconds_left(grants[0], 600.0) == 400.0
     assert tokens.seconds_left(grants[0], 499.0) is None
     assert tokens.seconds_left(grants[1], 600.0) is None
+
+
+def test_tokens_beside_others_win_where_two_have_one_id() -> None:
+    first, second, other = (
+        Grant(id, "0" * 64, name) for id, name in (("a", "x"), ("a", "y"), ("b", "z"))
+    )
+    tokens = Tokens([first], 0.0)
+    assert tokens.beside([]) is tokens
+    assert set(tokens.beside([second, other]).grants) == {first, other}

@@ -9,7 +9,7 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, RoomsSettings
-from signaling_server.core.protocol.auth import Tokens
+from signaling_server.core.protocol.auth import Grant, Tokens
 
 CHANGED = Loaded(replace(Config(), rooms=RoomsSettings(default="drone-1")), {})
 
@@ -44,3 +44,14 @@ def test_settings_on_which_a_subscriber_fails_are_not_used() -> None:
         settings.replace(CHANGED)
     assert settings.current == Config()
     assert seen == ["drone-1", "fail", "default", "fail"]
+
+
+def test_tokens_of_paired_devices_count_only_where_tokens_are_required() -> None:
+    listed, paired, later = (Grant(name, "0" * 64, name) for name in ("a", "b", "c"))
+    settings = Settings(CHANGED._replace(paired=(paired,)))
+    assert settings.tokens is None
+    for tokens in (Tokens([listed], 0.0), Tokens([], 0.0)):
+        settings.replace(CHANGED._replace(tokens=tokens, paired=(paired,)))
+        settings.add_paired(later)
+        assert settings.tokens
+        assert set(settings.tokens.grants) == {*tokens.grants, paired, later}

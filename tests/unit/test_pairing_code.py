@@ -1,13 +1,9 @@
-"""The rules of pairing codes, and the files that hold them."""
+"""The rules of pairing codes."""
 
 from __future__ import annotations
 
-import stat
-from pathlib import Path
-
 import pytest
 
-from signaling_server.appliance import pairing_codes
 from signaling_server.core.protocol.pairing_code import (
     CODE_BYTES,
     VALID_SECONDS,
@@ -59,38 +55,5 @@ def test_code_is_random_and_its_file_does_not_tell_it() -> None:
 
 
 @pytest.mark.parametrize("code", ["", "x", "../" * 7 + "x", CODE + "\n", CODE[:-1] + "é"])
-def test_what_is_no_code_has_no_file(code: str, tmp_path: Path) -> None:
+def test_what_is_no_code_has_no_file(code: str) -> None:
     assert file_name(code) == ""
-    assert pairing_codes.take(tmp_path, code, OFFER.made) is None
-
-
-def test_code_is_good_once(tmp_path: Path) -> None:
-    pairing_codes.add(tmp_path, CODE, OFFER)
-    (file,) = tmp_path.iterdir()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert pairing_codes.take(tmp_path, OTHER, OFFER.made) is None
-    assert pairing_codes.take(tmp_path, CODE, OFFER.made + 1) == OFFER
-    assert pairing_codes.take(tmp_path, CODE, OFFER.made + 1) is None
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_expired_code_is_used_up_by_its_first_use(tmp_path: Path) -> None:
-    pairing_codes.add(tmp_path, CODE, OFFER)
-    assert pairing_codes.take(tmp_path, CODE, OFFER.made + VALID_SECONDS + 1) is None
-    assert pairing_codes.take(tmp_path, CODE, OFFER.made) is None
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff", b"{}"])
-def test_broken_file_is_no_code(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / file_name(CODE)).write_bytes(content)
-    assert pairing_codes.take(tmp_path, CODE, OFFER.made) is None
-
-
-def test_new_code_removes_those_that_have_expired(tmp_path: Path) -> None:
-    pairing_codes.add(tmp_path, CODE, OFFER)
-    (tmp_path / "pair-broken.json").write_text("{")
-    later = OFFER._replace(made=OFFER.made + 2)
-    pairing_codes.add(tmp_path, OTHER, later)
-    assert {file.name for file in tmp_path.iterdir()} == {file_name(CODE), file_name(OTHER)}
-    pairing_codes.add(tmp_path, OTHER, later._replace(made=later.made + VALID_SECONDS))
-    assert [file.name for file in tmp_path.iterdir()] == [file_name(OTHER)]

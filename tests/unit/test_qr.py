@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from signaling_server.web.qr import BURST, MOST_CHARACTERS, QrCodes, TooMany, available, is_own
+from signaling_server.web.qr import (
+    BURST,
+    MOST_CHARACTERS,
+    QrCodes,
+    TooMany,
+    available,
+    is_own,
+    terminal,
+)
 
 URL = "http://192.168.1.10:8080/?room=drone-1&name=streaming-node"
 HOSTS = {"192.168.1.10:8080", "drone.local"}
@@ -81,3 +89,8 @@ def test_same_code_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await codes.svg(URL) is await codes.svg(URL)
 
     asyncio.run(scene())
+
+
+@pytest.mark.skipif(not available(), reason="segno is not installed")
+def test_terminal_shows_the_code_in_blocks() -> None:
+    assert "█" in terminal(URL)

@@ -103,3 +103,13 @@ def test_new_limits_apply_at_once() -> None:
     with pytest.raises(Rejection) as refused:
         relay.handle(Joined("b", Hello("two")), 0.0)
     assert refused.value.code == "server-full"
+
+
+def test_peer_is_present_in_its_room_while_it_is_connected() -> None:
+    scene = Scene()
+    scene.join("g", name="gcom", session="key")
+    assert scene.relay.is_present("default", "gcom")
+    assert not scene.relay.is_present("default", "node")
+    assert not scene.relay.is_present("elsewhere", "gcom")
+    scene.lose("g")
+    assert not scene.relay.is_present("default", "gcom")

@@ -72,4 +72,5 @@ class Settings:
     def _use(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self.current = loaded.config
-        self._tokens = loaded.tokens and loaded.tokens.beside(loaded.paired)
+        tokens = loaded.tokens
+        self._tokens = tokens if tokens is None else tokens.beside(loaded.paired)

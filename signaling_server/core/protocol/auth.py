@@ -67,7 +67,8 @@ class Tokens:
 
     def beside(self, more: Iterable[Grant]) -> Tokens:
         """These tokens and more; of two with one id, these count."""
-        return Tokens((*more, *self.grants), self._released)
+        more = tuple(more)
+        return Tokens((*more, *self.grants), self._released) if more else self
 
     def check(self, token: str | None, wall_clock: float) -> Grant:
         """The grant of a token; raises Rejection `unauthorized`."""
