@@ -154,7 +154,8 @@ class SelfCheck:
     def _queue(self) -> tuple[int, int]:
         """How many callers wait to be accepted, and at most how many may."""
         info = self._listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-        waiting, most = struct.unpack_from("II", info, QUEUE_OFFSET)
+        # An emulator of another architecture (qemu-user) gives 4 bytes: then nobody waits.
+        waiting, most = struct.unpack_from("II", info.ljust(TCP_INFO_BYTES, b"\0"), QUEUE_OFFSET)
         return waiting, most
 
 
