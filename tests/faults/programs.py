@@ -100,7 +100,9 @@ class Program:
             if not self._ended_by_us:
                 with self._changed:
                     self.falls += 1
+                    last = [line for _, line in self.lines[-20:]]
                     self._changed.notify_all()
+                print(f"{self._command[-2:]} ended by itself:", *last, sep="\n")
                 time.sleep(RESTART_SECONDS)
             if self._ended_by_us:
                 self._restarts_now.wait()
