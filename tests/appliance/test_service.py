@@ -250,6 +250,9 @@ def test_socket_unit_provides_a_port_below_1024(service: Service) -> None:
             service.systemctl("restart")
         assert service.answers(80)
         assert knocks["refused"] == 0
+        told = json.loads(machine.run("cat", "/run/hawkeye-signaling/address.json"))
+        assert told["url"] == "http://127.0.0.1:80"
+        assert "signaling works" in machine.run("hawkeye-signaling", "probe")
         assert machine.show("NFileDescriptorStore") == "0"
     finally:
         machine.run("systemctl", "stop", unit, UNIT)
