@@ -9,15 +9,17 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 import pytest
 
 from faults.network import RADIO, Network
 from faults.programs import ROOT
 from faults.stage import CLIENTS, Stage
-from faults.words import FAILURES, NO_PATH, Room
+from faults.words import ALL, FAILURES, NO_PATH, REFUSED, Room
+from integration.credentials import new_token, write_tokens
 from integration.server import PYTHON, ServerProcess
 from needs import require_javascript
 
@@ -46,6 +48,66 @@ def test_failure_is_named_with_who_has_to_act(server: ServerProcess, name: str) 
             failure.cure(room)
             room.until_gone(failure.code)
             print(f"GONE {name}")
+
+
+# --- with tokens ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
+    folder = tmp_path_factory.mktemp("closed")
+    node, node_line = new_token("streaming-node", "drone-1")
+    gcom, gcom_line = new_token("gcom", "drone-1")
+    watcher, line = new_token("watcher")
+    lines = [node_line, gcom_line, line.replace("}", ", can: [status]}")]
+    config = {"auth": {"tokens_file": write_tokens(folder, lines)}}
+    with ServerProcess(folder, config) as server:
+        yield Closed(server.url, {"node": node, "gcom": gcom, "watcher": watcher})
+
+
+class Closed(NamedTuple):
+    """A server that requires tokens, and the tokens."""
+
+    url: str
+    tokens: dict[str, str]
+
+    def status(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.tokens['watcher']}"}
+        request = urllib.request.Request(f"{self.url}/api/status", headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            body: dict[str, Any] = json.load(answer)
+        return body
+
+
+def wrong_token(room: Room, tokens: dict[str, str]) -> None:
+    """GCOM gives a token that was mistyped."""
+    room.start("gcom", token=tokens["gcom"][:-1] + "!")
+
+
+def wrong_room(room: Room, tokens: dict[str, str]) -> None:
+    """GCOM gives a room that its token is not for."""
+    room.start("gcom", room="drone-2", token=tokens["gcom"])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_client_is_in_the_headline(closed: Closed, name: str) -> None:
+    failure, stage = REFUSED[name], {"wrong-token": wrong_token, "wrong-room": wrong_room}[name]
+    with Room(closed.url, "drone-1", closed.status) as room:
+        room.start("node", token=closed.tokens["node"])
+        room.await_peers("streaming-node")
+        stage(room, closed.tokens)
+        began = time.monotonic()
+
+        def headline() -> dict[str, Any] | None:
+            found = room.status()["headline"]
+            return found if found and failure.text in found["text"] else None
+
+        found, at = room.wait(headline)
+        print(f"SAID {name} {at - began:.1f} {found['text']}")
+        assert (found["code"], found["severity"]) == (failure.code, "warning")
+        assert found["advice"]
+        room.until(failure.code, failure.text, side=failure.side)
+        assert at - began <= failure.within
 
 
 # --- between machines -----------------------------------------------------------------------------
@@ -169,7 +231,7 @@ def test_table_of_the_documentation_lists_these_failures() -> None:
         r"^\| ([^|]+) \| `([a-z-]+)` \| ([\d.]+) \|", TROUBLESHOOTING.read_text(), re.M
     )
     listed = {title: code for title, code, _ in rows}
-    known = [*FAILURES.values(), *NO_PATH.values()]
+    known = [*ALL.values()]
     assert listed == {failure.title: failure.code for failure in known}
     for title, _, seconds in rows:
         (failure,) = [each for each in known if each.title == title]
