@@ -101,7 +101,11 @@ class Insights(RuleBasedStateMachine):
             candidates=[candidate(ADDRESSES[player.name])],
         )
         to = self.other(player).name
-        message = {"type": kind, "to": to, "data": {"number": self.number, "type": kind, "sdp": text}}
+        message = {
+            "type": kind,
+            "to": to,
+            "data": {"number": self.number, "type": kind, "sdp": text},
+        }
         self.scene._handle(Signalled(player.sid, parse_signal(json.dumps(message), 262144, 64)))
         self.feed()
 
