@@ -156,13 +156,11 @@ class Insights(RuleBasedStateMachine):
     @precondition(lambda self: self.both_here())
     @rule()
     def offer(self) -> None:
-        """The node calls, which ends an older call."""
+        """The node calls, or calls again: a call that stands goes on until somebody reports its end."""
         node = self.players[NODE]
         if node.sid:
             self.signal(node, "offer")
             self.call, self.call_at, self.heard_of_call = "offered", self.scene.now, True
-            for player in self.players.values():
-                player.reported = ""
 
     @precondition(lambda self: self.call == "offered" and self.both_here())
     @rule()
