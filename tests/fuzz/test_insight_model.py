@@ -156,7 +156,7 @@ class Insights(RuleBasedStateMachine):
     @precondition(lambda self: self.both_here())
     @rule()
     def offer(self) -> None:
-        """The node calls, or calls again: a call that stands goes on until somebody reports its end."""
+        """The node calls, or calls again: a call that stands goes on until a report."""
         node = self.players[NODE]
         if node.sid:
             self.signal(node, "offer")
