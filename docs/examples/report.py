@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reports of calls, so that the server's status page need not guess whether there is video, and why
 not. Optional: the calls of streaming_node.py and gcom.py work without it.
 """
