@@ -39,11 +39,12 @@ class Source(NamedTuple):
     name: str
     format: str | None
     options: dict[str, str]
-    loop: bool = False
+    ends: bool = False
+    """Whether it has an end, after which it begins again."""
 
     def open(self) -> MediaPlayer:
         """Open it; blocks until it is open."""
-        return MediaPlayer(self.name, self.format, self.options, loop=self.loop)
+        return MediaPlayer(self.name, self.format, self.options)
 
 
 class MovingBar(MediaStreamTrack):
@@ -83,6 +84,8 @@ class Camera(MediaStreamTrack):
         self._start = time.monotonic()
         self._due = self._start
         self._said = ""
+        self._gives = False
+        """Whether a picture has come since the source was opened."""
 
     async def recv(self) -> VideoFrame:
         """The next picture."""
@@ -107,11 +110,16 @@ class Camera(MediaStreamTrack):
                     if self._player.video is None:
                         raise MediaStreamError("it has no video")
                     self._say("open")
-                return await asyncio.wait_for(self._player.video.recv(), SILENT_SECONDS)
+                frame = await asyncio.wait_for(self._player.video.recv(), SILENT_SECONDS)
+                self._gives = True
+                return frame
             except (MediaStreamError, FFmpegError, OSError, asyncio.TimeoutError) as error:
-                self._say(str(error) or "no picture: it ended or is silent")
+                ended = isinstance(error, MediaStreamError) and self._gives
+                self._gives = False
                 self._close()
-                await asyncio.sleep(AGAIN_SECONDS)
+                if not (ended and self._source.ends):
+                    self._say(str(error) or ("it has ended" if ended else "it gives no picture"))
+                    await asyncio.sleep(AGAIN_SECONDS)
 
     def _say(self, line: str) -> None:
         if line != self._said:
@@ -160,7 +168,7 @@ def camera_of(options: argparse.Namespace) -> MediaStreamTrack:
             rate,
         )
     if options.file:
-        return Camera(Source(options.file, None, {}, loop=True), size, rate)
+        return Camera(Source(options.file, None, {}, ends=True), size, rate)
     return MovingBar(size or Size(640, 480), rate or 30)
 
 

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import functools
+import re
 import secrets
 import sys
+import threading
 import time
 import traceback
 from typing import Any, Callable, Mapping
@@ -25,7 +28,7 @@ from urllib.parse import quote
 
 import gi
 from command_line import add_server_options, signaling_of
-from gstreamer_profiles import ENCODERS, SOURCES, add_profile_options, payloader, picture
+from gstreamer_profiles import add_profile_options, payloader, picture
 from signaling import Refused, Signaling
 
 for library in ("Gst", "GstSdp", "GstVideo", "GstWebRTC"):
@@ -37,6 +40,8 @@ CALL_SECONDS = 10
 STUCK_SECONDS = 5
 """The watchdog's patience: with a branch that passes no picture, and with the whole source."""
 WATCH_SECONDS = 1
+UNLINK_SECONDS = 2
+"""For a picture that is on its way into a branch."""
 
 
 class Branch:
@@ -103,7 +108,8 @@ class Branch:
         offer = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.OFFER, sdp)
         # The other side is to be the DTLS server. aiortc as the client offers ciphers for ECDSA
         # certificates alone, and that of GStreamer 1.22 is an RSA one.
-        self._tell("offer", self, text.replace("a=setup:actpass", "a=setup:active"))
+        text = text.replace("a=setup:actpass", "a=setup:active")
+        self._tell("offer", self, with_profile(text))
         self.rtc.emit("set-local-description", offer, None)
 
     def _found_candidate(self, rtc: Any, line: int, candidate: str) -> None:
@@ -164,15 +170,22 @@ class Camera:
         return pad
 
     def detach(self, branch: Any, pad: Any) -> None:
-        """Undo `attach`: unlink between two pictures, then stop the branch."""
-        pad.add_probe(Gst.PadProbeType.IDLE, functools.partial(self._unlink, branch))
+        """Undo `attach`: unlink between two pictures, then stop the branch.
+
+        In this order: a branch that stops while it is linked stops the tee, and all viewers.
+        """
+        unlinked = threading.Event()
+
+        def unlink(pad: Any, info: Any) -> Any:
+            pad.unlink(branch.get_static_pad("sink"))
+            unlinked.set()
+            return Gst.PadProbeReturn.REMOVE
+
+        pad.add_probe(Gst.PadProbeType.IDLE, unlink)
+        unlinked.wait(UNLINK_SECONDS)
         branch.set_state(Gst.State.NULL)
         self.pipeline.remove(branch)
-
-    def _unlink(self, branch: Any, pad: Any, info: Any) -> Any:
-        pad.unlink(branch.get_static_pad("sink"))
         self._tee.release_request_pad(pad)
-        return Gst.PadProbeReturn.REMOVE
 
     def force_key_frame(self) -> None:
         """Ask the encoder for a picture that a new viewer can begin with."""
@@ -334,11 +347,23 @@ class Node:
 
 
 def is_described(caps: Any) -> bool:
-    """Whether an offer with these caps would say the profile of an H264 stream."""
+    """Whether an offer with these caps would tell the parameter sets of an H264 stream."""
     if caps is None:
         return False
     stream = caps.get_structure(0)
-    return stream.get_string("encoding-name") != "H264" or stream.has_field("profile-level-id")
+    return stream.get_string("encoding-name") != "H264" or stream.has_field("sprop-parameter-sets")
+
+
+def with_profile(sdp: str) -> str:
+    """An offer of H264 with the profile that its parameter sets have.
+
+    rtph264pay leaves it out, and a receiver then takes it for another profile (RFC 6184, 8.1).
+    """
+    sets = re.search(r"sprop-parameter-sets=([A-Za-z0-9+/=]+)", sdp)
+    if not sets or "profile-level-id=" in sdp:
+        return sdp
+    profile = base64.b64decode(sets[1])[1:4].hex()
+    return sdp.replace(sets[0], f"profile-level-id={profile};{sets[0]}", 1)
 
 
 def add_ice_server(rtc: Any, server: Mapping[str, Any]) -> None:
