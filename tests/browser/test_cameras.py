@@ -176,3 +176,20 @@ def test_gstreamer_passes_rtsp_through(
         with running(python_gcom(server, room, "second")) as gcom:
             gcom.line("video 320x240")
             gcom.frames()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_key_frame_comes_within_a_few_pictures_when_a_viewer_comes(
+    gstreamer_python: str, encoder: str
+) -> None:
+    program = str(ROOT / "tests/browser/key_frames.py")
+    made = subprocess.run(
+        [gstreamer_python, program, encoder],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout
+    assert int(made.stdout.split()[-1]) <= 30  # otherwise one comes after 30,000 pictures

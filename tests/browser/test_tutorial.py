@@ -76,6 +76,7 @@ def test_tutorial_leads_to_a_video_and_says_what_is_seen(visit: Visit, tmp_path:
             said = subprocess.run(
                 ["bash", "-c", status], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
             ).stdout
-            assert "streaming-node is alone in room drone-7" in said
+            assert re.search(r"room drone-7\n +streaming-node ", said), said
+            assert re.search(r"room drone-1\n +gcom ", said), said
         visit.close()
     visit.said.clear()
