@@ -100,3 +100,25 @@ def film(folder: Path) -> Path:
             container.mux(stream.encode(av.VideoFrame(160, 120, "yuv420p")))
         container.mux(stream.encode())
     return file
+
+
+FIREFOX = {
+    "app.update.enabled": "false",
+    "browser.shell.checkDefaultBrowser": "false",
+    "datareporting.policy.dataSubmissionEnabled": "false",
+    "media.autoplay.default": "0",
+    "media.gmp-manager.updateEnabled": "false",
+    "media.peerconnection.ice.loopback": "true",
+    "media.peerconnection.ice.obfuscate_host_addresses": "false",
+}
+"""Preferences: no request of its own, and no mDNS, which a test machine lacks."""
+
+
+def firefox(home: Path, url: str) -> Sequence[str]:
+    """Debian's Firefox, headless, with one page, as a command."""
+    profile = home / "profile"
+    profile.mkdir()
+    lines = [f'user_pref("{key}", {value});' for key, value in FIREFOX.items()]
+    (profile / "user.js").write_text("\n".join(lines))
+    start = ["env", f"HOME={home}", "firefox-esr", "--headless", "--no-remote"]
+    return [*start, "--profile", str(profile), url]

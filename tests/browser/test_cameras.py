@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+import http.server
 import itertools
+import json
 import re
 import signal
 import subprocess
+import threading
+import time
+import urllib.request
 from pathlib import Path
 from typing import Iterator, Sequence
 
@@ -17,13 +22,15 @@ from playwright.sync_api import expect
 from browser.cameras import (
     DEBIANS_PYTHON,
     EXAMPLES,
+    PATIENCE,
     film,
+    firefox,
     joined,
     python_gcom,
     python_node,
     running,
 )
-from browser.test_pages import Visit, tile_frames, watch
+from browser.test_pages import Quiet, Visit, tile_frames, watch
 from integration.server import ROOT, ServerProcess
 
 RTSP = [DEBIANS_PYTHON, str(ROOT / "tests/browser/rtsp_source.py")]
@@ -193,3 +200,42 @@ def test_key_frame_comes_within_a_few_pictures_when_a_viewer_comes(
     )
     assert made.returncode == 0, made.stdout
     assert int(made.stdout.split()[-1]) <= 30  # otherwise one comes after 30,000 pictures
+
+
+# --- Firefox --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """The URL of a web server for docs/examples."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def watched(server: ServerProcess, room: str) -> bool:
+    """Whether GCOM has reported frames a second of this room's call."""
+    with urllib.request.urlopen(f"{server.url}/api/status") as answer:
+        rooms = [each for each in json.load(answer)["rooms"] if each["room"] == room]
+    return bool(re.search(r'"frames_per_second": *[1-9]', json.dumps(rooms)))
+
+
+@pytest.mark.parametrize("kind", ["aiortc", "GStreamer"])
+def test_firefox_sees_the_video(
+    server: ServerProcess,
+    room: str,
+    gstreamer: Sequence[str],
+    site: str,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    node = python_node(server, room) if kind == "aiortc" else gstreamer
+    page = f"{site}/gcom.html?server={server.url}&room={room}&name=gcom"
+    with running(node) as sender, running(firefox(tmp_path, page)):
+        sender.line("gcom: connected")
+        deadline = time.monotonic() + PATIENCE
+        while not watched(server, room):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
