@@ -193,7 +193,7 @@ async def wrong_event(url: str) -> None:
 
 PROGRAMS: dict[str, Program] = {
     "node": lambda url: StreamingNode(url, Camera()).run(),
-    "gcom": lambda url: GCOM(url).run(),
+    "gcom": lambda url: GCOM(url, frames=True).run(),
     "dark-node": lambda url: StreamingNode(url, DarkCamera()).run(),
     "still-node": lambda url: StreamingNode(url, StillCamera()).run(),
     "lazy-node": lambda url: LazyNode(url, Camera()).run(),

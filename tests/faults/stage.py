@@ -34,8 +34,8 @@ class Clients(NamedTuple):
     """Whether the server only forwards signals to all others, and holds none."""
 
 
-def _python(file: str) -> Sequence[str]:
-    return (sys.executable, str(ROOT / file))
+def _python(file: str, *arguments: str) -> Sequence[str]:
+    return (sys.executable, str(ROOT / file), *arguments)
 
 
 def _javascript(program: str, *arguments: str) -> Sequence[str]:
@@ -51,7 +51,7 @@ CLIENTS = {
     "python": Clients(
         "Python examples",
         _python("tests/faults/example_node.py"),
-        _python("docs/examples/gcom.py"),
+        _python("docs/examples/gcom.py", "--frames"),
     ),
     "javascript": Clients(
         "JavaScript examples",
