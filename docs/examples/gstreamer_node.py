@@ -231,7 +231,7 @@ class Node:
     async def _handle(self, event: str, data: Any) -> None:
         if event == "welcome":
             self.ice_servers = data["ice_servers"]
-            self.peers = {}  # a newcomer receives a peer_joined for everyone here next
+            self.peers = {}  # next, a newcomer receives a peer_joined for each peer
             await self._report()
             for peer in data["peers"] if data["resumed"] else ():
                 await self._meet(peer)
@@ -329,7 +329,7 @@ class Node:
         return now - self._moved <= STUCK_SECONDS
 
     async def _reopen(self) -> None:
-        """A new pipeline, and a new call to everyone who is here."""
+        """Build a new pipeline, and call each peer of the room again."""
         self.branches.clear()
         await self._loop.run_in_executor(None, self.camera.close)
         self.camera, self._moved, self._watched = self._open(), 0.0, 0

@@ -75,7 +75,7 @@ class StreamingNode:
         if event == "welcome":
             self.configuration = configuration(data)
             await self.reporter.report_all()
-            self.peers = {}  # a newcomer receives a peer_joined for everyone here next
+            self.peers = {}  # next, a newcomer receives a peer_joined for each peer
             for peer in data["peers"] if data["resumed"] else ():
                 await self.meet(peer)
         elif event == "peer_joined":
