@@ -31,6 +31,7 @@ from browser.cameras import (
     running,
 )
 from browser.test_pages import Quiet, Visit, tile_frames, watch
+from faults.gstreamer import make_python
 from integration.server import ROOT, ServerProcess
 
 RTSP = [DEBIANS_PYTHON, str(ROOT / "tests/browser/rtsp_source.py")]
@@ -45,16 +46,7 @@ def room() -> str:
 
 @pytest.fixture(scope="session")
 def gstreamer_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The environment that docs/examples/gstreamer_node.py says to make, without its `apt` line."""
-    folder = tmp_path_factory.mktemp("gstreamer") / "venv"
-    text = (EXAMPLES / "gstreamer_node.py").read_text()
-    line = next(line for line in text.splitlines() if "-m venv" in line)
-    make = line.replace("python3", DEBIANS_PYTHON, 1).replace(
-        "packages venv ", f"packages {folder} "
-    )
-    make = make.replace("&& venv/bin/pip", f"&& {folder}/bin/pip")
-    subprocess.run(make, shell=True, check=True, stdout=subprocess.DEVNULL)
-    return str(folder / "bin" / "python")
+    return make_python(tmp_path_factory.mktemp("gstreamer") / "venv")
 
 
 @pytest.fixture

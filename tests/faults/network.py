@@ -11,10 +11,15 @@ pairs link them. Needs root and iproute2.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import subprocess
-from typing import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Sequence, TypeVar
+
+Answer = TypeVar("Answer")
 
 MACHINES = ("drone", "ground", "relay")
 LINKS = {
@@ -24,6 +29,7 @@ LINKS = {
 }
 RADIO = ("media", "drone-relay")
 """The links by radio, if the relay is on the ground."""
+CLONE_NEWNET = 0x40000000
 SIGNALING = ("drone-relay", "ground-relay")
 
 _numbers = itertools.count()
@@ -55,6 +61,22 @@ class Network:
     def command(self, machine: str, *command: str) -> Sequence[str]:
         """The command that runs `command` on a machine."""
         return ("ip", "netns", "exec", self._namespace(machine), *command)
+
+    def within(self, machine: str, ask: Callable[[], Answer]) -> Answer:
+        """Call `ask` in a thread whose sockets are those of a machine."""
+        namespace = Path("/run/netns") / self._namespace(machine)
+
+        def enter_and_ask() -> Answer:
+            descriptor = os.open(namespace, os.O_RDONLY)
+            try:
+                if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            finally:
+                os.close(descriptor)
+            return ask()
+
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(enter_and_ask).result()
 
     def url(self, machine: str) -> str:
         """The relay's URL as this machine reaches it."""

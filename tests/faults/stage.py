@@ -38,6 +38,12 @@ def _python(file: str, *arguments: str) -> Sequence[str]:
     return (sys.executable, str(ROOT / file), *arguments)
 
 
+def gstreamer(python: str) -> Clients:
+    """The GStreamer example as the node, and the Python GCOM; gstreamer.py makes its `python`."""
+    node = (python, str(ROOT / "docs" / "examples" / "gstreamer_node.py"))
+    return Clients("GStreamer node, Python GCOM", node, CLIENTS["python"].gcom)
+
+
 def _javascript(program: str, *arguments: str) -> Sequence[str]:
     folder = ROOT / "tests" / "js"
     shim = (folder / "webrtc.mjs").as_uri()

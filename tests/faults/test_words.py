@@ -4,59 +4,77 @@ of calls that work.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
-import subprocess
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
 import pytest
 
+from faults.beside import Beside, Play
+from faults.gstreamer import make_python
 from faults.network import RADIO, Network
 from faults.programs import ROOT
-from faults.stage import CLIENTS, Stage
+from faults.stage import CLIENTS, Stage, gstreamer
 from faults.truth import Lines, Truth, Watch
 from faults.words import ALL, FAILURES, NO_PATH, REFUSED, Room
 from integration.credentials import new_token, write_tokens
-from integration.server import PYTHON, ServerProcess
+from integration.server import ServerProcess
 from needs import require_javascript
 
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
-        yield server
+def beside(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Beside]:
+    """The plays of the tests of this module that were selected, on their way."""
+    here = [item for item in request.session.items if item.path == request.path]
+    known = [item.callspec.params.get("play") for item in here if hasattr(item, "callspec")]
+    plays = [play for play in known if play]
+    with Beside(plays, lambda name: tmp_path_factory.mktemp(name)) as beside:
+        yield beside
 
 
-@pytest.mark.parametrize("name", FAILURES)
-def test_failure_is_named_with_who_has_to_act(server: ServerProcess, name: str) -> None:
+def staged(plays: Sequence[Play]) -> pytest.MarkDecorator:
+    """Mark a test that waits for each of these plays."""
+    return pytest.mark.parametrize("play", plays, ids=[play.name for play in plays])
+
+
+def name_failure(name: str, folder: Path) -> str:
+    """Bring a failure about at a server of its own, until its sentence is there; then its cure."""
     failure = FAILURES[name]
-    with Room(server.url, name) as room:
+    with ServerProcess(folder) as server, Room(server.url, name) as room:
         assert failure.stage
         began = failure.stage(room)
         # While a side still reports that its call stands, the loss is a note on neither side.
         said = room.until(failure.code, failure.text, side=failure.side)
         seconds = max(0.0, said.at - began)
-        print(f"SAID {name} {seconds:.1f} {said.finding['text']}")
         assert said.finding["advice"]
-        assert seconds <= failure.within
+        assert seconds <= failure.within, (seconds, said.finding)
         if failure.cure:
             failure.cure(room)
             room.until_gone(failure.code)
-            print(f"GONE {name}")
+    return f"{seconds:.1f} {said.finding['text']}{' GONE' if failure.cure else ''}"
+
+
+@staged([Play(name, partial(name_failure, name)) for name in FAILURES])
+def test_failure_is_named_with_who_has_to_act(beside: Beside, play: Play) -> None:
+    print("SAID", play.name, beside.said(play.name))
 
 
 # --- with tokens ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
-    folder = tmp_path_factory.mktemp("closed")
+@contextlib.contextmanager
+def requiring_tokens(folder: Path) -> Iterator[Closed]:
+    """A server that requires them."""
     node, node_line = new_token("streaming-node", "drone-1")
     gcom, gcom_line = new_token("gcom", "drone-1")
     watcher, line = new_token("watcher")
@@ -90,10 +108,10 @@ def wrong_room(room: Room, tokens: dict[str, str]) -> None:
     room.start("gcom", room="drone-2", token=tokens["gcom"])
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_client_is_in_the_headline(closed: Closed, name: str) -> None:
+def refuse(name: str, folder: Path) -> str:
+    """GCOM is refused, until the headline says so."""
     failure, stage = REFUSED[name], {"wrong-token": wrong_token, "wrong-room": wrong_room}[name]
-    with Room(closed.url, "drone-1", closed.status) as room:
+    with requiring_tokens(folder) as closed, Room(closed.url, "drone-1", closed.status) as room:
         room.start("node", token=closed.tokens["node"])
         room.await_peers("streaming-node")
         stage(room, closed.tokens)
@@ -104,11 +122,16 @@ def test_refused_client_is_in_the_headline(closed: Closed, name: str) -> None:
             return found if found and failure.text in found["text"] else None
 
         found, at = room.wait(headline)
-        print(f"SAID {name} {at - began:.1f} {found['text']}")
         assert (found["code"], found["severity"]) == (failure.code, "warning")
         assert found["advice"]
         room.until(failure.code, failure.text, side=failure.side)
         assert at - began <= failure.within
+    return f"{at - began:.1f} {found['text']}"
+
+
+@staged([Play(name, partial(refuse, name)) for name in REFUSED])
+def test_refused_client_is_in_the_headline(beside: Beside, play: Play) -> None:
+    print("SAID", play.name, beside.said(play.name))
 
 
 # --- between machines -----------------------------------------------------------------------------
@@ -122,25 +145,17 @@ class Field:
         self.room = Room("", "default", self.ask)
 
     def ask(self) -> dict[str, Any]:
-        command = self.stage.network.command("relay", PYTHON, "-c", ASK)
-        done = subprocess.run(command, capture_output=True, check=False, timeout=30)
-        if done.returncode:
+        try:
+            return self.stage.network.within("relay", status_on_8080)
+        except OSError:
             return {"rooms": [], "diagnosis": []}  # the server restarts
-        body: dict[str, Any] = json.loads(done.stdout)
-        return body
 
 
-ASK = """import urllib.request
-print(urllib.request.urlopen("http://127.0.0.1:8080/api/status", timeout=20).read().decode())"""
-
-
-@pytest.fixture
-def field(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Field]:
-    kind = getattr(request, "param", "python")
-    if kind != "python":
-        require_javascript()
-    with Stage(CLIENTS[kind], tmp_path) as stage:
-        yield Field(stage)
+def status_on_8080() -> dict[str, Any]:
+    """The status of the server on this machine."""
+    with urllib.request.urlopen("http://127.0.0.1:8080/api/status", timeout=20) as answer:
+        body: dict[str, Any] = json.load(answer)
+    return body
 
 
 def one_subnet(network: Network) -> None:
@@ -154,32 +169,42 @@ def two_subnets(network: Network) -> None:
         network.lose_addresses(machine, "media")
 
 
-@pytest.mark.parametrize("name", NO_PATH)
-def test_missing_path_is_told_with_its_reason(field: Field, name: str) -> None:
+def block(name: str, folder: Path) -> str:
+    """Drone and ground have no path, until it is said."""
     failure, prepare = NO_PATH[name], {"one-subnet": one_subnet, "two-subnets": two_subnets}[name]
-    stage = field.stage
-    prepare(stage.network)
-    stage.start_server()
-    stage.node.start()
-    stage.gcom.start()
-    stage.server.wait_for(" sent an answer", 1)
-    began = time.monotonic()
-    said = field.room.until(failure.code, failure.text)
-    print(f"SAID {name} {said.at - began:.1f} {said.finding['text']}")
-    assert said.finding["severity"] == "alarm"
-    assert said.at - began <= failure.within
-    if name == "one-subnet":
-        stage.network.unsilence(["media"])
-        field.room.until_gone(failure.code)
+    with Stage(CLIENTS["python"], folder) as stage:
+        field = Field(stage)
+        prepare(stage.network)
+        stage.start_server()
+        stage.node.start()
+        stage.gcom.start()
+        stage.server.wait_for(" sent an answer", 1)
+        began = time.monotonic()
+        said = field.room.until(failure.code, failure.text)
+        assert said.finding["severity"] == "alarm"
+        assert said.at - began <= failure.within, (said.at - began, said.finding)
+        if name == "one-subnet":
+            stage.network.unsilence(["media"])
+            field.room.until_gone(failure.code)
+    return f"{said.at - began:.1f} {said.finding['text']}"
 
 
-@pytest.mark.parametrize(
-    ("field", "gcoms"),
-    [("python", 1), ("python", 2), ("today", 1), ("javascript", 1)],
-    indirect=["field"],
-)
-def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field, gcoms: int) -> None:
-    """From the first program on, looked at each second."""
+@staged([Play(name, partial(block, name)) for name in NO_PATH])
+def test_missing_path_is_told_with_its_reason(beside: Beside, play: Play) -> None:
+    print("SAID", play.name, beside.said(play.name))
+
+
+def call_that_works(kind: str, gcoms: int, folder: Path) -> str:
+    """A call over a restart of the server and a dropout of the radio, looked at each second."""
+    if kind in ("today", "javascript"):
+        require_javascript()
+    clients = gstreamer(make_python(folder / "venv")) if kind == "gstreamer" else CLIENTS[kind]
+    with Stage(clients, folder) as stage:
+        return look_on(Field(stage), gcoms)
+
+
+def look_on(field: Field, gcoms: int) -> str:
+    """Look each second from the first program on; returns what was said, and so."""
     stage = field.stage
     programs = {"streaming-node": stage.node, "gcom": stage.gcom}
     if gcoms == 2:
@@ -208,12 +233,25 @@ def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field, gcom
         field.room.await_peers(*programs)
         time.sleep(18.0)
         looks = watch.looks
-    print("SAID", watch.said)
     assert watch.error is None
     assert watch.false == []
     assert looks > 10
     if stage.sessions:
         assert field.room.findings() == []
+    return str(watch.said)
+
+
+WORKING = [("python", 1), ("python", 2), ("today", 1), ("javascript", 1), ("gstreamer", 1)]
+
+
+@staged(
+    [
+        Play(f"{kind}-{gcoms}", partial(call_that_works, kind, gcoms), is_long=True)
+        for kind, gcoms in WORKING
+    ]
+)
+def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(beside: Beside, play: Play) -> None:
+    print("SAID", play.name, beside.said(play.name))
 
 
 NODE_OUT = [(5.0, "room default: streaming-node joined from 10.0.0.1")]
@@ -256,8 +294,9 @@ def test_word_is_judged_by_what_programs_do(
     assert truth.is_so({"code": code, "side": who, "peers": [who]}, now) is so
 
 
-def test_no_false_word_of_a_node_and_two_gcoms(server: ServerProcess) -> None:
-    with Room(server.url, "two-gcoms") as room:
+def two_gcoms(folder: Path) -> str:
+    """A node and two GCOMs on one machine, looked at each second."""
+    with ServerProcess(folder) as server, Room(server.url, "two-gcoms") as room:
         room.start("node")
         room.start("gcom", name="gcom-1")
         room.start("gcom", name="gcom-2")
@@ -271,6 +310,12 @@ def test_no_false_word_of_a_node_and_two_gcoms(server: ServerProcess) -> None:
         assert [pairs[call]["state"] for call in calls] == ["connected"] * 2
         assert all(pairs[call]["path"].startswith("direct: host") for call in calls)
         assert all(pairs[call]["first_frame_seconds"] > 0 for call in calls)
+    return "nothing"
+
+
+@staged([Play("two-gcoms", two_gcoms, is_long=True)])
+def test_no_false_word_of_a_node_and_two_gcoms(beside: Beside, play: Play) -> None:
+    print("SAID", play.name, beside.said(play.name))
 
 
 # --- the table ------------------------------------------------------------------------------------
