@@ -232,12 +232,12 @@ def look_on(field: Field, gcoms: int) -> str:
         stage.network.restore(RADIO)
         field.room.await_peers(*programs)
         time.sleep(18.0)
+        if stage.sessions:  # what is said until then is judged as well
+            field.room.wait(lambda: True if field.room.findings() == [] else None)
         looks = watch.looks
     assert watch.error is None
     assert watch.false == []
     assert looks > 10
-    if stage.sessions:
-        assert field.room.findings() == []
     return str(watch.said)
 
 
@@ -316,6 +316,17 @@ def two_gcoms(folder: Path) -> str:
 @staged([Play("two-gcoms", two_gcoms, is_long=True)])
 def test_no_false_word_of_a_node_and_two_gcoms(beside: Beside, play: Play) -> None:
     print("SAID", play.name, beside.said(play.name))
+
+
+@pytest.mark.parametrize(
+    ("now", "so"), [(10.0, False), (11.5, True), (15.0, True), (15.9, True), (17.5, False)]
+)
+def test_picture_stands_still_while_no_frame_arrives(now: float, so: bool) -> None:
+    halves = [*range(10, 21), *range(28, 40)]
+    frames = [(half / 2, "streaming-node: frame 640x360") for half in halves]
+    truth = Truth({"streaming-node": [], "gcom": frames}, [])
+    finding = {"code": "frozen", "side": None, "peers": ["gcom", "streaming-node"]}
+    assert truth.is_so(finding, now) is so
 
 
 # --- the table ------------------------------------------------------------------------------------

@@ -44,6 +44,11 @@ class Truth:
             return code.partition("-")[2] in self._states(who, now)
         if code == "not-connected":
             return not any(self._sees_frames(peer, now) for peer in finding["peers"])
+        if code == "frozen":
+            return any(
+                not any(self._sees_frames(peer, at) for peer in finding["peers"])
+                for at in (now, now - LATE)
+            )
         return False
 
     def _is_out(self, peer_id: str, now: float) -> bool:
