@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
-WIDTH = 4
-"""How many run at a time: they wait most of their time."""
+WIDTH = 3
+"""How many run at a time: they wait most of their time, but each starts programs with aiortc."""
 
 
 class Play(NamedTuple):

@@ -49,11 +49,11 @@ def test_long_plays_begin_first(tmp_path: Path) -> None:
 
 
 def test_play_that_has_not_begun_never_does(tmp_path: Path) -> None:
-    entered = threading.Event()
+    submitted = threading.Event()
     begun: list[str] = []
 
     def hold(_: Path) -> str:
-        entered.set()
+        submitted.wait(30)
         deadline = time.monotonic() + 30
         while not beside._futures["late"].cancelled() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -65,6 +65,6 @@ def test_play_that_has_not_begun_never_does(tmp_path: Path) -> None:
 
     beside = Beside([Play("first", hold), Play("late", record)], lambda _: tmp_path, 1)
     with beside:
-        entered.wait(30)
+        submitted.set()
     assert beside.said("first") == "held"
     assert begun == []
