@@ -30,7 +30,7 @@ run: $(VENV)/run.stamp $(CLIENT)
 	@$(BIN)/hawkeye-signaling $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
-	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
+	$(PYTEST) tests/unit tests/scenarios tests/contract tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
 test-all: needs test
 	.ci/stages

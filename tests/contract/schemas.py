@@ -114,7 +114,7 @@ def _sentence(error: Any) -> str:
 
 @functools.lru_cache(maxsize=None)
 def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-    made = inlined(document(OPENAPI)["paths"], OPENAPI)
+    made = closed(inlined(document(OPENAPI)["paths"], OPENAPI))
     return [
         (re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))), operations)
         for path, operations in made.items()
@@ -139,5 +139,5 @@ def http_complaints(method: str, url: str, status: int, kind: str, body: Any) ->
     media = kind.partition(";")[0].strip().lower()
     if content and media not in content:
         return [f"{where}: the document names no {media}"]
-    schema = closed(content.get(media, {}).get("schema", True))
+    schema = content.get(media, {}).get("schema", True)
     return [f"{where}: {each}" for each in violations(schema, body)]

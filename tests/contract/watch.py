@@ -34,8 +34,8 @@ def heard(event: str, payload: Any) -> None:
 
 
 def introduced(auth: Any) -> None:
-    """The server welcomed a client that sent this `auth`; an empty one is as good as none."""
-    if auth:
+    """The server welcomed a client that sent this `auth`; it takes any but an object for none."""
+    if isinstance(auth, dict):
         found.add(complaints("connect", SENT, auth))
 
 
@@ -105,7 +105,7 @@ class Frames:
         if not match:
             return
         kind, number, rest = match.groups()
-        values = json.loads(rest or "null")
+        values = json.loads(rest or "null", parse_int=float)  # int() bounds the digits
         if kind == "2":
             heard(values[0], values[1])
             if values[0] == "welcome":
