@@ -79,7 +79,8 @@ class SelfReport:
         instruments.catch_up()
         worst = instruments.insight.picture(now).headline
         line = status_line(self._relay, instruments.metrics, worst, now)
-        return "; ".join([*self._reload_error(), line, *self.warnings()])
+        refusing = ice_report.refusals(self._ice_servers())
+        return "; ".join([*self._reload_error(), *refusing, line, *self.warnings()])
 
     def health(self, detailed: bool) -> dict[str, Any]:
         """The body of /healthz; with tokens on, only holders of a status token see the details."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Find a hawkeye-signaling server in this network by DNS-SD, for streaming_node.py and gcom.py.
 
 pip install zeroconf

@@ -1,13 +1,16 @@
+# SPDX-License-Identifier: MIT
 """A GCOM: answers every offer, and recovers the video after the restart of any part and the dropout
 of any link.
 
-    pip install aiortc "python-socketio[asyncio_client]"
+    pip install -r requirements.txt
     python gcom.py "http://SERVER:8080/?name=gcom&role=gcom"
     python gcom.py --discover "name=gcom"    # finds the server (discover.py)
+    python gcom.py --help
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import functools
 import sys
@@ -17,8 +20,9 @@ from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from command_line import add_server_options, signaling_of
 from report import Reporter
-from signaling import Signaling, add_candidate, configuration
+from signaling import Refused, Signaling, add_candidate, configuration
 
 
 @dataclass
@@ -32,8 +36,10 @@ class Call:
 class GCOM:
     """Answers offers. It never offers itself, so there is no glare."""
 
-    def __init__(self, url: str) -> None:
-        self.signaling = Signaling(url)
+    def __init__(self, server: str | Signaling, frames: bool = False) -> None:
+        self.signaling = server if isinstance(server, Signaling) else Signaling(server)
+        self.frames = frames
+        """Whether to print a line for each frame."""
         self.configuration = RTCConfiguration([])
         self.calls: dict[str, Call] = {}
         self.reporter = Reporter(self.signaling)
@@ -86,30 +92,32 @@ class GCOM:
         print(f"{peer_id}: {pc.connectionState}", flush=True)
 
     async def watch(self, peer_id: str, track: MediaStreamTrack) -> None:
-        """Show a track until it ends: here each frame becomes a line."""
+        """Show a track until it ends: here a new size of the picture becomes a line."""
         self.reporter.watches(peer_id)
+        size = None
         try:
             while True:
                 frame = await track.recv()
-                print(f"{peer_id}: frame {frame.width}x{frame.height}", flush=True)
+                if size != (frame.width, frame.height):
+                    size = frame.width, frame.height
+                    print(f"{peer_id}: video {frame.width}x{frame.height}", flush=True)
+                if self.frames:
+                    print(f"{peer_id}: frame {frame.width}x{frame.height}", flush=True)
                 await self.reporter.saw_frame(peer_id)
         except MediaStreamError:
             print(f"{peer_id}: video ended", flush=True)
 
 
-def server_url(arguments: list[str]) -> str:
-    """The URL of the command line, or with --discover that of the server in this network."""
-    if arguments[0] != "--discover":
-        return arguments[0]
-    import discover  # requires zeroconf
-
-    return discover.server_url("".join(arguments[1:]))
-
-
-async def main(url: str) -> None:
+async def main(options: argparse.Namespace) -> None:
     """Watch every node that streams."""
-    await GCOM(url).run()
+    try:
+        await GCOM(signaling_of(options), options.frames).run()
+    except Refused as refusal:
+        sys.exit(f"signaling: {refusal}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(server_url(sys.argv[1:])))
+    parser = argparse.ArgumentParser(description="Watch the video of every node in a room.")
+    add_server_options(parser)
+    parser.add_argument("--frames", action="store_true", help="print a line for each frame")
+    asyncio.run(main(parser.parse_args()))

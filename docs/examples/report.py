@@ -39,7 +39,8 @@ class Call:
         stats = {"bitrate_kbps": 0.0}
         for report in reports:
             if report.type == "remote-inbound-rtp":
-                stats["round_trip_ms"] = report.roundTripTime * 1000
+                if report.roundTripTime is not None:  # the first receiver reports bring none
+                    stats["round_trip_ms"] = report.roundTripTime * 1000
                 stats["packets_lost"] = report.packetsLost
             elif report.type == "inbound-rtp":
                 stats["packets_lost"] = report.packetsLost

@@ -1,13 +1,17 @@
+# SPDX-License-Identifier: MIT
 """A Streaming Node: offers its video to every peer in its room, and recovers it after the restart
 of any part and the dropout of any link.
 
-    pip install aiortc "python-socketio[asyncio_client]"
+    pip install -r requirements.txt
     python streaming_node.py "http://SERVER:8080/?name=streaming-node&role=streaming-node"
     python streaming_node.py --discover "name=streaming-node"    # finds the server (discover.py)
+    python streaming_node.py http://SERVER:8080 --name streaming-node --device /dev/video0
+    python streaming_node.py --help
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import functools
 import secrets
@@ -18,9 +22,11 @@ from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
-from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamTrack
+from camera_source import add_camera_options, camera_of, prefer_codec, set_bitrate
+from command_line import add_server_options, signaling_of
 from report import Reporter
-from signaling import Signaling, add_candidate, configuration
+from signaling import Refused, Signaling, add_candidate, configuration
 
 CALL_SECONDS = 10
 """A call not established by then is started again."""
@@ -38,10 +44,14 @@ class Call:
 class StreamingNode:
     """Offers `track` to every peer. Only the node offers: GCOM answers."""
 
-    def __init__(self, url: str, track: MediaStreamTrack) -> None:
+    def __init__(
+        self, server: str | Signaling, track: MediaStreamTrack, codec: str | None = None
+    ) -> None:
         self.track = track
+        self.codec = codec
+        """`h264` or `vp8`: offer no other; None: GCOM chooses."""
         self.relay = MediaRelay()  # one track, many connections
-        self.signaling = Signaling(url)
+        self.signaling = server if isinstance(server, Signaling) else Signaling(server)
         self.configuration = RTCConfiguration([])
         self.peers: dict[str, str | None] = {}  # peer_id -> session
         self.calls: dict[str, Call] = {}
@@ -65,7 +75,7 @@ class StreamingNode:
         if event == "welcome":
             self.configuration = configuration(data)
             await self.reporter.report_all()
-            self.peers = {}  # a newcomer receives a peer_joined for everyone here next
+            self.peers = {}  # next, a newcomer receives a peer_joined for each peer
             for peer in data["peers"] if data["resumed"] else ():
                 await self.meet(peer)
         elif event == "peer_joined":
@@ -93,6 +103,7 @@ class StreamingNode:
         await self.hang_up(peer_id)
         call = self.calls[peer_id] = Call(secrets.token_urlsafe(8), self.peers[peer_id], pc)
         pc.addTrack(self.relay.subscribe(self.track))
+        prefer_codec(pc, self.codec)
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, call))
         await pc.setLocalDescription(await pc.createOffer())
         offer = {"type": "offer", "sdp": pc.localDescription.sdp}
@@ -135,19 +146,17 @@ class StreamingNode:
             await call.pc.close()
 
 
-def server_url(arguments: list[str]) -> str:
-    """The URL of the command line, or with --discover that of the server in this network."""
-    if arguments[0] != "--discover":
-        return arguments[0]
-    import discover  # requires zeroconf
-
-    return discover.server_url("".join(arguments[1:]))
-
-
-async def main(url: str) -> None:
-    """Stream a test picture."""
-    await StreamingNode(url, VideoStreamTrack()).run()
+async def main(options: argparse.Namespace) -> None:
+    """Stream what the options name."""
+    set_bitrate(options.bitrate)
+    try:
+        await StreamingNode(signaling_of(options), camera_of(options), options.codec).run()
+    except Refused as refusal:
+        sys.exit(f"signaling: {refusal}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(server_url(sys.argv[1:])))
+    parser = argparse.ArgumentParser(description="Stream video to every peer in a room.")
+    add_server_options(parser)
+    add_camera_options(parser)
+    asyncio.run(main(parser.parse_args()))

@@ -18,7 +18,6 @@ OLDER = "0.0.9"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
 EXTRAS = ("avahi-daemon", "autopkgtest", "dpkg-dev", "ufw")
 """Packages that tests install on machines beside the package."""
-RESULTS = CACHE / "results.json"
 
 
 class Packages(NamedTuple):
@@ -146,10 +145,11 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Records measured figures under a heading, by suite, for the documentation."""
 
     def note(heading: str, **figures: Any) -> None:
-        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         parametrized = getattr(request.node, "callspec", None)
         suite = parametrized.params.get("machine", "host") if parametrized else "host"
-        results.setdefault(suite, {}).setdefault(heading, {}).update(figures)
-        RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+        file = CACHE / f"results-{suite}.json"  # one for each: suites run side by side
+        results = json.loads(file.read_text()) if file.exists() else {}
+        results.setdefault(heading, {}).update(figures)
+        file.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
 
     return note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -14,6 +15,8 @@ from .service import ETC, Service
 GUIDE = (ROOT / "docs/operations.md").read_text()
 TYPED = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 HTTPS = re.findall(r"^```sh https\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+PAIRED = "/var/lib/hawkeye-signaling/paired.yaml"
+PAIRING = re.findall(r"^```sh pairing\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 DOOR = re.findall(r"^```sh closing-the-door\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
@@ -66,6 +69,7 @@ def test_five_steps_of_the_guide_require_tokens_and_tls(service: Service) -> Non
         code, said = machine.attempt("sh", "-c", probe)
         assert code == 1
         assert "this server requires a token" in said
+        pair_a_phone(machine)
         machine.run("truncate", "--size=0", f"{ETC}/conf.d/closed.yaml")
         assert machine.attempt("systemctl", "reload", "hawkeye-signaling")[0] != 0
         assert "this server required tokens" in service.status
@@ -73,9 +77,26 @@ def test_five_steps_of_the_guide_require_tokens_and_tls(service: Service) -> Non
         machine.until(lambda: "not serving" in service.status, 5, "the start is refused as well")
     finally:
         files = "*.token ca.crt server.crt server.key conf.d/closed.yaml"
-        machine.shell(f"cd {ETC} && rm -f {files}")
+        machine.shell(f"cd {ETC} && rm -f {files} {PAIRED}")
         forget_authority(machine)
         service.reset()
+
+
+def pair_a_phone(machine: Machine) -> None:
+    """Trade the code of a link; the machine has no address of its own for the link."""
+    (command,) = PAIRING
+    said = machine.shell(f"{command.rstrip()} --url https://localhost:8080")
+    link = urlsplit(next(line for line in said.splitlines() if line.startswith("https://")))
+    fragment = parse_qs(link.fragment)
+    (authority,) = fragment["ca"]
+    printed = machine.shell(f"openssl x509 -in {ETC}/ca.crt -noout -fingerprint -sha256")
+    assert printed.split("=")[1].replace(":", "").lower() == authority
+    body = json.dumps({"code": fragment["pair"][0]})
+    curl = f"curl --silent --cacert {ETC}/ca.crt"
+    trade = f"{curl} --data '{body}' https://localhost:8080/api/pair"
+    assert json.loads(machine.shell(trade))["name"] == "gcom"
+    assert "was used" in json.loads(machine.shell(trade))["error"]
+    assert 'name: "gcom"' in machine.run("cat", PAIRED)
 
 
 def test_two_steps_of_the_guide_turn_https_on(service: Service) -> None:

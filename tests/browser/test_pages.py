@@ -607,6 +607,7 @@ def example(program: str, server: ServerProcess, room: str) -> Iterator[Callable
     name = program[:-3].replace("_", "-")
     url = f"{server.url}/?room={room}&name={name}&role={name}"
     command = [sys.executable, str(ROOT / "docs/examples" / program), url]
+    command += ["--frames"] if program == "gcom.py" else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
     assert process.stdout is not None
     output = process.stdout

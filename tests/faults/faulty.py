@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Callable, Coroutine
@@ -25,6 +26,9 @@ from streaming_node import StreamingNode
 Program = Callable[[str], Coroutine[Any, Any, None]]
 STILL_AFTER = 40
 """Frames after which a camera stands still."""
+
+
+HIGH = "profile-level-id=640032"
 
 
 class DarkCamera(VideoStreamTrack):
@@ -101,6 +105,22 @@ class H264Node(StreamingNode):
         await super().call(peer_id)
 
 
+class HighNode(H264Node):
+    """A node whose H264 is of profile high, as of many hardware encoders."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, Camera())
+        send = self.signaling.send
+
+        def high(kind: str, to: str, data: Any, **fields: Any) -> None:
+            if kind == "offer":
+                sdp = re.sub("profile-level-id=[0-9a-fA-F]{6}", HIGH, data["sdp"])
+                data = {**data, "sdp": sdp}
+            send(kind, to, data, **fields)
+
+        self.signaling.send = high  # type: ignore[method-assign]
+
+
 class FailingGCOM(GCOM):
     """A GCOM that ends of each offer."""
 
@@ -173,11 +193,12 @@ async def wrong_event(url: str) -> None:
 
 PROGRAMS: dict[str, Program] = {
     "node": lambda url: StreamingNode(url, Camera()).run(),
-    "gcom": lambda url: GCOM(url).run(),
+    "gcom": lambda url: GCOM(url, frames=True).run(),
     "dark-node": lambda url: StreamingNode(url, DarkCamera()).run(),
     "still-node": lambda url: StreamingNode(url, StillCamera()).run(),
     "lazy-node": lambda url: LazyNode(url, Camera()).run(),
     "h264-node": lambda url: H264Node(url, Camera()).run(),
+    "high-node": lambda url: HighNode(url).run(),
     "renaming-node": lambda url: RenamingNode(url).run(),
     "event-node": wrong_event,
     "offering-node": offers_to_all,

@@ -34,8 +34,8 @@ class Clients(NamedTuple):
     """Whether the server only forwards signals to all others, and holds none."""
 
 
-def _python(file: str) -> Sequence[str]:
-    return (sys.executable, str(ROOT / file))
+def _python(file: str, *arguments: str) -> Sequence[str]:
+    return (sys.executable, str(ROOT / file), *arguments)
 
 
 def _javascript(program: str, *arguments: str) -> Sequence[str]:
@@ -51,7 +51,7 @@ CLIENTS = {
     "python": Clients(
         "Python examples",
         _python("tests/faults/example_node.py"),
-        _python("docs/examples/gcom.py"),
+        _python("docs/examples/gcom.py", "--frames"),
     ),
     "javascript": Clients(
         "JavaScript examples",
@@ -108,8 +108,7 @@ class Stage:
             serve = ("-m", "signaling_server", "serve", "--config", str(self._config))
             self.server = self.add("relay", sys.executable, *serve)
             self.node = self.add_node()
-            gcom = (*self._clients.gcom, self._url("ground", "gcom"))
-            self.gcom = self.add("ground", *gcom)
+            self.gcom = self.add_gcom()
             self._exits = self._exits.pop_all()
         return self
 
@@ -129,8 +128,13 @@ class Stage:
         """A Streaming Node, not yet started."""
         return self.add("drone", *self._clients.node, self._url("drone", "streaming-node"))
 
-    def _url(self, machine: str, name: str) -> str:
-        query = urlencode({"name": name, "role": name}) if self._clients.has_name else ""
+    def add_gcom(self, name: str = "gcom") -> Program:
+        """A GCOM, not yet started."""
+        return self.add("ground", *self._clients.gcom, self._url("ground", name, "gcom"))
+
+    def _url(self, machine: str, name: str, role: str = "") -> str:
+        known = {"name": name, "role": role or name}
+        query = urlencode(known) if self._clients.has_name else ""
         return f"{self.network.url(machine)}?{query}"
 
     def start_server(self) -> None:

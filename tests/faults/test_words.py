@@ -9,15 +9,18 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 import pytest
 
 from faults.network import RADIO, Network
 from faults.programs import ROOT
 from faults.stage import CLIENTS, Stage
-from faults.words import FAILURES, NO_PATH, Room
+from faults.truth import Lines, Truth, Watch
+from faults.words import ALL, FAILURES, NO_PATH, REFUSED, Room
+from integration.credentials import new_token, write_tokens
 from integration.server import PYTHON, ServerProcess
 from needs import require_javascript
 
@@ -46,6 +49,66 @@ def test_failure_is_named_with_who_has_to_act(server: ServerProcess, name: str) 
             failure.cure(room)
             room.until_gone(failure.code)
             print(f"GONE {name}")
+
+
+# --- with tokens ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
+    folder = tmp_path_factory.mktemp("closed")
+    node, node_line = new_token("streaming-node", "drone-1")
+    gcom, gcom_line = new_token("gcom", "drone-1")
+    watcher, line = new_token("watcher")
+    lines = [node_line, gcom_line, line.replace("}", ", can: [status]}")]
+    config = {"auth": {"tokens_file": write_tokens(folder, lines)}}
+    with ServerProcess(folder, config) as server:
+        yield Closed(server.url, {"node": node, "gcom": gcom, "watcher": watcher})
+
+
+class Closed(NamedTuple):
+    """A server that requires tokens, and the tokens."""
+
+    url: str
+    tokens: dict[str, str]
+
+    def status(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.tokens['watcher']}"}
+        request = urllib.request.Request(f"{self.url}/api/status", headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            body: dict[str, Any] = json.load(answer)
+        return body
+
+
+def wrong_token(room: Room, tokens: dict[str, str]) -> None:
+    """GCOM gives a token that was mistyped."""
+    room.start("gcom", token=tokens["gcom"][:-1] + "!")
+
+
+def wrong_room(room: Room, tokens: dict[str, str]) -> None:
+    """GCOM gives a room that its token is not for."""
+    room.start("gcom", room="drone-2", token=tokens["gcom"])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_client_is_in_the_headline(closed: Closed, name: str) -> None:
+    failure, stage = REFUSED[name], {"wrong-token": wrong_token, "wrong-room": wrong_room}[name]
+    with Room(closed.url, "drone-1", closed.status) as room:
+        room.start("node", token=closed.tokens["node"])
+        room.await_peers("streaming-node")
+        stage(room, closed.tokens)
+        began = time.monotonic()
+
+        def headline() -> dict[str, Any] | None:
+            found = room.status()["headline"]
+            return found if found and failure.text in found["text"] else None
+
+        found, at = room.wait(headline)
+        print(f"SAID {name} {at - began:.1f} {found['text']}")
+        assert (found["code"], found["severity"]) == (failure.code, "warning")
+        assert found["advice"]
+        room.until(failure.code, failure.text, side=failure.side)
+        assert at - began <= failure.within
 
 
 # --- between machines -----------------------------------------------------------------------------
@@ -110,38 +173,87 @@ def test_missing_path_is_told_with_its_reason(field: Field, name: str) -> None:
         field.room.until_gone(failure.code)
 
 
-@pytest.mark.parametrize("field", ["python", "today", "javascript"], indirect=True)
-def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field) -> None:
-    stage, said = field.stage, []
-
-    def watch(seconds: float, *true: str) -> None:
-        """Look each second; `true`: what is said rightly just now."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            said.extend(one for one in field.room.findings() if one["code"] not in true)
-            time.sleep(1.0)
-
-    stage.start()
-    watch(10.0)
-    stage.server.stop(signal.SIGTERM)
-    stage.server.resume()
-    stage.server.wait_for("listens on", 2)
-    field.room.await_peers("streaming-node", "gcom")
-    watch(10.0)
-    if field.stage.sessions:
+@pytest.mark.parametrize(
+    ("field", "gcoms"),
+    [("python", 1), ("python", 2), ("today", 1), ("javascript", 1)],
+    indirect=["field"],
+)
+def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(field: Field, gcoms: int) -> None:
+    """From the first program on, looked at each second."""
+    stage = field.stage
+    programs = {"streaming-node": stage.node, "gcom": stage.gcom}
+    if gcoms == 2:
+        programs["gcom-2"] = stage.add_gcom("gcom-2")
+    truth = Truth({name: each.lines for name, each in programs.items()}, stage.server.lines)
+    with Watch(field.room.findings, truth) as watch:
+        stage.start()
+        if gcoms == 2:
+            programs["gcom-2"].start()
+            programs["gcom-2"].wait_for(": frame ")
+        time.sleep(5.0)
+        for name in programs:
+            truth.out(name, time.monotonic())
+        stage.server.stop(signal.SIGTERM)
+        stage.server.resume()
+        stage.server.wait_for("listens on", 2)
+        field.room.await_peers(*programs)
+        time.sleep(12.0)  # longer than the server waits for a report
         pairs = (field.room.here() or {})["pairs"]
-        assert [pair["state"] for pair in pairs] == ["connected"]
-    stage.network.cut(RADIO)
-    watch(3.0, *BREAKS)
-    stage.network.restore(RADIO)
-    field.room.await_peers("streaming-node", "gcom")
-    watch(15.0, *BREAKS)  # until both sides have noticed that all is well again
-    if field.stage.sessions:
-        watch(8.0)
-    assert said == []
+        if stage.sessions:
+            assert [pair["state"] for pair in pairs] == ["connected"] * gcoms
+        truth.out("streaming-node", time.monotonic())
+        stage.network.cut(RADIO)
+        time.sleep(3.0)
+        stage.network.restore(RADIO)
+        field.room.await_peers(*programs)
+        time.sleep(18.0)
+        looks = watch.looks
+    print("SAID", watch.said)
+    assert watch.error is None
+    assert watch.false == []
+    assert looks > 10
+    if stage.sessions:
+        assert field.room.findings() == []
 
 
-BREAKS = ("alone", "away", "lost", "reported-disconnected", "reported-failed", "not-connected")
+NODE_OUT = [(5.0, "room default: streaming-node joined from 10.0.0.1")]
+NODE_BACK = [*NODE_OUT, (12.0, "room default: streaming-node rejoined from 10.0.0.1")]
+GCOM_SAYS = [
+    (6.0, "streaming-node: connected"),
+    (9.0, "streaming-node: frame 640x360"),
+    (10.0, "streaming-node: disconnected"),
+    (14.0, "streaming-node: connected"),
+]
+
+
+@pytest.mark.parametrize(
+    ("server_lines", "code", "who", "now", "so"),
+    [
+        (NODE_OUT, "away", "streaming-node", 11.0, True),
+        (NODE_BACK, "away", "streaming-node", 13.0, False),
+        (NODE_OUT, "lost", "streaming-node", 11.0, True),
+        (NODE_BACK, "lost", "streaming-node", 13.0, False),
+        (NODE_OUT, "away", "gcom", 11.0, False),
+        (NODE_OUT, "alone", "gcom", 11.0, True),
+        (NODE_BACK, "alone", "gcom", 13.0, False),
+        (NODE_OUT, "alone", "streaming-node", 11.0, False),
+        (NODE_OUT, "reported-disconnected", "gcom", 9.5, False),
+        (NODE_OUT, "reported-disconnected", "gcom", 10.5, True),
+        (NODE_OUT, "reported-disconnected", "gcom", 15.0, True),
+        (NODE_OUT, "reported-disconnected", "gcom", 17.0, False),
+        (NODE_OUT, "reported-failed", "gcom", 11.0, False),
+        (NODE_OUT, "not-connected", "gcom", 9.5, False),
+        (NODE_OUT, "not-connected", "gcom", 11.0, True),
+        (NODE_OUT, "no-answer", "gcom", 11.0, False),
+    ],
+)
+def test_word_is_judged_by_what_programs_do(
+    server_lines: Lines, code: str, who: str, now: float, so: bool
+) -> None:
+    joined = [(2.0, "room default: gcom joined from 10.0.0.2"), *server_lines]
+    truth = Truth({"streaming-node": [], "gcom": GCOM_SAYS}, joined)
+    truth.out("streaming-node", 8.0)
+    assert truth.is_so({"code": code, "side": who, "peers": [who]}, now) is so
 
 
 def test_no_false_word_of_a_node_and_two_gcoms(server: ServerProcess) -> None:
@@ -169,7 +281,7 @@ def test_table_of_the_documentation_lists_these_failures() -> None:
         r"^\| ([^|]+) \| `([a-z-]+)` \| ([\d.]+) \|", TROUBLESHOOTING.read_text(), re.M
     )
     listed = {title: code for title, code, _ in rows}
-    known = [*FAILURES.values(), *NO_PATH.values()]
+    known = [*ALL.values()]
     assert listed == {failure.title: failure.code for failure in known}
     for title, _, seconds in rows:
         (failure,) = [each for each in known if each.title == title]

@@ -405,6 +405,24 @@ FAILURES = {
 }
 
 
+REFUSED = {
+    "wrong-token": Failure(
+        "a wrong token",
+        None,
+        "refused",
+        "unknown token",
+        None,
+    ),
+    "wrong-room": Failure(
+        "a room that the token is not for",
+        None,
+        "refused",
+        "the token is not for this room",
+        None,
+    ),
+}
+"""Failures at a server with tokens, which test_words.py stages."""
+
 NO_PATH = {
     "one-subnet": Failure(
         "no packet passes within one subnet",
@@ -422,3 +440,57 @@ NO_PATH = {
     ),
 }
 """Failures between machines, which test_words.py stages in network namespaces."""
+
+TURN = {
+    "turn-secret": Failure(
+        "coturn has another secret",
+        None,
+        "ice-server-refuses",
+        "it answers, but refuses: 401",
+        None,
+    ),
+    "turn-clock": Failure(
+        "the clock of coturn is 3 h ahead",
+        None,
+        "ice-server-refuses",
+        "it answers, but refuses: 401",
+        None,
+    ),
+    "turn-silent": Failure(
+        "coturn is frozen",
+        None,
+        "ice-server-silent",
+        "silent for",
+        None,
+        within=60.0,
+    ),
+}
+"""Failures of a TURN server, which tests/outside stages."""
+
+BROWSER = {
+    "no-codec": Failure(
+        "Chromium without H264, and a node with nothing else",
+        None,
+        "video-refused",
+        "gcom refused the offered video (H264",
+        None,
+    ),
+    "profile": Failure(
+        "a profile of H264 that Chromium does not decode",
+        None,
+        "video-refused",
+        "gcom refused the offered video (H264, profile 640032)",
+        None,
+    ),
+    "browser-clock": Failure(
+        "the clock of the device is 3 h ahead",
+        None,
+        "clock",
+        "The clock of this device is 3 h ahead of that of the server",
+        None,
+    ),
+}
+"""Failures of a browser, which tests/browser stages."""
+
+ALL = {**FAILURES, **REFUSED, **NO_PATH, **TURN, **BROWSER}
+"""Each is a row of the table in docs/troubleshooting.md."""

@@ -135,6 +135,7 @@ async def _stalled(server: ServerProcess, node: RawClient, gcom: RawClient) -> N
 
 PATIENT = {
     "shutdown": {"drain": 60},
+    "socketio": {"ping_timeout": 60},  # a client that does not read answers no PING either
     "limits": {"send_queue_bytes": 40_000_000, "memory_bytes": 80_000_000},
 }
 

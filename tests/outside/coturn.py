@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Sequence
 
 from integration.server import PATIENCE
 
@@ -32,11 +33,19 @@ def free_port() -> int:
 class Coturn:
     """A running TURN server. Use it as a context manager, which ends the process."""
 
-    def __init__(self, folder: Path, secret: str, *options: str, port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        secret: str,
+        *options: str,
+        port: int = 0,
+        before: Sequence[str] = (),
+    ) -> None:
+        """`before`: a command that runs it, such as one with another clock."""
         self.port, self.tls_port = port or free_port(), free_port()
         self._log = folder / "log"
         command = [
-            *("turnserver", "-n", *OPTIONS.split(), f"--static-auth-secret={secret}"),
+            *(*before, "turnserver", "-n", *OPTIONS.split(), f"--static-auth-secret={secret}"),
             *(f"--listening-port={self.port}", f"--tls-listening-port={self.tls_port}"),
             *(f"--userdb={folder}/db", f"--pidfile={folder}/pid", *options),
         ]
@@ -59,6 +68,15 @@ class Coturn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End it before its time."""
         self._process.terminate()
         self._process.wait(PATIENCE)
 

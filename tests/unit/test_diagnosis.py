@@ -94,4 +94,4 @@ def test_every_code_is_explained_for_operators() -> None:
     explained = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
     headings = re.findall(r"^### `([a-z-]+)`", explained.read_text(), re.MULTILINE)
     assert len(headings) == len(set(headings))
-    assert set(headings) == CODES | {ice_report.CODE}
+    assert set(headings) == CODES | {ice_report.CODE, ice_report.REFUSES}

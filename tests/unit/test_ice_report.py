@@ -61,6 +61,42 @@ def test_text_says_what_is_known(outcomes: list[Said], state: str, text: str) ->
     assert found == {"url": URL, "state": state, "since": 100.0, "text": text}
 
 
+def test_stale_nonce_does_not_blame_the_credentials() -> None:
+    text = row(watched(Said(Answer(None, "438 Stale nonce"))))["text"]
+    assert text == "it answers, but refuses: 438 Stale nonce"
+
+
+def refusing() -> dict[str, Any]:
+    return row(watched(Said(Answer(None, "401 Unauthorized"))))
+
+
+def test_server_that_refuses_the_credentials_is_a_warning_and_the_headline() -> None:
+    text = f"{URL}: it answers, but refuses: 401 Unauthorized."
+    note = {"severity": "note", "code": "alone"}
+    for before in (None, note):
+        body = ice_report.add({"headline": before, "diagnosis": []}, [refusing()])
+        (finding,) = body["diagnosis"]
+        assert (finding["code"], finding["severity"]) == ("ice-server-refuses", "warning")
+        assert finding["text"] == text
+        assert "turn.secret_file" in finding["advice"]
+        assert body["headline"] == {
+            **{key: finding[key] for key in ("text", "advice", "severity", "code")},
+            "room": None,
+        }
+    assert ice_report.refusals([refusing()]) == [f"{text} {ice_report.CORRECT}"]
+
+
+@pytest.mark.parametrize("severity", ["alarm", "warning"])
+def test_headline_of_a_room_stays_before_that_of_an_ice_server(severity: str) -> None:
+    headline = {"severity": severity}
+    assert ice_report.add({"headline": headline}, [refusing()])["headline"] is headline
+
+
+def test_server_that_answers_is_no_word_for_systemd() -> None:
+    assert ice_report.refusals([row(watched(Said(Answer(None)))), row(watched(NO, NO, NO))]) == []
+    assert ice_report.add({"headline": None}, [row(watched(NO, NO, NO))])["headline"] is None
+
+
 def test_time_of_the_answer_is_in_milliseconds() -> None:
     assert row(watched(Said(Answer(0.01234))))["rtt_ms"] == 12.3
 

@@ -245,6 +245,24 @@ def test_two_are_a_call_if_one_should_offer_or_their_parts_are_unknown(
     assert pair.is_call
 
 
+@pytest.mark.parametrize(
+    ("kinds", "unknown"),
+    [
+        ((VIEWER, VIEWER), False),
+        ((NODE, NODE), False),
+        ((NODE, VIEWER), True),
+        ((UNKNOWN, UNKNOWN), True),
+        ((UNKNOWN, VIEWER), True),
+    ],
+)
+def test_two_gcoms_that_come_back_have_no_call_to_come_back_to(
+    kinds: tuple[str, str], unknown: bool
+) -> None:
+    pair = Pair(Side("one", kinds[0]), Side("other", kinds[1]), 100.0, standing=True)
+    assert pair.unknown is unknown
+    assert pair.is_call is unknown
+
+
 def test_call_that_may_stand_is_unknown_until_something_is_heard_of_it() -> None:
     pair = Pair("node", "gcom", 100.0, standing=True)
     assert pair.unknown

@@ -136,6 +136,13 @@ def test_status_has_the_ice_servers_and_a_finding_for_a_silent_one() -> None:
     assert "stun:a" not in reporting.systemd_line()
 
 
+def test_ice_server_that_refuses_the_credentials_comes_first_for_systemd() -> None:
+    row = {"url": "turn:a", "state": "answers", "since": 60.0, "text": f"no{ice_report.BLAME}"}
+    parts = Relay(OPEN_SERVER.config), Instruments(), None
+    reporting = SelfReport(Settings(OPEN_SERVER), *parts, lambda: 0, ice_servers=lambda: [row])
+    assert reporting.systemd_line().startswith(f"turn:a: no. {ice_report.CORRECT}; no peers; ")
+
+
 def test_line_for_systemd_ends_with_the_warnings() -> None:
     assert report().systemd_line() == f"no peers; 0 signals; {OPEN}"
 

@@ -120,6 +120,7 @@ class Response:
         self.done: list[Any] = []
         self.error: BaseException | None = None
         self.serve: Any = None
+        self.closing = False
 
     async def prepare(self, request: Any) -> None:
         tail, request.protocol._message_tail = request.protocol._message_tail, b""
@@ -131,6 +132,8 @@ class Response:
         return self.messages.pop(0)
 
     async def pong(self, data: bytes) -> None:
+        if self.closing:
+            raise ConnectionResetError("Cannot write to closing transport")
         self.done.append(f"pong {bytes(data)!r}")
 
     async def send_str(self, text: str) -> None:
@@ -420,6 +423,18 @@ def test_close_frame_is_a_goodbye_unless_it_follows_a_long_silence(
         assert await scene.websocket.wait() is None
         assert scene.websocket.goodbye is goodbye
         assert scene.engine.heard_times == goodbye, "a goodbye is a sign of life"
+        await scene.close()
+
+    act(scene)
+
+
+def test_ping_that_comes_while_the_connection_closes_is_no_error() -> None:
+    async def scene(scene: Scene) -> None:
+        response = await scene.open()
+        response.closing = True
+        response.messages = [WSMessage(WSMsgType.PING, bytearray(b""), None), ends()]
+        assert await scene.websocket.wait() is None
+        assert response.done == []
         await scene.close()
 
     act(scene)

@@ -16,8 +16,14 @@ ADVICE = (
     "Without internet this is normal for a server on the internet: remove it from the "
     f"configuration, or set {WITHHOLD} to keep silent servers from clients."
 )
-_CREDENTIALS = (401, 403, 438, 441)
-"""The errors that blame the credentials (RFC 8656, section 17)."""
+REFUSES = "ice-server-refuses"
+"""The same of one that refuses the credentials that clients get."""
+CORRECT = (
+    "Make turn.secret_file, or the credential, that of the TURN server, and set both clocks right."
+)
+BLAME = "; are the credentials, or turn.secret_file, those of that server, and its clock right?"
+_CREDENTIALS = (401, 403, 441)
+"""The errors that blame the credentials (RFC 8656, section 19); 438 asks for another nonce."""
 
 
 def row(url: str, watched: Watched, now: float, withhold: bool, in_use: bool) -> dict[str, Any]:
@@ -34,25 +40,49 @@ def row(url: str, watched: Watched, now: float, withhold: bool, in_use: bool) ->
 
 
 def add(body: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Add the servers to the body of /api/status, with a finding for each that costs clients time.
+    """Add the servers to the body of /api/status, with a finding for each that costs clients time
+    or refuses them; one that refuses them is the headline, unless there is a worse or equal one.
 
     Returns the body.
     """
-    costly = [_finding(row) for row in rows if row["text"].endswith(COST)]
+    costly = [
+        _finding(row, CODE, f"{row['text']}.", "note", ADVICE)
+        for row in rows
+        if row["text"].endswith(COST)
+    ]
+    refusing = [
+        _finding(row, REFUSES, row["text"].replace(BLAME, "."), "warning", CORRECT)
+        for row in rows
+        if row["text"].endswith(BLAME)
+    ]
+    headline = body.get("headline")
+    if refusing and (headline is None or headline["severity"] == "note"):
+        worst = refusing[0]
+        shown = {key: worst[key] for key in ("text", "advice", "severity", "code")}
+        headline = {**shown, "room": None}
     return {
         **body,
+        "headline": headline,
         "ice_servers": list(rows),
-        "diagnosis": [*body.get("diagnosis", ()), *costly],
+        "diagnosis": [*body.get("diagnosis", ()), *refusing, *costly],
     }
 
 
-def _finding(row: dict[str, Any]) -> dict[str, Any]:
+def refusals(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What `systemctl status` shows of the servers that refuse the credentials of clients."""
+    found = add({}, rows)["diagnosis"]
+    return [f"{each['text']} {each['advice']}" for each in found if each["code"] == REFUSES]
+
+
+def _finding(
+    row: dict[str, Any], code: str, text: str, severity: str, advice: str
+) -> dict[str, Any]:
     return {
-        "code": CODE,
-        "text": f"{row['url']}: {row['text']}.",
+        "code": code,
+        "text": f"{row['url']}: {text}",
         "peers": [],
-        "severity": "note",
-        "advice": ADVICE,
+        "severity": severity,
+        "advice": advice,
         "side": None,
     }
 
@@ -88,4 +118,4 @@ def milliseconds(seconds: float) -> float:
 def _blame(answer: Answer) -> str:
     if int(answer.refusal.partition(" ")[0]) not in _CREDENTIALS:
         return ""
-    return "; are the credentials, or turn.secret_file, those of that server, and its clock right?"
+    return BLAME

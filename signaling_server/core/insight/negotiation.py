@@ -91,7 +91,13 @@ class Pair:
     @property
     def unknown(self) -> bool:
         """Whether a call may stand of which nothing was heard since both came back."""
-        return self.standing and not self.began
+        return self.standing and not self.began and not self._are_alike
+
+    @property
+    def _are_alike(self) -> bool:
+        """Whether both offer, or both answer: two GCOMs have no call to come back to."""
+        first, second = (side.kind for side in self.sides.values())
+        return first == second != UNKNOWN
 
     @property
     def caller(self) -> Side | None:

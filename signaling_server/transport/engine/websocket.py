@@ -9,6 +9,7 @@ python-socketio. Both paths meet in Switchboard.signal.
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from typing import Any, Callable, NamedTuple
 
 from aiohttp import WSMsgType, web
@@ -166,7 +167,8 @@ class WebSocket:
                     return str(data)
                 self._options.on_bad_message(self._engine_socket)
             elif kind is WSMsgType.PING:
-                await self._response.pong(data)
+                with suppress(ConnectionError):  # the connection is closing: that comes next
+                    await self._response.pong(data)
             elif kind not in (WSMsgType.PONG, WSMsgType.BINARY):
                 self._ended(kind)
                 return None

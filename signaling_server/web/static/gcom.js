@@ -24,7 +24,7 @@ let pairingCode; // of the link; a press on Watch trades it for a token
 // --- the form -------------------------------------------------------------------------------------
 
 async function setUp() {
-  takeTokenOfLink();
+  takeSecretsOfLink();
   part("room").value = asked.get("room") ?? "";
   part("name").value = asked.get("name") ?? "gcom";
   part("token").value = sessionStorage.getItem(TOKEN) ?? localStorage.getItem(TOKEN) ?? "";
@@ -40,7 +40,7 @@ async function setUp() {
 }
 
 /** The fragment never reaches a server; its secrets do not stay in the address bar either. */
-function takeTokenOfLink() {
+function takeSecretsOfLink() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const token = fragment.get("token");
   pairingCode = fragment.get("pair");

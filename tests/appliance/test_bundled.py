@@ -1,0 +1,76 @@
+"""The package with an aiohttp of its own, for systems whose own is too old."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from .conftest import Packages
+from .machine import ROOT, host_command
+
+VERSION = "3.8"
+"""Of Ubuntu 20.04 and JetPack 5."""
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import aiohttp
+import signaling_server
+from signaling_server.cli.main import main
+print(aiohttp.__file__, signaling_server.__file__, flush=True)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package for this machine, unpacked."""
+    folder = tmp_path_factory.mktemp("bundled")
+    script = str(ROOT / "packaging/build-bundled.sh")
+    options = ("--python", VERSION, "--arch", "amd64", "--output", str(folder))
+    deb = host_command(script, *options, str(packages.deb)).splitlines()[-1]
+    host_command("dpkg-deb", "--extract", deb, str(folder / "tree"))
+    return folder / "tree"
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    """Of that version, with the libraries that the system's packages have (PyYAML, sdnotify)."""
+    found = dict(line.split() for line in host_command(str(ROOT / ".ci/pythons")).splitlines())
+    assert VERSION in found, f"needs Python {VERSION}: .ci/pythons"
+    folder = ROOT / f".venv-{VERSION}"
+    host_command(str(ROOT / ".ci/venv"), str(folder), found[VERSION], f"{ROOT}[unit,fast]")
+    return str(folder / "bin/python")
+
+
+@pytest.fixture(scope="module")
+def command(tree: Path, python: str) -> list[str]:
+    """Runs a command of the package."""
+    return [python, "-I", "-c", PROGRAM, str(tree / "usr/share/hawkeye-signaling")]
+
+
+@pytest.fixture
+def url(command: list[str], tree: Path, tmp_path: Path) -> Iterator[str]:
+    """A server of the package."""
+    config = tmp_path / "config.yaml"
+    config.write_text("listen: {host: 127.0.0.1, port: 0}\n")
+    serve = [*command, "serve", "--config", str(config)]
+    with subprocess.Popen(
+        serve, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        assert server.stdout is not None
+        imported = server.stdout.readline().split()
+        assert all(file.startswith(f"{tree}/") for file in imported), imported
+        for line in server.stdout:
+            if "listens on http" in line:
+                yield line.split()[-1]
+                break
+        server.terminate()
+        assert server.wait(10) == 0
+
+
+def test_its_server_shakes_hands_with_its_probe(command: list[str], url: str) -> None:
+    said = host_command(*command, "probe", "--url", url)
+    assert f"signaling works at {url}" in said
