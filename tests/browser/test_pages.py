@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, WebSocket, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from contract import watch as passing
+from browser.passing import Passing
+from contract.watch import page as judge
 from integration.server import ROOT, ServerProcess
 from outside.proxies import Nginx
 from sdps import candidate, sdp
@@ -62,9 +63,7 @@ class Visit:
         self._contexts: list[BrowserContext] = []
         self.said: list[str] = []
         self.requested: set[str] = set()
-        self._finished: list[Request] = []
-        self.judged = 0
-        """Answers of the API that were checked."""
+        self.passing = Passing()
 
     def open(self, url: str, **options: Any) -> Page:
         context = self._browser.new_context(**{"viewport": SIZES["desktop"], **options})
@@ -79,37 +78,17 @@ class Visit:
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.requested.add(request.url))
-        page.on("websocket", self._watch)
-        page.on("requestfinished", self._keep)
+        page.on("websocket", lambda socket: self.requested.add(socket.url))
+        self.passing.listen(page)
 
-    def _watch(self, socket: WebSocket) -> None:
-        self.requested.add(socket.url)
-        frames = passing.Frames()
-        socket.on("framesent", lambda text: frames.sent(str(text)))
-        socket.on("framereceived", lambda text: frames.received(str(text)))
-
-    def _keep(self, request: Request) -> None:
-        """Remember an answer of the API: its body cannot be asked for inside of this event."""
-        if "/api/" in request.url or request.url.endswith("/healthz"):
-            self._finished.append(request)
-
-    def check_answers(self) -> None:
-        """Check the answers of the API; a page that is closed has none to show."""
-        while self._finished:
-            request = self._finished.pop()
-            answer = request.response()
-            if answer is None:
-                continue
-            try:
-                body = answer.text()
-            except Error:  # Chromium keeps no body of a page that has moved on
-                continue
-            kind = answer.headers.get("content-type", "")
-            passing.page(request.method, request.url, answer.status, kind, body)
-            self.judged += 1
+    @property
+    def judged(self) -> int:
+        """How many answers and packets of servers were validated against the schemas."""
+        self.passing.check()
+        return self.passing.judged
 
     def close(self) -> None:
-        self.check_answers()
+        self.passing.check()
         while self._contexts:
             self._contexts.pop().close()
 
@@ -246,9 +225,12 @@ def fetch(url: str, accept: str = "*/*", token: str = "") -> tuple[int, Any, str
     headers = {"Accept": accept, **({"Authorization": f"Bearer {token}"} if token else {})}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as reply:
-            return reply.status, reply.headers, reply.read().decode()
+            answer = (reply.status, reply.headers, reply.read().decode())
     except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
+        answer = (error.code, error.headers, error.read().decode())
+    status, heads, body = answer
+    judge("GET", url, status, heads.get("Content-Type", ""), body)
+    return answer
 
 
 def test_root_answers_browsers_with_the_page_and_others_with_text(server: ServerProcess) -> None:

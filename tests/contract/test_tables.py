@@ -99,12 +99,22 @@ def test_fields_of_connecting_are_those_of_the_table() -> None:
     assert sorted(listed) == sorted(asyncapi("Auth")["properties"])
 
 
-def test_paths_are_those_of_the_table() -> None:
+def test_paths_and_methods_are_those_of_the_table_and_the_text() -> None:
     text = (DOCS / "http-api.md").read_text(encoding="utf-8")
     table = [path for row in rows(text.split("\n## ")[0]) for path in quoted(row[0])]
     named = {re.sub(r"^/static/.*", "/static/{name}", path) for path in table}
-    paths = set(document(OPENAPI)["paths"]) - {"/socket.io/"}
-    assert named | {"/api/pair"} == paths
+    said = {path if " " in path else f"GET {path}" for path in named}
+    options = re.search(r"^`OPTIONS` on (.*) answers 204", section("http-api.md", "Access"), re.M)
+    assert options
+    said |= {f"OPTIONS {path}" for path in quoted(options[1])}
+    paths = document(OPENAPI)["paths"]
+    published = {
+        f"{method.upper()} {path}"
+        for path, operations in paths.items()
+        for method in operations
+        if method != "parameters"
+    }
+    assert said == published - {"GET /socket.io/"}
 
 
 STATUS = [

@@ -15,6 +15,7 @@ from contract.schemas import (
     ACK,
     ASYNCAPI,
     HEARD,
+    MOST_SHOWN,
     SENT,
     closed,
     complaints,
@@ -74,11 +75,13 @@ def page(method: str, url: str, status: int, kind: str, body: str) -> None:
 
 
 class Frames:
-    """The frames of one WebSocket of Engine.IO."""
+    """The packets of one connection of Engine.IO."""
 
     def __init__(self) -> None:
-        self._asked: dict[str, list[Any]] = {}
-        """The events that wait for an acknowledgement, by its number."""
+        self.judged = 0
+        """Packets of the server that were validated."""
+        self._asked: dict[str, list[Any] | None] = {}
+        """The events that wait for an acknowledgement, by its number; None: there are several."""
         self._auth: Any = None
 
     def sent(self, text: str) -> None:
@@ -94,10 +97,10 @@ class Frames:
             self._auth = event
         elif match[1] != "2" or not match[2]:
             return
+        elif match[2] in self._asked:
+            self._asked[match[2]] = None
         elif isinstance(event, list) and event and isinstance(event[0], str):
             self._asked[match[2]] = event
-        else:
-            self._asked.pop(match[2], None)
 
     def received(self, text: str) -> None:
         """The server sent a frame."""
@@ -105,13 +108,31 @@ class Frames:
         if not match:
             return
         kind, number, rest = match.groups()
-        values = json.loads(rest or "null", parse_int=float)  # int() bounds the digits
+        try:
+            values = json.loads(rest or "null", parse_int=float)  # int() bounds the digits
+        except ValueError:
+            found.add([f"the server sent no JSON: {text[:MOST_SHOWN]}"])
+            return
         if kind == "2":
-            heard(values[0], values[1])
-            if values[0] == "welcome":
-                introduced(self._auth)
+            self._heard(*values)
+        elif kind == "3":
+            self._answered(number, *values)
         elif kind == "4":
+            self.judged += 1
             refused(values)
-        elif number in self._asked:
-            event, *payload = self._asked.pop(number)
-            answered(event, payload[0] if payload else None, values[0])
+
+    def _heard(self, event: str, payload: Any = None, *more: Any) -> None:
+        self.judged += 1
+        heard(event, payload)
+        if more:
+            found.add([f"{HEARD} {event}: more than one argument"])
+        if event == "welcome":
+            introduced(self._auth)
+
+    def _answered(self, number: str, answer: Any = None) -> None:
+        asked = self._asked.get(number)
+        if asked:
+            del self._asked[number]
+            event, *payload = asked
+            self.judged += 1
+            answered(event, payload[0] if payload else None, answer)

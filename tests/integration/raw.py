@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from contract import watch
 from integration.server import PATIENCE
 
 
@@ -19,7 +18,6 @@ class RawClient:
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, **query: str) -> None:
         self._headers = headers
         self._url = f"{url}/socket.io/?{urlencode({'EIO': 4, 'transport': 'websocket', **query})}"
-        self._frames = watch.Frames()
         self._session: aiohttp.ClientSession
         self._socket: aiohttp.ClientWebSocketResponse
 
@@ -51,7 +49,6 @@ class RawClient:
 
     async def send(self, text: str) -> None:
         """Send one frame."""
-        self._frames.sent(text)
         await self._socket.send_str(text)
 
     async def receive(self) -> str:
@@ -60,7 +57,6 @@ class RawClient:
             message = await asyncio.wait_for(self._socket.receive(), PATIENCE)
             if message.type is not aiohttp.WSMsgType.TEXT:
                 raise ConnectionError(message)
-            self._frames.received(message.data)
             if message.data != "2":
                 return str(message.data)
             await self.send("3")
