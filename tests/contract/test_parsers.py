@@ -1,4 +1,4 @@
-"""The schemas of what clients send take what the server's parsers take, and refuse what they refuse.
+"""The schemas of what clients send take what the server's parsers take, and nothing else.
 
 At the bounds: each of them comes from the code.
 """

@@ -98,6 +98,32 @@ def test_frames_are_read_in_both_directions() -> None:
     assert [each.split(":")[0] for each in found.take()] == ["sent connect"]
 
 
+def test_frame_that_is_no_json_and_a_second_argument_are_noticed() -> None:
+    frames = watch.Frames()
+    frames.received('42["peer_left"')
+    frames.received('42["error",{"code":"expired","message":"m"},1]')
+    assert len(found.take()) == 2
+    assert frames.judged == 1
+
+
+def test_number_that_several_events_wait_for_is_not_judged() -> None:
+    frames = watch.Frames()
+    frames.sent('421["signal",{"type":7}]')
+    frames.sent('421["signal",{"type":"ice-candidate"}]')
+    for _ in range(2):
+        frames.received('431[{"ok":true,"delivered":1,"held":false}]')
+    assert found.take() == []
+    assert frames.judged == 0
+
+
+def test_complaint_that_is_provoked_has_to_be_there() -> None:
+    found.add(["a", "b", "a"])
+    found.provoked("a")
+    assert found.take() == ["b"]
+    with pytest.raises(AssertionError):
+        found.provoked("a")
+
+
 def test_what_the_server_refused_is_not_held_against_its_sender() -> None:
     refusal = {"ok": False, "error": {"code": "invalid-type", "message": "m"}}
     watch.answered("signal", {"type": 7}, refusal)
