@@ -94,6 +94,43 @@ def test_error_codes_are_those_of_the_table() -> None:
     assert faults == set(asyncapi("HandshakeFaultCode")["enum"])
 
 
+def test_codes_of_a_handshake_for_now_are_those_of_the_table() -> None:
+    table = rows(section("protocol.md", "Error codes"))
+    said = {code for row in table if "HTTP 503" in row[1] for code in quoted(row[0])}
+    assert said == set(asyncapi("HandshakeRefusal")["properties"]["code"]["enum"])
+
+
+def test_acknowledgements_are_those_of_the_text() -> None:
+    signal, ice_servers, report = (
+        section("protocol.md", f"`{event}`") for event in ("signal", "ice_servers", "report")
+    )
+    accepted, refused = re.findall(r"^{ok: .*}$", signal, re.MULTILINE)
+    assert fields(accepted) == described(asyncapi("SignalAck")["anyOf"][1])
+    assert fields(refused) == described(asyncapi("Refusal"))
+    notation = quoted(ice_servers.partition("acknowledgement is")[2])[0]
+    assert fields(notation) == described(asyncapi("IceServersAck")["anyOf"][1])
+    notation = quoted(report.partition("acknowledgement is")[2])[0]
+    assert fields(notation) == described(asyncapi("ReportAck")["anyOf"][1])
+
+
+def test_signal_is_that_of_the_text() -> None:
+    notation = section("protocol.md", "`signal`").split("```")[1]
+    schema = asyncapi("SentSignal")
+    assert set(fields(notation.strip())) == set(schema["properties"])
+    assert re.findall(r'"([\w-]+)"', notation) == schema["properties"]["type"]["enum"]
+
+
+def test_report_is_that_of_the_text() -> None:
+    notation = section("protocol.md", "`report`").split("```")[1].replace("\n", "")
+    schema = asyncapi("Report")
+    assert fields(notation) == described(schema)
+    assert re.findall(r'"(\w+)"', notation) == schema["properties"]["state"]["enum"]
+    for field, path in (("local", ["candidate_pair", "properties", "local"]), ("stats", ["stats"])):
+        inner = re.search(rf"{field}\?: ({{.*?}})", notation)
+        assert inner
+        assert fields(inner[1]) == described(at(schema["properties"], path)), field
+
+
 def test_fields_of_connecting_are_those_of_the_table() -> None:
     listed = [quoted(row[0])[0] for row in rows(section("protocol.md", "Connecting"))]
     assert sorted(listed) == sorted(asyncapi("Auth")["properties"])
