@@ -310,14 +310,14 @@ def test_page_shows_refused_clients_and_names_given_by_rules(visit: Visit, tmp_p
         expect(title).to_be_hidden()
         assert "named by" not in peer.inner_text()
         status = json.loads(fetch(f"{server.url}/api/status")[2])
-        status["rooms"][0]["peers"][0]["named_by"] = 2
+        status["rooms"][0]["peers"][0]["named_by"] = "names[0]"
         refused = {"address": "192.0.2.9", "code": "old-client", "text": "EIO=3; <b>use 3</b>"}
         status["refusals"] = [
             {**refused, "seconds_ago": 200, "times": 12},
             {**refused, "seconds_ago": 300, "times": 1},
         ]
         page.route("**/api/status", lambda route: route.fulfill(json=status))
-        expect(peer).to_contain_text("named by rule 2")
+        expect(peer).to_contain_text("named by names[0]")
         expect(title).to_be_visible()
         expect(page.locator("#refusals li")).to_contain_text(
             ["3 min ago192.0.2.9EIO=3; <b>use 3</b> (12 times)", "5 min ago"],
