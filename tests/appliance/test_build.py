@@ -121,9 +121,19 @@ def test_only_conffile_that_is_read_is_config_yaml(packages: Packages) -> None:
     ]
 
 
+MACHINES = ("protocol.asyncapi.yaml", "openapi.yaml")
+"""The documents for programs."""
+
+
 def test_documents_are_where_slim_images_keep_them(files: dict[str, str]) -> None:
     doc = "./usr/share/hawkeye-signaling/doc"
-    for name in ("operations.md", "troubleshooting.md", "protocol.md", "examples/gcom.py"):
+    for name in (
+        "operations.md",
+        "troubleshooting.md",
+        "protocol.md",
+        "examples/gcom.py",
+        *MACHINES,
+    ):
         assert f"{doc}/docs/{name}" in files
     assert {f"{doc}/{name}.md" for name in ("README", "SECURITY", "CHANGELOG")} <= {*files}
     for name in ("docs", "SECURITY.md", "CHANGELOG.md", "examples"):
