@@ -18,6 +18,8 @@ SHORT = ("node-restarts", "gcom-restarts", "server-killed", "dropout-1", "dropou
 EVERY_DAY = [(kind, fault) for kind in ("python", "today") for fault in SHORT] + [
     ("javascript", "gcom-first"),
     ("javascript", "server-killed"),
+    ("page", "node-restarts"),
+    ("page", "server-killed"),
 ]
 SOAK = [
     (kind, fault)
