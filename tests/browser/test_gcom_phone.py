@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from browser.test_pages import FAR, SIZES, Visit, all_violations, node, picture, tile, tile_frames
 from integration.server import ServerProcess
@@ -80,3 +80,23 @@ def test_phone_keeps_its_screen_on_where_the_browser_allows_it(
     expect(page.locator("#verdict")).to_have_text("Waiting for a Streaming Node")
     assert page.evaluate("locks") == ["screen"]
     expect(page.locator("#wake")).to_be_hidden()
+
+
+def test_second_press_on_a_slow_link_starts_no_second_gcom(
+    visit: Visit, server: ServerProcess
+) -> None:
+    page = visit.open(f"{server.url}/gcom?room={next(_rooms)}&name=gcom", **PHONE)
+    doors: list[str] = []
+    page.on("websocket", lambda socket: doors.append(socket.url))
+    page.on("request", lambda request: doors.append(request.url))
+    waiting: list[Route] = []
+    page.route("**/hawkeye-signaling.js", lambda route: waiting.append(route))
+    with page.expect_request("**/hawkeye-signaling.js"):
+        page.get_by_role("button", name="Watch").tap()
+    page.get_by_role("button", name="Watch").tap()
+    assert waiting
+    for route in waiting:
+        route.continue_()
+    expect(page.locator("#verdict")).to_have_text("Waiting for a Streaming Node")
+    joins = [url for url in doors if "socket.io/?" in url and "sid=" not in url]
+    assert len(joins) == 1

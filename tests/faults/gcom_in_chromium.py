@@ -126,7 +126,8 @@ def main() -> None:
     url = f"{asked.scheme}://{asked.netloc}/gcom?{asked.query}"
     profile = Path(tempfile.mkdtemp())
     command = ("chromium", *FLAGS, f"--user-data-dir={profile}", "about:blank")
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL):  # what it says is not of the page
+    silent = subprocess.DEVNULL  # what Chromium itself says is not of the page
+    with subprocess.Popen(command, stdout=silent, stderr=silent):
         asyncio.run(watch(url, profile))
 
 
