@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 USUAL_VALUES = 256
 """JSON values in a signal that cost nothing beside its bytes."""
 VALUE_BYTES = 64
