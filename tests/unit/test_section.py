@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
+from signaling_server.core.config.schema import Config
 from signaling_server.core.config.section import section as plain_section
 
 if TYPE_CHECKING:
@@ -78,3 +79,12 @@ def test_nothing_can_be_changed(change: Callable[[Inner], None]) -> None:
 def test_section_must_be_frozen() -> None:
     with pytest.raises(TypeError, match="frozen"):
         plain_section(frozen=False)
+
+
+def test_sections_of_the_configuration_share_their_methods() -> None:
+    made = {
+        vars(type(each))["__init__"]
+        for each in (Config(), *vars(Config()).values())
+        if is_dataclass(each)
+    }
+    assert made == {vars(Inner)["__init__"]}
