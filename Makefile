@@ -30,7 +30,7 @@ run: $(VENV)/run.stamp $(CLIENT)
 	@$(BIN)/hawkeye-signaling $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: setup
-	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
+	$(PYTEST) tests/unit tests/scenarios tests/contract tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
 test-all: needs setup
 	.ci/stages

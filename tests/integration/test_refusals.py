@@ -109,12 +109,17 @@ async def test_flood_of_frames_and_a_frame_without_a_mask_end_the_connection(
     data: bytes, code: str
 ) -> None:
     async with running() as server:
-        async with RawClient(server.url, name="node") as client:
+        async with RawClient(server.url, name="gcom") as gcom, RawClient(
+            server.url, name="node"
+        ) as client:
+            await gcom.hello()
             await client.hello()
             transport: Any = client._socket._response.connection.transport  # type: ignore[union-attr]
             transport.write(data)
             with pytest.raises(ConnectionError):
                 await client.next("an event that never comes")
+            _, left = json.loads((await gcom.next("peer_left"))[2:])
+            assert left == {"peer_id": "node", "name": "node", "reason": code}
         await server.until(lambda: server.app._instruments.metrics.rejections == {code: 1})
         await server.empty()
 
