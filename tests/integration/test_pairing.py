@@ -148,7 +148,7 @@ def test_full_state_folder_is_told(
         refused = trade(server, code)
         assert refused.status == 409
         assert "cannot write its file of paired devices" in refused.json()["error"]
-        assert [line for line in server.lines if "paired.yaml: no device can be paired" in line]
+        server.wait_for_line(r"paired\.yaml: no device can be paired")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"code": 3}', b"{" * 5000])
