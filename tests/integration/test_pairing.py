@@ -85,7 +85,7 @@ async def test_code_is_traded_once_for_a_token_that_outlives_restarts(
         assert again.status == 403
         assert "unknown, was used, or has expired: make another" in again.json()["error"]
         assert not [line for line in server.lines if code in line or paired["token"] in line]
-        assert [line for line in server.lines if f"with the token {paired['id']}" in line]
+        server.wait_for_line(f"with the token {paired['id']}")
     text = (folders["STATE_DIRECTORY"] / "paired.yaml").read_text()
     assert paired["token"] not in text
     with ServerProcess(tmp_path, closed) as server:
