@@ -178,8 +178,9 @@ def node_lost(program: str) -> Callable[[Room], float]:
 
     def stage(room: Room) -> float:
         room.start(program)
-        room.start("gcom")
-        room.await_state("connected")
+        gcom = room.start("gcom")
+        room.await_state("connected")  # as one of the two reports it
+        gcom.wait_for("frame", 30)
         room.end("streaming-node")
         return time.monotonic()
 
@@ -261,6 +262,7 @@ FAILURES = {
         "streaming-node was lost",
         "streaming-node",
         node_returns("today"),
+        within=45.0,  # 1 s in half of the runs, 33 to 36 s in the others: not understood yet
     ),
     "node-away": Failure(
         "the example's node is lost in flight",
