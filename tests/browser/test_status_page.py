@@ -23,6 +23,7 @@ from browser.test_pages import (
     fetch,
     guarded,
     joins,
+    picture,
     play,
 )
 from integration.server import ROOT, ServerProcess
@@ -88,16 +89,18 @@ def many(status: Status, bad: tuple[int, ...], count: int) -> Status:
 
 
 @pytest.mark.parametrize("count", [1, 10, 100])
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_matters_of_many_rooms_is_seen_without_scrolling(
-    visit: Visit, kinds: tuple[ServerProcess, Status], count: int, scheme: Any
+    visit: Visit, kinds: tuple[ServerProcess, Status], count: int, size: str, scheme: Any
 ) -> None:
     server, status = kinds
     bad = (42, 77) if count == 100 else (1,)
     made = many(status, bad, count)
     made["headline"] = {**HEADLINE, "room": f"drone-{bad[0]:03}"}
-    page = show(visit, server.url, made, viewport=SIZES["phone"], color_scheme=scheme)
+    page = show(visit, server.url, made, viewport=SIZES[size], color_scheme=scheme)
     expect(page.get_by_role("heading", level=1)).to_contain_text("has not answered it.")
+    picture(page, f"rooms-{count}-{size}-{scheme}")
     for seen in (
         page.get_by_text("Open the log of gcom.").first,
         page.get_by_role("link", name=f"Room drone-{bad[0]:03}"),
@@ -105,7 +108,7 @@ def test_what_matters_of_many_rooms_is_seen_without_scrolling(
     ):
         expect(seen).to_be_visible()
         top = seen.evaluate("e => e.getBoundingClientRect().top")
-        assert top < SIZES["phone"]["height"] - 60, seen
+        assert top < SIZES[size]["height"] - 60, seen
     first = page.locator("#rooms article")
     expect(first.first).to_have_attribute("aria-label", f"drone-{bad[0]:03}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -15,7 +15,7 @@ from typing import Any, Callable, Coroutine
 import socketio
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
 from aiortc.mediastreams import VideoStreamTrack
-from av import VideoFrame
+from av import Packet, VideoFrame
 from camera import Camera
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "examples"))
@@ -26,6 +26,8 @@ from streaming_node import StreamingNode
 Program = Callable[[str], Coroutine[Any, Any, None]]
 STILL_AFTER = 40
 """Frames after which a camera stands still."""
+GARBLED_BYTES = 3000
+"""Of a picture: about 700 kbit/s."""
 
 
 HIGH = "profile-level-id=640032"
@@ -51,6 +53,16 @@ class StillCamera(Camera):
         if self._frames > STILL_AFTER:
             await asyncio.Event().wait()
         return await super().recv()
+
+
+class GarbledCamera(VideoStreamTrack):
+    """A camera that encodes by itself, and whose pictures no decoder of VP8 can read."""
+
+    async def recv(self) -> Packet:
+        """The next picture. Its first bit says that it builds on a key frame (RFC 6386, 9.1)."""
+        packet = Packet(b"\x01" + os.urandom(GARBLED_BYTES))
+        packet.pts, packet.time_base = await self.next_timestamp()
+        return packet
 
 
 class MungingNode(StreamingNode):
@@ -195,6 +207,7 @@ PROGRAMS: dict[str, Program] = {
     "node": lambda url: StreamingNode(url, Camera()).run(),
     "gcom": lambda url: GCOM(url, frames=True).run(),
     "dark-node": lambda url: StreamingNode(url, DarkCamera()).run(),
+    "garbled-node": lambda url: StreamingNode(url, GarbledCamera()).run(),
     "still-node": lambda url: StreamingNode(url, StillCamera()).run(),
     "lazy-node": lambda url: LazyNode(url, Camera()).run(),
     "h264-node": lambda url: H264Node(url, Camera()).run(),

@@ -49,8 +49,8 @@ class Network:
             ends = ("netns", self._namespace(one), "type", "veth")
             peer = ("peer", "name", link, "netns", self._namespace(other))
             _ip("link", "add", link, *ends, *peer)
-            for number, machine in enumerate((one, other), 1):
-                self._on(machine, "address", "add", f"{_subnet(link)}.{number}/24", "dev", link)
+            self.number(link)
+            for machine in (one, other):
                 self._on(machine, "link", "set", link, "up")
         return self
 
@@ -113,6 +113,11 @@ class Network:
     def lose_addresses(self, machine: str, link: str) -> None:
         """Take all addresses of a machine on a link away."""
         self._on(machine, "address", "flush", "dev", link)
+
+    def number(self, link: str) -> None:
+        """Give the machines at the ends of a link, which have none there, their addresses."""
+        for number, machine in enumerate(LINKS[link], 1):
+            self._on(machine, "address", "add", f"{_subnet(link)}.{number}/24", "dev", link)
 
     def _namespace(self, machine: str) -> str:
         return f"{self._prefix}-{machine}"

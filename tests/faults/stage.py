@@ -50,8 +50,8 @@ def _javascript(program: str, *arguments: str) -> Sequence[str]:
     return (shutil.which("node") or "node", "--import", shim, str(folder / program), *arguments)
 
 
-_TODAYS_NODE = ("env", "PYTHONPATH=tests", sys.executable, "-m", "integration.webrtc")
-_TODAYS = (_TODAYS_NODE, _javascript("gcom-today.mjs"))
+_TODAYS_COMMAND = ("env", "PYTHONPATH=tests", sys.executable, "-m", "integration.webrtc")
+_TODAYS = (_TODAYS_COMMAND, _javascript("gcom-today.mjs"))
 
 CLIENTS = {
     "python": Clients(
@@ -83,6 +83,11 @@ CLIENTS = {
         plain=True,
     ),
 }
+
+
+TODAYS_NODE = Clients(
+    "Today's node, Python GCOM", _TODAYS_COMMAND, CLIENTS["python"].gcom, has_session=False
+)
 
 
 class Outcome(NamedTuple):

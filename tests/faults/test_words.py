@@ -10,17 +10,15 @@ import re
 import signal
 import time
 import urllib.request
-from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
-from faults.beside import Beside, Play
 from faults.gstreamer import make_python
 from faults.network import RADIO, Network
 from faults.programs import ROOT
-from faults.stage import CLIENTS, Stage, gstreamer
+from faults.stage import CLIENTS, TODAYS_NODE, Clients, Stage, gstreamer
 from faults.truth import Lines, Truth, Watch
 from faults.words import ALL, FAILURES, NO_PATH, REFUSED, Room
 from integration.credentials import new_token, write_tokens
@@ -30,43 +28,22 @@ from needs import require_javascript
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 
-@pytest.fixture(scope="module")
-def beside(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Beside]:
-    """The plays of the tests of this module that were selected, on their way."""
-    here = [item for item in request.session.items if item.path == request.path]
-    known = [item.callspec.params.get("play") for item in here if hasattr(item, "callspec")]
-    plays = [play for play in known if play]
-    with Beside(plays, lambda name: tmp_path_factory.mktemp(name)) as beside:
-        yield beside
-
-
-def staged(plays: Sequence[Play]) -> pytest.MarkDecorator:
-    """Mark a test that waits for each of these plays."""
-    return pytest.mark.parametrize("play", plays, ids=[play.name for play in plays])
-
-
-def name_failure(name: str, folder: Path) -> str:
-    """Bring a failure about at a server of its own, until its sentence is there; then its cure."""
+@pytest.mark.parametrize("name", FAILURES)
+def test_failure_is_named_with_who_has_to_act(tmp_path: Path, name: str) -> None:
     failure = FAILURES[name]
-    with ServerProcess(folder) as server, Room(server.url, name) as room:
+    with ServerProcess(tmp_path) as server, Room(server.url, name) as room:
         assert failure.stage
         began = failure.stage(room)
         # While a side still reports that its call stands, the loss is a note on neither side.
         said = room.until(failure.code, failure.text, side=failure.side)
         seconds = max(0.0, said.at - began)
+        print(f"SAID {name} {seconds:.1f} {said.finding['text']}")
         assert said.finding["advice"]
-        assert seconds <= failure.within, (seconds, said.finding)
+        assert seconds <= failure.within, said.finding
         if failure.cure:
             failure.cure(room)
             room.until_gone(failure.code)
-    return f"{seconds:.1f} {said.finding['text']}{' GONE' if failure.cure else ''}"
-
-
-@staged([Play(name, partial(name_failure, name)) for name in FAILURES])
-def test_failure_is_named_with_who_has_to_act(beside: Beside, play: Play) -> None:
-    print("SAID", play.name, beside.said(play.name))
+            print(f"GONE {name}")
 
 
 # --- with tokens ----------------------------------------------------------------------------------
@@ -108,10 +85,10 @@ def wrong_room(room: Room, tokens: dict[str, str]) -> None:
     room.start("gcom", room="drone-2", token=tokens["gcom"])
 
 
-def refuse(name: str, folder: Path) -> str:
-    """GCOM is refused, until the headline says so."""
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_client_is_in_the_headline(tmp_path: Path, name: str) -> None:
     failure, stage = REFUSED[name], {"wrong-token": wrong_token, "wrong-room": wrong_room}[name]
-    with requiring_tokens(folder) as closed, Room(closed.url, "drone-1", closed.status) as room:
+    with requiring_tokens(tmp_path) as closed, Room(closed.url, "drone-1", closed.status) as room:
         room.start("node", token=closed.tokens["node"])
         room.await_peers("streaming-node")
         stage(room, closed.tokens)
@@ -125,13 +102,8 @@ def refuse(name: str, folder: Path) -> str:
         assert (found["code"], found["severity"]) == (failure.code, "warning")
         assert found["advice"]
         room.until(failure.code, failure.text, side=failure.side)
+        print(f"SAID {name} {at - began:.1f} {found['text']}")
         assert at - began <= failure.within
-    return f"{at - began:.1f} {found['text']}"
-
-
-@staged([Play(name, partial(refuse, name)) for name in REFUSED])
-def test_refused_client_is_in_the_headline(beside: Beside, play: Play) -> None:
-    print("SAID", play.name, beside.said(play.name))
 
 
 # --- between machines -----------------------------------------------------------------------------
@@ -158,53 +130,104 @@ def status_on_8080() -> dict[str, Any]:
     return body
 
 
-def one_subnet(network: Network) -> None:
+def silence(network: Network) -> None:
     """All packets between drone and ground vanish, as on a Wi-Fi that isolates its clients."""
     network.silence(["media"])
 
 
-def two_subnets(network: Network) -> None:
+def unsilence(network: Network) -> None:
+    """They pass again."""
+    network.unsilence(["media"])
+
+
+def part(network: Network) -> None:
     """Drone and ground have no link in common, and no route."""
     for machine in ("drone", "ground"):
         network.lose_addresses(machine, "media")
 
 
-def block(name: str, folder: Path) -> str:
-    """Drone and ground have no path, until it is said."""
-    failure, prepare = NO_PATH[name], {"one-subnet": one_subnet, "two-subnets": two_subnets}[name]
-    with Stage(CLIENTS["python"], folder) as stage:
-        field = Field(stage)
-        prepare(stage.network)
+def join(network: Network) -> None:
+    """They have one again."""
+    network.number("media")
+
+
+class Pathless(NamedTuple):
+    """How a path is missing."""
+
+    clients: Clients
+    take: Callable[[Network], None]
+    """Takes the path away."""
+    bring: Callable[[Network], None]
+    severity: str = "alarm"
+
+
+PATHLESS = {
+    "one-subnet": Pathless(CLIENTS["python"], silence, unsilence),
+    "two-subnets": Pathless(CLIENTS["python"], part, join),
+    "todays-one-subnet": Pathless(TODAYS_NODE, silence, unsilence),
+    "todays-two-subnets": Pathless(TODAYS_NODE, part, join),
+    "unreported-two-subnets": Pathless(CLIENTS["today"], part, join, "note"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PATH)
+def test_missing_path_is_told_with_its_reason(tmp_path: Path, name: str) -> None:
+    failure, pathless = NO_PATH[name], PATHLESS[name]
+    with beginning(pathless.clients, pathless.take, tmp_path) as field:
+        began, stage = time.monotonic(), field.stage
+        said = field.room.until(failure.code, failure.text)
+        print(f"SAID {name} {said.at - began:.1f} {said.finding['text']}")
+        assert said.finding["severity"] == pathless.severity
+        assert said.at - began <= failure.within
+        pathless.bring(stage.network)
+        if not stage.sessions:  # the node of today offers only when it joins
+            stage.node.stop()
+            stage.node.resume()
+        stage.gcom.wait_for(": frame ")
+        field.room.until_gone(failure.code)
+        print(f"GONE {name}")
+
+
+def test_nothing_is_said_of_a_path_of_which_nobody_reports(tmp_path: Path) -> None:
+    """In one subnet, for all that the server knows, the clients of today are connected."""
+    with beginning(CLIENTS["today"], silence, tmp_path) as field:
+        for _ in range(12):
+            assert field.room.findings() == []
+            time.sleep(1.0)
+        (pair,) = (field.room.here() or {})["pairs"]
+        assert pair["state"] == "answered"
+
+
+@contextlib.contextmanager
+def beginning(clients: Clients, take: Callable[[Network], None], folder: Path) -> Iterator[Field]:
+    """A call without a path that has got as far as the answer."""
+    if clients is CLIENTS["today"]:
+        require_javascript()
+    with Stage(clients, folder) as stage:
+        take(stage.network)
         stage.start_server()
         stage.node.start()
         stage.gcom.start()
         stage.server.wait_for(" sent an answer", 1)
-        began = time.monotonic()
-        said = field.room.until(failure.code, failure.text)
-        assert said.finding["severity"] == "alarm"
-        assert said.at - began <= failure.within, (said.at - began, said.finding)
-        if name == "one-subnet":
-            stage.network.unsilence(["media"])
-            field.room.until_gone(failure.code)
-    return f"{said.at - began:.1f} {said.finding['text']}"
+        yield Field(stage)
 
 
-@staged([Play(name, partial(block, name)) for name in NO_PATH])
-def test_missing_path_is_told_with_its_reason(beside: Beside, play: Play) -> None:
-    print("SAID", play.name, beside.said(play.name))
+WORKING = [("python", 1), ("python", 2), ("today", 1), ("javascript", 1), ("gstreamer", 1)]
 
 
-def call_that_works(kind: str, gcoms: int, folder: Path) -> str:
-    """A call over a restart of the server and a dropout of the radio, looked at each second."""
+@pytest.mark.parametrize(("kind", "gcoms"), WORKING)
+def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(
+    tmp_path: Path, kind: str, gcoms: int
+) -> None:
     if kind in ("today", "javascript"):
         require_javascript()
-    clients = gstreamer(make_python(folder / "venv")) if kind == "gstreamer" else CLIENTS[kind]
-    with Stage(clients, folder) as stage:
-        return look_on(Field(stage), gcoms)
+    clients = gstreamer(make_python(tmp_path / "venv")) if kind == "gstreamer" else CLIENTS[kind]
+    with Stage(clients, tmp_path) as stage:
+        print("SAID", look_on(Field(stage), gcoms))
 
 
-def look_on(field: Field, gcoms: int) -> str:
-    """Look each second from the first program on; returns what was said, and so."""
+def look_on(field: Field, gcoms: int) -> list[str]:
+    """Look each second from the first program on; returns the codes of what was said, all true."""
     stage = field.stage
     programs = {"streaming-node": stage.node, "gcom": stage.gcom}
     if gcoms == 2:
@@ -238,20 +261,7 @@ def look_on(field: Field, gcoms: int) -> str:
     assert watch.error is None
     assert watch.false == []
     assert looks > 10
-    return str(watch.said)
-
-
-WORKING = [("python", 1), ("python", 2), ("today", 1), ("javascript", 1), ("gstreamer", 1)]
-
-
-@staged(
-    [
-        Play(f"{kind}-{gcoms}", partial(call_that_works, kind, gcoms), is_long=True)
-        for kind, gcoms in WORKING
-    ]
-)
-def test_no_false_word_in_a_call_over_a_restart_and_a_dropout(beside: Beside, play: Play) -> None:
-    print("SAID", play.name, beside.said(play.name))
+    return watch.said
 
 
 NODE_OUT = [(5.0, "room default: streaming-node joined from 10.0.0.1")]
@@ -294,9 +304,8 @@ def test_word_is_judged_by_what_programs_do(
     assert truth.is_so({"code": code, "side": who, "peers": [who]}, now) is so
 
 
-def two_gcoms(folder: Path) -> str:
-    """A node and two GCOMs on one machine, looked at each second."""
-    with ServerProcess(folder) as server, Room(server.url, "two-gcoms") as room:
+def test_no_false_word_of_a_node_and_two_gcoms(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server, Room(server.url, "two-gcoms") as room:
         room.start("node")
         room.start("gcom", name="gcom-1")
         room.start("gcom", name="gcom-2")
@@ -310,12 +319,6 @@ def two_gcoms(folder: Path) -> str:
         assert [pairs[call]["state"] for call in calls] == ["connected"] * 2
         assert all(pairs[call]["path"].startswith("direct: host") for call in calls)
         assert all(pairs[call]["first_frame_seconds"] > 0 for call in calls)
-    return "nothing"
-
-
-@staged([Play("two-gcoms", two_gcoms, is_long=True)])
-def test_no_false_word_of_a_node_and_two_gcoms(beside: Beside, play: Play) -> None:
-    print("SAID", play.name, beside.said(play.name))
 
 
 @pytest.mark.parametrize(

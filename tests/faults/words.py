@@ -219,6 +219,14 @@ def lone(*peers: tuple[str, str]) -> Callable[[Room], float]:
     return stage
 
 
+def same_room(room: Room) -> None:
+    """One of the lone peers asks for the room of another; the third goes."""
+    for name in ("node-in-1", "lazy-node-in-test"):
+        room.end(name)
+    room.start("node")
+    room.await_state("connected")
+
+
 def stranger(room: Room) -> float:
     """A client of another age asks to come in."""
     with contextlib.suppress(OSError):
@@ -240,6 +248,14 @@ def goodbye(room: Room) -> float:
     room.await_state("connected")
     room._programs["streaming-node"].stop(signal.SIGINT)
     return time.monotonic()
+
+
+def only_node_offers(room: Room) -> None:
+    """The examples take the place of both."""
+    for name in ("streaming-node", "gcom"):
+        room.end(name)
+    both("node", "gcom")(room)
+    room.await_state("connected")
 
 
 def third_peer(room: Room) -> float:
@@ -305,6 +321,15 @@ FAILURES = {
         instead("streaming-node", "node"),
         within=12.0,
     ),
+    "garbled-camera": Failure(
+        "connected, and no frame can be decoded",
+        both("garbled-node", "gcom"),
+        "not-decoded",
+        "gcom decodes no frame, although packets arrive",
+        "gcom",
+        instead("streaming-node", "node"),
+        within=12.0,
+    ),
     "still-camera": Failure(
         "the camera stops in the middle",
         still_camera,
@@ -365,6 +390,7 @@ FAILURES = {
         "glare",
         "Both sides offered at once",
         None,
+        only_node_offers,
     ),
     "three-lone": Failure(
         "three peers, each alone in a room",
@@ -372,6 +398,7 @@ FAILURES = {
         "other-room",
         "is that the same drone?",
         None,
+        same_room,
     ),
     "stranger": Failure(
         "a Socket.IO client 2.x",
@@ -438,6 +465,27 @@ NO_PATH = {
         None,
         "needs-turn",
         "relay candidate: they need a TURN server",
+        None,
+    ),
+    "todays-one-subnet": Failure(
+        "no packet passes within one subnet; the node of today, which does not report",
+        None,
+        "blocked",
+        "are in one subnet",
+        None,
+    ),
+    "todays-two-subnets": Failure(
+        "two subnets, with the node of today",
+        None,
+        "needs-turn",
+        "relay candidate: they need a TURN server",
+        None,
+    ),
+    "unreported-two-subnets": Failure(
+        "two subnets, and neither client reports",
+        None,
+        "needs-turn",
+        "unless there is a route between the subnets",
         None,
     ),
 }
