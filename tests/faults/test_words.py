@@ -20,7 +20,7 @@ from faults.network import RADIO, Network
 from faults.programs import ROOT
 from faults.stage import CLIENTS, TODAYS_NODE, Clients, Stage, gstreamer
 from faults.truth import Lines, Truth, Watch
-from faults.words import ALL, FAILURES, NO_PATH, REFUSED, Room
+from faults.words import ALL, BROWSER, FAILURES, NO_PATH, REFUSED, TURN, Room
 from integration.credentials import new_token, write_tokens
 from integration.server import ServerProcess
 from needs import require_javascript
@@ -345,3 +345,11 @@ def test_table_of_the_documentation_lists_these_failures() -> None:
     for title, _, seconds in rows:
         (failure,) = [each for each in known if each.title == title]
         assert float(seconds) <= failure.within
+
+
+def test_documentation_counts_the_failures_and_those_that_are_cured() -> None:
+    text = TROUBLESHOOTING.read_text()
+    cured = [each for each in FAILURES.values() if each.cure]
+    others = {**NO_PATH, **TURN, **BROWSER}  # their tests have a cure each
+    assert f"\n{len(ALL)} failures, each brought about" in text
+    assert f" {len(cured) + len(others)} of them\nare staged with their cure" in text
