@@ -29,6 +29,7 @@ from urllib.parse import quote
 import gi
 from command_line import add_server_options, signaling_of
 from gstreamer_profiles import add_profile_options, payloader, picture
+from gstreamer_report import Meter
 from signaling import Refused, Signaling
 
 for library in ("Gst", "GstSdp", "GstVideo", "GstWebRTC"):
@@ -65,6 +66,7 @@ class Branch:
         """When the watchdog last saw `passed` grow."""
         self.watched = 0
         self._negotiates = False
+        self._meter = Meter()
         self._camera, self._tell = camera, tell
         # 200 ms of queue, and old pictures go first: a slow viewer delays no other.
         self.bin = Gst.parse_bin_from_description(
@@ -129,6 +131,15 @@ class Branch:
         text = (data or {}).get("candidate")
         if data and text:
             self.rtc.emit("add-ice-candidate", data.get("sdpMLineIndex") or 0, text)
+
+    def measure(self) -> None:
+        """Have the call measured: what comes of it follows as an event."""
+        self.rtc.emit("get-stats", None, Gst.Promise.new_with_change_func(self._measured))
+
+    def _measured(self, promise: Any) -> None:
+        reply = promise.get_reply()  # must outlive what is read from it
+        if reply is not None:
+            self._tell("measured", self, self._meter.measure(reply, time.monotonic()))
 
     def close(self) -> None:
         """Take the branch out of the running pipeline; blocks for a moment."""
@@ -264,9 +275,11 @@ class Node:
             print(f"{branch.peer_id}: {detail}", flush=True)
             if detail == "connected":
                 self.camera.force_key_frame()
-            await self._report_branch(branch)
+            await self._send_report(branch, {})
             if detail in ("failed", "closed"):
                 await self._again(branch)
+        elif event == "measured" and branch.state == "connected":
+            await self._send_report(branch, detail)
         elif event == "failed":
             await self._again(branch)
 
@@ -343,7 +356,13 @@ class Node:
             await self._report_branch(branch)
 
     async def _report_branch(self, branch: Branch) -> None:
-        await self.signaling.report({"state": branch.state, "to": branch.peer_id})
+        if branch.state == "connected":
+            branch.measure()
+        else:
+            await self._send_report(branch, {})
+
+    async def _send_report(self, branch: Branch, measured: Mapping[str, Any]) -> None:
+        await self.signaling.report({"state": branch.state, "to": branch.peer_id, **measured})
 
 
 def is_described(caps: Any) -> bool:

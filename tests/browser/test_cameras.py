@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import pytest
 from playwright.sync_api import expect
@@ -32,6 +32,7 @@ from browser.cameras import (
 )
 from browser.test_pages import Quiet, Visit, tile_frames, watch
 from faults.gstreamer import make_python
+from faults.words import Room
 from integration.server import ROOT, ServerProcess
 
 RTSP = [DEBIANS_PYTHON, str(ROOT / "tests/browser/rtsp_source.py")]
@@ -149,6 +150,30 @@ def test_gstreamer_keeps_its_video_over_a_server_restart(
                 visit.close()
             assert sum(line == "gcom: connected" for line in node.lines) == 1
     visit.said.clear()
+
+
+def test_gstreamer_reports_its_path_and_its_figures(
+    server: ServerProcess, room: str, gstreamer: Sequence[str]
+) -> None:
+    known = Room(server.url, room)
+
+    def told() -> Any:
+        """The call, as soon as the node has told what it measures."""
+        pairs = (known.here() or {"pairs": []})["pairs"]
+        figures = pairs[0]["stats"].get("streaming-node") if pairs else None
+        return pairs[0] if figures and "round_trip_ms" in figures else None
+
+    with running(gstreamer), running(python_gcom(server, room, "gcom")) as gcom:
+        gcom.line("video 640x480")
+        call, _ = known.wait(told)
+    assert call["path"].startswith("direct: host udp ")
+    assert call["stats"]["streaming-node"]["bitrate_kbps"] > 10
+    (ends,) = [
+        stage["candidate_pairs"]["streaming-node"]
+        for stage in call["stages"]
+        if stage["stage"] == "connected"
+    ]
+    assert {end["type"] for end in ends.values()} == {"host"}
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
