@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 import time
@@ -553,6 +554,11 @@ def test_help_needs_no_token_and_leads_nowhere_else(
         expect(page.get_by_role("heading", level=1)).to_have_text("Why is there no video?")
         hosts = page.evaluate("[...document.querySelectorAll('main a')].map((a) => a.host)")
         assert {*hosts} == {f"127.0.0.1:{server.port}"}
+        for size, scheme in itertools.product(SIZES.values(), ("light", "dark")):
+            page.set_viewport_size(size)
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert all_violations(page) == []
         visit.close()
 
 

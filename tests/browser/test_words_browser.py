@@ -69,6 +69,22 @@ def test_codec_that_the_browser_does_not_decode_is_named(
         print(f"GONE {name}")
 
 
+def test_video_that_the_browser_cannot_decode_is_named(visit: Visit, server: ServerProcess) -> None:
+    failure, known = BROWSER["undecoded"], Room(server.url, "words-undecoded")
+    page = gcom(visit, server, known.name)
+    known.await_peers("gcom")
+    with running("garbled-node", server, known.name):
+        began = known.await_state("connected")
+        said = known.until(failure.code, failure.text, side=failure.side)
+        print(f"SAID undecoded {said.at - began:.1f} {said.finding['text']}")
+        assert said.finding["severity"] == "alarm"
+        assert said.at - began <= failure.within
+    with running("node", server, known.name):
+        tile_frames(page, "streaming-node")
+        known.until_gone(failure.code)
+        print("GONE undecoded")
+
+
 def test_clock_of_the_device_is_compared_by_a_real_clock(
     visit: Visit, server: ServerProcess
 ) -> None:

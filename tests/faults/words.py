@@ -528,6 +528,13 @@ BROWSER = {
         "gcom refused the offered video (H264, profile 640032)",
         None,
     ),
+    "undecoded": Failure(
+        "Chromium is sent pictures that it cannot decode",
+        None,
+        "not-decoded",
+        "gcom decodes no frame, although packets arrive",
+        "gcom",
+    ),
     "browser-clock": Failure(
         "the clock of the device is 3 h ahead",
         None,
