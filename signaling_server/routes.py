@@ -41,6 +41,7 @@ def routes(
     return [
         *api.routes(
             refusal=access.refusal,
+            scope=access.scope,
             status_enabled=status_enabled,
             health=report.health,
             status=report.status,

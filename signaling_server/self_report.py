@@ -14,6 +14,7 @@ from signaling_server.appliance.tls import Certificate
 from signaling_server.core.config.live import Settings
 from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.scope import ALL, Scope
 from signaling_server.core.reporting import status_text, timeline_report
 from signaling_server.core.reporting.metrics import Readings, render
 from signaling_server.core.reporting.status_report import build
@@ -60,8 +61,11 @@ class SelfReport:
         self._earlier_starts: list[float] | None = None
         """None until the clock is set."""
 
-    def warnings(self) -> list[str]:
-        """What needs an operator's attention though the server works."""
+    def warnings(self, scope: Scope = ALL) -> list[str]:
+        """What needs an operator's attention though the server works.
+
+        Those about tokens name the clients of all rooms: only who sees these sees them.
+        """
         texts = []
         if self._settings.tokens is None:
             texts.append("open to anyone: no auth.tokens_file")
@@ -71,7 +75,8 @@ class SelfReport:
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
         texts += [self.memory_error, self.address_error, self.self_check()]
-        return [*filter(None, texts), *self._token_warnings(), *self._settings.remarks]
+        tokens = self._token_warnings() if scope.is_whole else []
+        return [*filter(None, texts), *tokens, *self._settings.remarks]
 
     def systemd_line(self) -> str:
         """The line for `systemctl status`."""
@@ -95,8 +100,8 @@ class SelfReport:
             "rooms": len(self._relay.rooms),
         }
 
-    def status(self) -> dict[str, Any]:
-        """The body of /api/status."""
+    def status(self, scope: Scope = ALL) -> dict[str, Any]:
+        """The body of /api/status for a reader who may see the rooms of `scope`."""
         self._instruments.catch_up()
         now = time.monotonic()
         body = build(
@@ -105,10 +110,11 @@ class SelfReport:
             self._instruments.insight,
             VERSION,
             now - self._started_at,
-            [*self._reload_error(), *self.warnings()],
+            [*self._reload_error(), *self.warnings(scope)],
             now,
+            scope,
         )
-        timeline_report.add(body, self._instruments.timeline, self._clock(now))
+        timeline_report.add(body, self._instruments.timeline, self._clock(now), scope)
         return ice_report.add(body, self._ice_servers())
 
     def open_status_lines(self) -> list[str] | None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.core.protocol.scope import ALL, Scope
 from signaling_server.errors import Rejection
 
 if TYPE_CHECKING:
@@ -79,6 +80,13 @@ class Access:
             await self.wrong(request, rejection)
             return Refusal(INVALID, rejection.message)
         return None
+
+    def scope(self, request: web.Request) -> Scope:
+        """Which rooms a caller that may see the status may see: those of its token."""
+        tokens = self._settings.tokens
+        if tokens is None:
+            return ALL
+        return Scope(tokens.check(bearer(request), self._wall_clock()).rooms)
 
     async def wrong(self, request: web.Request, rejection: Rejection) -> None:
         """Record a guess; this takes its time."""

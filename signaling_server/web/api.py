@@ -7,9 +7,10 @@ from typing import Any, Awaitable, Callable
 
 from aiohttp import web
 
+from signaling_server.core.protocol.scope import Scope
 from signaling_server.core.reporting.metrics import CONTENT_TYPE
 from signaling_server.web.access import MISSING, Refusal
-from signaling_server.web.once_a_second import OnceASecond
+from signaling_server.web.once_a_second import OnceASecond, OnceForEachScope
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -17,25 +18,27 @@ NO_STORE = {"Cache-Control": "no-store"}
 def routes(
     *,
     refusal: Callable[[web.Request], Awaitable[Refusal | None]],
+    scope: Callable[[web.Request], Scope],
     status_enabled: Callable[[], bool],
     health: Callable[[bool], dict[str, Any]],
-    status: Callable[[], dict[str, Any]],
+    status: Callable[[Scope], dict[str, Any]],
     metrics: Callable[[], Awaitable[str]],
 ) -> list[web.RouteDef]:
     """The routes. /api/status and /metrics answer 401 where `refusal(request)` is not None.
 
-    `health(detailed)` is the body of /healthz, which everyone may ask; `status()` that of
-    /api/status, which is 404 unless `status_enabled()`; `metrics()` that of /metrics. The last two
-    are called at most once a second. You must call this in the event loop that serves the routes.
+    `health(detailed)` is the body of /healthz, which everyone may ask; `status(scope)` that of
+    /api/status, which is 404 unless `status_enabled()`, for a caller who may see the rooms of
+    `scope(request)`; `metrics()` that of /metrics. The last two are called at most once a second,
+    `status` so for each scope. You must call this in the event loop that serves the routes.
     """
 
-    async def status_body() -> bytes:
-        return json.dumps(status()).encode()
+    async def status_body(seen: Scope) -> bytes:
+        return json.dumps(status(seen)).encode()
 
     async def metrics_body() -> bytes:
         return (await metrics()).encode()
 
-    status_page, metrics_page = OnceASecond(status_body), OnceASecond(metrics_body)
+    status_page, metrics_page = OnceForEachScope(status_body), OnceASecond(metrics_body)
 
     async def healthz(request: web.Request) -> web.Response:
         return web.json_response(health(await refusal(request) is None), headers=NO_STORE)
@@ -46,7 +49,7 @@ def routes(
         refused = await refusal(request)
         if refused:
             return unauthorized(refused)
-        return _page(await status_page(), "application/json; charset=utf-8")
+        return _page(await status_page(scope(request)), "application/json; charset=utf-8")
 
     async def prometheus(request: web.Request) -> web.Response:
         refused = await refusal(request)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from typing import Awaitable, Callable
 
+from signaling_server.core.protocol.scope import Scope
+
 SECONDS = 1.0
 """The least time between two builds; a page that shows the state asks as often."""
+SCOPES = 64
+"""Pages of one kind that are kept, each for readers of other rooms."""
 
 
 class OnceASecond:
@@ -49,3 +54,19 @@ class OnceASecond:
         self._due = began + SECONDS
         self._page = await self._build()
         self._began = began
+
+
+class OnceForEachScope:
+    """A page that has another text for readers of other rooms: each is built once a second."""
+
+    def __init__(self, build: Callable[[Scope], Awaitable[bytes]]) -> None:
+        self._build = build
+        self._pages: dict[Scope, OnceASecond] = {}
+
+    async def __call__(self, scope: Scope) -> bytes:
+        """The page for who may see the rooms of `scope`."""
+        if scope not in self._pages:
+            if len(self._pages) == SCOPES:
+                self._pages.clear()
+            self._pages[scope] = OnceASecond(functools.partial(self._build, scope))
+        return await self._pages[scope]()

@@ -16,7 +16,7 @@ from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
 from integration.pages import Page, get
 from integration.raw import RawClient
-from integration.seen import Running, running
+from integration.seen import Running, running, until
 from integration.server import PATIENCE, ServerProcess
 
 OFFER = {"type": "offer", "data": {"type": "offer", "sdp": "v=0\r\na=ice-pwd:planted\r\n"}}
@@ -124,6 +124,38 @@ def test_metrics_and_status_require_a_status_token(tmp_path: Path) -> None:
             assert get(url, tokens["watcher"]).status == 200
 
 
+async def test_token_for_a_room_shows_that_room_alone(visitors: Visitors, tmp_path: Path) -> None:
+    """Two peers that are alone hear of each other only where the reader sees both."""
+    tokens, lines = {}, []
+    for name, rooms, can in (
+        ("gcom", ["drone1"], "signal, status"),
+        ("streaming-node", ["drone-1"], "signal"),
+        ("watcher", [], "status"),
+    ):
+        tokens[name], line = new_token(name, *rooms)
+        lines.append(line.replace("}", f", can: [{can}]}}"))
+    config = {"auth": {"tokens_file": write_tokens(tmp_path, lines)}}
+    with ServerProcess(tmp_path, config) as server:
+        url = f"{server.url}/api/status"
+        for name in ("gcom", "streaming-node"):
+            await visitors.join(url=server.url, auth={"token": tokens[name]})
+        get(f"{server.url}/socket.io/?EIO=3&transport=polling")  # a client of no room
+        await until(lambda: "is that the same drone?" in get(url, tokens["watcher"]).body)
+        whole, own = get(url, tokens["watcher"]), get(url, tokens["gcom"])
+        await visitors.leave()
+        left = get(url, tokens["gcom"])
+    assert {room["room"] for room in whole.json()["rooms"]} == {"drone1", "drone-1"}
+    assert len(whole.json()["refusals"]) == 1
+    found = own.json()
+    assert [room["room"] for room in found["rooms"]] == ["drone1"]
+    assert found["rooms"][0]["diagnosis"][0]["code"] == "alone"
+    assert found["headline"] is None or found["headline"]["room"] == "drone1"
+    assert (found["diagnosis"], found["refusals"]) == ([], [])
+    for body in (own.body, left.body):
+        assert "drone-1" not in body
+        assert "streaming-node" not in body
+
+
 def test_disabled_status_answers_404_and_metrics_still_work(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, {"status": {"enabled": False}}) as server:
         assert get(f"{server.url}/api/status").status == 404
@@ -162,9 +194,9 @@ def count_builds(server: Running) -> list[float]:
         def __getattr__(self, name: str) -> Any:
             return getattr(insight, name)
 
-        def picture(self, now: float) -> Any:
+        def picture(self, now: float, *scope: Any) -> Any:
             built.append(now)
-            return picture(now)
+            return picture(now, *scope)
 
         @property
         def handshakes(self) -> Any:

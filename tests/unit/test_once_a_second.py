@@ -8,7 +8,8 @@ from typing import Any, Awaitable, Callable
 
 import pytest
 
-from signaling_server.web.once_a_second import SECONDS, OnceASecond
+from signaling_server.core.protocol.scope import Scope
+from signaling_server.web.once_a_second import SCOPES, SECONDS, OnceASecond, OnceForEachScope
 
 PATIENCE = 5.0
 
@@ -109,3 +110,19 @@ async def test_one_who_gives_up_holds_nobody_up() -> None:
         await asyncio.wait_for(page.ask(), 0.01)
     page.stuck = False
     assert await page.ask() == b"2"
+
+
+def test_each_scope_has_its_page_and_few_are_kept() -> None:
+    built: list[Scope] = []
+
+    async def build(scope: Scope) -> bytes:
+        built.append(scope)
+        return scope.rooms[0].encode()
+
+    async def ask() -> list[bytes]:
+        page = OnceForEachScope(build)
+        return [await page(scope) for scope in [*scopes, scopes[0]]]  # it was dropped: no waiting
+
+    scopes = [Scope((f"drone-{number}",)) for number in range(SCOPES + 1)]
+    assert asyncio.run(ask()) == [scope.rooms[0].encode() for scope in [*scopes, scopes[0]]]
+    assert built == [*scopes, scopes[0]]

@@ -4,6 +4,7 @@ from signaling_server.core.insight.observed import ObservedPeer, ObservedRoom
 from signaling_server.core.insight.picture import take_picture
 from signaling_server.core.insight.refused_clients import RefusedClients
 from signaling_server.core.protocol.events import PeerJoined, Rejected
+from signaling_server.core.protocol.scope import Scope
 
 
 def rooms(*names: str) -> dict[str, ObservedRoom]:
@@ -35,5 +36,17 @@ def test_refused_clients_are_said_of_the_room_that_they_wanted_if_it_exists() ->
     picture = take_picture(rooms("a"), refused, 101.0)
     assert [finding.code for finding in picture.rooms[0].diagnosis] == ["refused"]
     assert [finding.code for finding in picture.elsewhere] == ["refused"]
+    assert picture.headline
+    assert picture.headline.room == "a"
+
+
+def test_picture_of_a_scope_tells_of_no_other_room_and_of_nobody_elsewhere() -> None:
+    refused = RefusedClients()
+    for room in ("b", "nowhere"):
+        refused.rejected(Rejected("", "gcom", room, "10.0.0.9", "unauthorized", "no"), 100.0)
+    picture = take_picture(rooms("a", "b"), refused, 105.0, Scope(("a",)))
+    assert [room.name for room in picture.rooms] == ["a"]
+    assert [finding.code for finding in picture.rooms[0].diagnosis] == ["alone"]
+    assert picture.elsewhere == []
     assert picture.headline
     assert picture.headline.room == "a"

@@ -19,6 +19,7 @@ from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.auth import Tokens
 from signaling_server.core.protocol.events import PeerJoined, PeerLeft
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.scope import Scope
 from signaling_server.instruments import Instruments
 from signaling_server.self_report import SelfReport
 from signaling_server.version import RELEASED, VERSION
@@ -63,6 +64,8 @@ def test_tokens_that_expire_soon_are_warnings() -> None:
     parts = Relay(OPEN_SERVER.config), Instruments(), None
     reporting = SelfReport(settings, *parts, lambda: 0, lambda: ["the token of node expires"])
     assert reporting.warnings()[-1] == "the token of node expires"
+    scope = Scope(("drone-1",))  # whose token it is, is no business of who sees one room alone
+    assert reporting.status(scope)["server"]["warnings"] == reporting.warnings()[:-1]
 
 
 def test_what_the_watchdog_does_without_is_a_warning() -> None:

@@ -9,6 +9,7 @@ from signaling_server.core.protocol.events import Joined, Refused, Rejected, Sig
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.core.protocol.scope import Scope
 from signaling_server.core.reporting.metrics import Metrics
 from signaling_server.core.reporting.status_report import build
 
@@ -219,3 +220,20 @@ def test_peers_that_went_are_listed() -> None:
             "in_call_seconds": None,
         }
     ]
+
+
+def test_status_of_a_scope_tells_of_no_other_room() -> None:
+    scene, metrics, insight = Scene(), Metrics(), Insight()
+    for room in ("mine", "other"):
+        scene.join(f"sid-{room}", name=f"gcom-{room}", room=room)
+    scene.facts.append(Refused("10.0.0.1", "old-client", "it is old"))
+    for fact in scene.facts:
+        metrics.record(fact, scene.now)  # type: ignore[arg-type]
+        insight.record(fact, scene.now)  # type: ignore[arg-type]
+    known = scene.relay, metrics, insight, "1.2.3", 61.26, [], scene.now + 2
+    assert "gcom-other" in json.dumps(build(*known))
+    found = build(*known, Scope(("mine",)))
+    assert [room["room"] for room in found["rooms"]] == ["mine"]
+    assert [event["room"] for event in found["events"]] == ["mine"]
+    assert (found["diagnosis"], found["refusals"]) == ([], [])
+    assert "other" not in json.dumps(found["rooms"])

@@ -5,6 +5,7 @@ from datetime import timezone
 from signaling_server.core.insight.spans import Span
 from signaling_server.core.insight.timeline import Entry, History, Timeline
 from signaling_server.core.protocol.events import PeerJoined, PeerLeft
+from signaling_server.core.protocol.scope import Scope
 from signaling_server.core.reporting.timeline_report import Clock, add, lines, report
 
 WALL = 1_800_000_000.0
@@ -101,3 +102,13 @@ def test_status_gains_the_timelines_and_the_time() -> None:
     assert [event["kind"] for event in former["timeline"]["events"]] == ["joined", "left"]
     add(body, timeline, Clock(100.0, None))
     assert body["server"] == {"time": None}
+
+
+def test_status_of_a_scope_has_no_former_room_outside_of_it() -> None:
+    timeline = Timeline(lambda: True)
+    for room in ("mine", "other"):
+        timeline.record(PeerJoined("s", "gcom", room, "10.0.0.5", "websocket", False), 90.0)
+        timeline.record(PeerLeft("s", "gcom", room, "goodbye"), 95.0)
+    body: dict = {"server": {}, "rooms": []}  # type: ignore[type-arg]
+    add(body, timeline, Clock(100.0, WALL), Scope(("mine",)))
+    assert [former["room"] for former in body["former_rooms"]] == ["mine"]

@@ -38,6 +38,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.observer import Observer, Recorder
 from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.core.protocol.scope import ALL, Scope
 
 NO_CALL = ("new", "closed")
 """With these states, a report that is about no call says that the client has none."""
@@ -129,9 +130,9 @@ class Insight(Observer):
         """All rooms as they are now."""
         return self.picture(now).rooms
 
-    def picture(self, now: float) -> Picture:
-        """All rooms as they are now, and the worst that is wrong."""
-        return take_picture(self._rooms, self._refused, now)
+    def picture(self, now: float, scope: Scope = ALL) -> Picture:
+        """The rooms of `scope` as they are now, and the worst that is wrong."""
+        return take_picture(self._rooms, self._refused, now, scope)
 
     def notes(self) -> list[Note]:
         """The last lines for people, newest first."""

@@ -10,6 +10,7 @@ from signaling_server.core.insight.headline import Headline, headline
 from signaling_server.core.insight.observed import ObservedRoom
 from signaling_server.core.insight.refused_clients import RefusedClients
 from signaling_server.core.insight.reports import RoomReport
+from signaling_server.core.protocol.scope import ALL, Scope
 
 
 class Picture(NamedTuple):
@@ -21,8 +22,14 @@ class Picture(NamedTuple):
     headline: Headline | None
 
 
-def take_picture(rooms: Mapping[str, ObservedRoom], refused: RefusedClients, now: float) -> Picture:
-    """What is known of all rooms; lone peers and refused clients go to the rooms they concern."""
+def take_picture(
+    all_rooms: Mapping[str, ObservedRoom], refused: RefusedClients, now: float, scope: Scope = ALL
+) -> Picture:
+    """What is known of all rooms; lone peers and refused clients go to the rooms they concern.
+
+    Nothing in it tells of a room outside of `scope`.
+    """
+    rooms = {name: room for name, room in all_rooms.items() if scope.covers(name)}
     lone = [peer for peer in (room.lone(now) for room in rooms.values()) if peer]
     meetings = lone_peers.meetings(lone)
     by_room: dict[str, dict[str, Finding]] = {name: {} for name in rooms}
@@ -30,7 +37,7 @@ def take_picture(rooms: Mapping[str, ObservedRoom], refused: RefusedClients, now
     for room_name, who, finding in refused.findings(now):
         if room_name in by_room:
             by_room[room_name].setdefault(who, finding)
-        else:
+        elif scope.is_whole:
             elsewhere.append(finding)
     reports = [
         room.report(meetings.get(name, []), now, by_room[name]) for name, room in rooms.items()

@@ -24,6 +24,7 @@ from signaling_server.core.insight.reports import (
 from signaling_server.core.protocol.peers import Peer, Room
 from signaling_server.core.protocol.refusals import Refusal
 from signaling_server.core.protocol.relay import Relay
+from signaling_server.core.protocol.scope import ALL, Scope
 from signaling_server.core.reporting.metrics import Metrics
 
 
@@ -35,12 +36,14 @@ def build(
     uptime: float,
     warnings: Sequence[str],
     now: float,
+    scope: Scope = ALL,
 ) -> dict[str, Any]:
     """{server, headline, counters, rooms, diagnosis, events, refusals}.
 
-    `uptime` is in seconds, `now` on the clock of the facts.
+    `uptime` is in seconds, `now` on the clock of the facts. Of rooms outside of `scope`, and of
+    clients in no room, only the counters tell.
     """
-    picture = insight.picture(now)
+    picture = insight.picture(now, scope)
     reports = {report.name: report for report in picture.rooms}
     return {
         "server": {
@@ -53,10 +56,13 @@ def build(
         "rooms": [
             _room(room, reports.get(room.name, RoomReport(room.name, {}, (), ())), now)
             for room in relay.rooms.values()
+            if scope.covers(room.name)
         ],
         "diagnosis": _findings(picture.elsewhere),
-        "events": [_event(note, now) for note in insight.notes()],
-        "refusals": [_refusal(refusal, now) for refusal in metrics.refusals.last()],
+        "events": [_event(note, now) for note in insight.notes() if scope.covers(note.room)],
+        "refusals": [
+            _refusal(refusal, now) for refusal in metrics.refusals.last() if scope.is_whole
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from signaling_server.core.insight.spans import Span
 from signaling_server.core.insight.timeline import SECONDS, Entry, History, Timeline
+from signaling_server.core.protocol.scope import ALL, Scope
 from signaling_server.core.words import ago
 
 SERVER = "server"
@@ -30,13 +31,14 @@ class Clock(NamedTuple):
     starts: Sequence[float] = ()
 
 
-def add(body: dict[str, Any], timeline: Timeline, clock: Clock) -> None:
+def add(body: dict[str, Any], timeline: Timeline, clock: Clock, scope: Scope = ALL) -> None:
     """Add their timelines to the rooms in the body of /api/status, and the rooms of before."""
     for room in body["rooms"]:
         room["timeline"] = report(timeline.room(room["room"], clock.now), clock)
     body["former_rooms"] = [
         {"room": name, "timeline": report(history, clock)}
         for name, history in timeline.former(clock.now).items()
+        if scope.covers(name)
     ]
     body["server"]["time"] = None if clock.wall is None else round(clock.wall, 1)
 
