@@ -11,6 +11,8 @@ from signaling_server.core.protocol.scope import Scope
 
 SECONDS = 1.0
 """The least time between two builds; a page that shows the state asks as often."""
+Page = Callable[[], Awaitable[bytes]]
+"""Gives the page to who asks."""
 SCOPES = 64
 """Pages of one kind that are kept, each for readers of other rooms."""
 
@@ -59,14 +61,19 @@ class OnceASecond:
 class OnceForEachScope:
     """A page that has another text for readers of other rooms: each is built once a second."""
 
-    def __init__(self, build: Callable[[Scope], Awaitable[bytes]]) -> None:
+    def __init__(
+        self,
+        build: Callable[[Scope], Awaitable[bytes]],
+        pace: Callable[[Page], Page] = OnceASecond,
+    ) -> None:
         self._build = build
-        self._pages: dict[Scope, OnceASecond] = {}
+        self._pace = pace
+        self._pages: dict[Scope, Page] = {}
 
     async def __call__(self, scope: Scope) -> bytes:
         """The page for who may see the rooms of `scope`."""
         if scope not in self._pages:
             if len(self._pages) == SCOPES:
                 self._pages.clear()
-            self._pages[scope] = OnceASecond(functools.partial(self._build, scope))
+            self._pages[scope] = self._pace(functools.partial(self._build, scope))
         return await self._pages[scope]()

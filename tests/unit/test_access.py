@@ -12,6 +12,7 @@ from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Fact, Rejected
+from signaling_server.core.protocol.scope import ALL, Scope
 from signaling_server.web.access import Access
 
 TOKEN, TOKEN_ID = new_token(bytes(37))
@@ -20,8 +21,8 @@ ADDRESS = "192.0.2.7"
 PENALTY = 0.4
 
 
-def tokens(*can: str, expires: float | None = None) -> Tokens:
-    grant = Grant(TOKEN_ID, digest(TOKEN), "operator", can=can, expires=expires)
+def tokens(*can: str, expires: float | None = None, rooms: tuple[str, ...] = ()) -> Tokens:
+    grant = Grant(TOKEN_ID, digest(TOKEN), "operator", None, rooms, can, expires)
     return Tokens([grant], released=0.0)
 
 
@@ -43,6 +44,7 @@ class Asked:
             sleep=self._sleep,
         )
         self.sees = asyncio.run(access.may_see_status(request))
+        self.scope = access.scope(request) if self.sees else None
 
     def _penalty(self, address: str) -> float:
         self.guesses.append(address)
@@ -105,3 +107,10 @@ def test_token_for_signaling_may_not_see_it_but_is_no_guess() -> None:
     assert asked.guesses == asked.waited == []
     message = "the token is not for the status, for /healthz"
     assert asked.facts == [Rejected("", "", "", ADDRESS, "unauthorized", message)]
+
+
+def test_everyone_sees_all_rooms_without_tokens_and_a_token_shows_its_own() -> None:
+    assert Asked(None, None).scope == ALL
+    assert Asked(tokens("status"), f"Bearer {TOKEN}").scope == ALL
+    bound = tokens("status", rooms=("drone-1",))
+    assert Asked(bound, f"Bearer {TOKEN}").scope == Scope(("drone-1",))

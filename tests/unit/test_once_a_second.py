@@ -120,9 +120,16 @@ def test_each_scope_has_its_page_and_few_are_kept() -> None:
         return scope.rooms[0].encode()
 
     async def ask() -> list[bytes]:
-        page = OnceForEachScope(build)
-        return [await page(scope) for scope in [*scopes, scopes[0]]]  # it was dropped: no waiting
+        page = OnceForEachScope(build, pace)
+        return [await page(scope) for scope in asked]
 
-    scopes = [Scope((f"drone-{number}",)) for number in range(SCOPES + 1)]
-    assert asyncio.run(ask()) == [scope.rooms[0].encode() for scope in [*scopes, scopes[0]]]
-    assert built == [*scopes, scopes[0]]
+    def pace(page: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
+        paced.append(page)
+        return page
+
+    paced: list[Callable[[], Awaitable[bytes]]] = []
+    scopes = [Scope((f"drone-{number}",)) for number in range(SCOPES)]
+    asked = [*scopes, scopes[0], Scope(("one more",)), scopes[0]]
+    assert asyncio.run(ask()) == [scope.rooms[0].encode() for scope in asked]
+    assert built == asked
+    assert len(paced) == len(asked) - 1  # the second of one scope is the first one's
