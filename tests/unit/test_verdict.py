@@ -38,6 +38,13 @@ def test_three_failures_over_30_seconds_are_silence() -> None:
     assert (watched.state, watched.since) == ("silent", 5.0)
 
 
+def test_first_failure_that_is_noticed_late_delays_the_verdict_by_no_question() -> None:
+    watched = Watched(0.0)
+    for waited in (5.4, 5.0, 5.0):
+        watched.heard(NO, watched.due, watched.due + waited, INTERVAL)
+    assert watched.state == "silent"
+
+
 def test_many_failures_in_a_short_time_are_no_silence() -> None:
     watched = Watched(0.0)
     for at in (0.0, 5.0, 10.0, 15.0, 20.0, 29.9):

@@ -18,6 +18,8 @@ FAILURES = 3
 SILENT_SECONDS = 30.0
 DOUBT_SECONDS = SILENT_SECONDS / (FAILURES - 1)
 """The interval between two questions to a server that has failed to answer."""
+TIMER_SECONDS = 0.01
+"""A timer may be early by its resolution."""
 AGAIN_SECONDS = 5.0
 """The same for a silent one."""
 
@@ -49,8 +51,10 @@ class Watched:
         self.due = now
         """When it is to be asked next."""
         self._failures = 0
-        """One after the other; the first of them at `_failing_since`."""
-        self._failing_since = now
+        """One after the other; the first was asked at `_first_asked`, and known at
+        `_failing_since`.
+        """
+        self._failing_since = self._first_asked = now
 
     def heard(self, said: Said, asked_at: float, now: float, interval: float) -> bool:
         """Take the outcome of a question that was asked at `asked_at`.
@@ -64,15 +68,17 @@ class Watched:
             self._failures = 0
             self._change("answers", now)
         elif not said.unasked:
-            self._failed(now)
+            self._failed(asked_at, now)
         self.due = asked_at + self._pause(interval)
         return self.state != before
 
-    def _failed(self, now: float) -> None:
+    def _failed(self, asked_at: float, now: float) -> None:
         if not self._failures:
-            self._failing_since = now
+            self._failing_since, self._first_asked = now, asked_at
         self._failures += 1
-        if self._failures >= FAILURES and now - self._failing_since >= SILENT_SECONDS:
+        # Between the questions: an answer that is waited for a moment longer shortens no span.
+        span = asked_at - self._first_asked
+        if self._failures >= FAILURES and span >= SILENT_SECONDS - TIMER_SECONDS:
             self._change("silent", self._failing_since)
 
     def _change(self, state: State, at: float) -> None:
