@@ -55,20 +55,32 @@ def test_each_is_refused_in_answer_log_metrics_and_status(tmp_path: Path) -> Non
         assert not any("Traceback" in line for line in server.lines)
 
 
+async def server_page(server: ServerProcess, path: str) -> str:
+    loop = asyncio.get_running_loop()
+    return (await loop.run_in_executor(None, get, f"{server.url}{path}")).body
+
+
 def test_path_without_its_slash_is_served(shared_server: ServerProcess) -> None:
     answer = knock(shared_server.port, b"GET /socket.io?EIO=4&transport=polling HTTP/1.1\r\n")
     assert b" 200 " in answer
     assert b'0{"sid":' in answer
 
 
-async def test_namespace_of_a_url_with_a_path_is_named(shared_server: ServerProcess) -> None:
-    sio = socketio.AsyncClient(reconnection=False)
-    errors: list[Any] = []
-    sio.on("connect_error", errors.append, namespace="/gcom")
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        await sio.connect(shared_server.url, namespaces=["/gcom"])
-    await sio.disconnect()
-    assert errors[0]["message"].startswith("Invalid namespace /gcom: connect to http://HOST:PORT/")
+async def test_namespace_of_a_url_with_a_path_is_named(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        sio = socketio.AsyncClient(reconnection=False)
+        errors: list[Any] = []
+        sio.on("connect_error", errors.append, namespace="/gcom")
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await sio.connect(server.url, namespaces=["/gcom"])
+        await sio.disconnect()
+        await server.line(r"WARNING refused a client from 127\.0\.0\.1: .*/gcom.*; connect to")
+        told = [await server_page(server, path) for path in ("/metrics", "/api/status")]
+    advice = "Invalid namespace /gcom: connect to http://HOST:PORT/"
+    assert errors[0]["message"].startswith(advice)
+    assert 'hawkeye_refused_total{code="unknown-namespace"} 1' in told[0]
+    (refusal,) = json.loads(told[1])["refusals"]
+    assert (refusal["code"], refusal["address"]) == ("unknown-namespace", "127.0.0.1")
 
 
 async def test_unknown_event_is_answered_and_blocks_nothing(visitors: Visitors, kind: str) -> None:

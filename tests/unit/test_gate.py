@@ -9,6 +9,7 @@ import pytest
 
 from signaling_server.core.config.schema import Config, LimitsSettings
 from signaling_server.core.protocol.events import Joined, Refused
+from signaling_server.core.protocol.strangers import GRACE
 from signaling_server.errors import Rejection
 from signaling_server.transport import gate as gate_module
 from signaling_server.transport.engine.frame_counter import BadFrame
@@ -366,6 +367,22 @@ def test_bearer_of_a_token_in_the_url_is_no_stranger(monkeypatch: pytest.MonkeyP
         assert socket.sid not in scene.entrance
 
     act(scene)
+
+
+def test_session_that_has_made_its_handshake_is_not_silent() -> None:
+    async def scene(scene: Scene) -> None:
+        scene.entrance._clock = lambda: now
+        now = 100.0
+        closed: list[int] = []
+        socket = scene.open()
+        scene.gate.opened(socket, REQUEST)
+        scene.entrance.add(1, "192.0.2.2", lambda: closed.append(1))
+        now += GRACE
+        scene.entrance.add(2, "192.0.2.2", lambda: closed.append(2))
+        assert closed == [1], "the silent caller, though the session came first"
+        assert socket.sid in scene.entrance
+
+    act(scene, strangers=2)
 
 
 def test_slow_path_of_a_crowd_waits_for_its_turn() -> None:

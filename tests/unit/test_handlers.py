@@ -153,6 +153,28 @@ def test_failed_log_in_is_answered_before_its_client_gives_up(
     act(scene, tokens=TOKENS)
 
 
+def test_valid_token_is_never_delayed_by_failures_of_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def scene(scene: Transport) -> None:
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        for number in range(5):
+            wrong = await scene.handlers.connect("1", scene.open(), request(), {"token": "x"})
+            assert wrong is not None, number
+        assert max(slept) == 0.8, "the address has to wait"
+        slept.clear()
+        assert await scene.handlers.connect("2", scene.open(), request(), {"token": TOKEN}) is None
+        assert slept == []
+        assert scene.admission.penalty("127.0.0.1") > 0.8, "and it has earned no turn"
+
+    act(scene, tokens=TOKENS)
+
+
 def test_event_that_is_not_known_is_answered_with_advice_and_counted() -> None:
     async def scene(scene: Transport) -> None:
         socket = await join(scene, "1", "node")
