@@ -711,6 +711,8 @@ def test_page_says_where_its_room_comes_from(visit: Visit, server: ServerProcess
     expect(page.locator("#room-help")).to_contain_text("made by this page just now")
     page.get_by_label("Room", exact=True).fill("drone-7")
     expect(page.locator("#room-help")).to_contain_text("Room drone-7: as typed here")
+    page.goto(f"{server.url}/call?room=drone-7")
+    expect(page.locator("#room-help")).to_contain_text("Room drone-7: from the link that opened")
 
 
 @pytest.mark.parametrize("where", ["?token={}", "?room=drone-1&token={}#x", "#token={}", "#{}"])

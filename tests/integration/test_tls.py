@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import urllib.request
 import warnings
 from pathlib import Path
 from typing import Any
@@ -163,3 +165,22 @@ def test_callers_without_a_handshake_do_not_lock_others_out(vault: Path, tmp_pat
             caller.close()
         assert presented(server, trusting(vault))[0] == "first"
         assert "Traceback" not in "\n".join(server.lines)
+
+
+def test_caller_without_tls_is_refused_in_log_metrics_and_status(
+    vault: Path, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path, use(vault, "first", tmp_path)) as server:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as caller:
+            caller.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert b"use https:// and wss://" in b"".join(iter(lambda: caller.recv(65536), b""))
+        server.wait_for_line("WARNING refused a client from 127.0.0.1: .+; use https:// and wss://")
+
+        def page(path: str) -> str:
+            url = f"https://localhost:{server.port}{path}"
+            with urllib.request.urlopen(url, timeout=PATIENCE, context=trusting(vault)) as answer:
+                return str(answer.read().decode())
+
+        assert 'hawkeye_refused_total{code="plain-on-tls-port"} 1' in page("/metrics")
+        (refusal,) = json.loads(page("/api/status"))["refusals"]
+        assert (refusal["code"], refusal["address"]) == ("plain-on-tls-port", "127.0.0.1")
