@@ -948,24 +948,50 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Nothing."""
 
 
-def test_example_page_of_another_web_server_shows_the_video(
-    visit: Visit, server: ServerProcess, room: str
-) -> None:
-    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    threading.Thread(target=site.serve_forever, daemon=True).start()
-    try:
-        with node(server, room):
-            page = visit.open(
-                f"http://127.0.0.1:{site.server_port}/gcom.html?server={server.url}&room={room}&name=gcom"
-            )
-            expect(page.locator("#state")).to_have_text("streaming-node: connected")
-            page.wait_for_function("() => document.querySelector('video').currentTime > 1")
-            visit.said = [
-                text for text in visit.said if "favicon" not in text and LOADED not in text
-            ]
-    finally:
+@pytest.fixture
+def examples() -> Iterator[str]:
+    """The URL of docs/examples on a web server of its own."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{site.server_port}"
         site.shutdown()
-        site.server_close()
+
+
+def drop_favicon(visit: Visit) -> None:
+    visit.said = [text for text in visit.said if "favicon" not in text and LOADED not in text]
+
+
+def test_example_page_of_another_web_server_shows_the_video(
+    visit: Visit, server: ServerProcess, room: str, examples: str
+) -> None:
+    with node(server, room):
+        page = visit.open(f"{examples}/gcom.html?server={server.url}&room={room}&name=gcom")
+        expect(page.locator("#state")).to_have_text("streaming-node: connected")
+        page.wait_for_function("() => document.querySelector('video').currentTime > 1")
+        drop_favicon(visit)
+
+
+def test_example_page_sends_the_camera(
+    visit: Visit, server: ServerProcess, room: str, examples: str
+) -> None:
+    gcom = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
+    url = f"{examples}/streaming-node.html?server={server.url}&room={room}"
+    sender = visit.open(url, permissions=["camera"])
+    expect(sender.locator("#state")).to_have_text("gcom: connected")
+    tile_frames(gcom, "streaming-node")
+    drop_favicon(visit)
+
+
+def test_example_page_says_why_it_has_no_camera(
+    visit: Visit, server: ServerProcess, examples: str
+) -> None:
+    state = visit.open(f"{examples}/streaming-node.html?server={server.url}").locator("#state")
+    expect(state).to_have_text("No camera: Permission denied. Allow it for this page, and reload.")
+    state = visit.open(f"{examples}/streaming-node.html?server=http://127.0.0.1:1").locator(
+        "#state"
+    )
+    expect(state).to_have_text("http://127.0.0.1:1 does not answer.")
+    visit.said.clear()
 
 
 @pytest.mark.parametrize("listed", [True, False])

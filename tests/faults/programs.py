@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -38,7 +39,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self._ending = True
         if self._process is not None:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self._restarts_now.set()
             self._keeper.join()
 
@@ -53,7 +54,7 @@ class Program:
         assert self._process is not None
         self._restarts_now.clear()
         self._ended_by_us = True
-        self._process.send_signal(number)
+        self._signal(number)
         self._process.wait(PATIENCE)
 
     def resume(self) -> float:
@@ -62,9 +63,8 @@ class Program:
         return time.monotonic()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process."""
-        assert self._process is not None
-        self._process.send_signal(number)
+        """Send a signal to the program, and to the processes that it started."""
+        self._signal(number)
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Wait for `text` in that many lines."""
@@ -82,6 +82,11 @@ class Program:
         """The times at which it received video frames (monotonic, s)."""
         return [at for at, line in self.lines if ": frame " in line]
 
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
     def _run(self) -> None:
         self._process = subprocess.Popen(
             self._command,
@@ -90,6 +95,7 @@ class Program:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            start_new_session=True,  # the processes that it starts are of its group
         )
 
     def _keep(self) -> None:
