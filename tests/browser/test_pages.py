@@ -898,6 +898,30 @@ def test_gcom_calls_again_after_its_connection_was_closed_without_an_event(
         expect(page.locator("#verdict")).to_have_text("Video of 1 of 1")
 
 
+REJOIN = """async (room) => {
+  const { GCOM } = await import("./static/hawkeye-signaling.js");
+  const told = [];
+  const gcom = new GCOM(location.origin, { room, name: "laptop", role: "gcom" });
+  const joined = () => new Promise((tell) => {
+    gcom.addEventListener("server", ({ detail }) => detail.transport && tell());
+  });
+  gcom.addEventListener("refused", ({ detail }) => told.push(detail.code));
+  await joined();
+  const again = joined();
+  gcom.signaling.rejoin();
+  await again;
+  gcom.close();
+  return told;
+}"""
+
+
+def test_gcom_that_joins_as_another_session_is_not_refused(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    page = visit.open(f"{server.url}/gcom")
+    assert page.evaluate(REJOIN, room) == []
+
+
 def test_gcom_takes_a_token_from_the_fragment_and_forgets_the_link(
     visit: Visit, tmp_path: Path, tokens: dict[str, str]
 ) -> None:
