@@ -1,4 +1,7 @@
-"""Programs under supervision like systemd's: one that ends is restarted a second later."""
+"""Programs under supervision like systemd's: one that ends is restarted a second later.
+
+Each has a process group of its own, which gets the signals: a browser is more than one process.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self._ending = True
         if self._process is not None:
-            self._signal(signal.SIGKILL)
+            self.send(signal.SIGKILL)
             self._restarts_now.set()
             self._keeper.join()
 
@@ -54,7 +57,7 @@ class Program:
         assert self._process is not None
         self._restarts_now.clear()
         self._ended_by_us = True
-        self._signal(number)
+        self.send(number)
         self._process.wait(PATIENCE)
 
     def resume(self) -> float:
@@ -64,7 +67,9 @@ class Program:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the program, and to the processes that it started."""
-        self._signal(number)
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self._process.pid, number)
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Wait for `text` in that many lines."""
@@ -82,11 +87,6 @@ class Program:
         """The times at which it received video frames (monotonic, s)."""
         return [at for at, line in self.lines if ": frame " in line]
 
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
     def _run(self) -> None:
         self._process = subprocess.Popen(
             self._command,
@@ -95,7 +95,7 @@ class Program:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,  # the processes that it starts are of its group
+            start_new_session=True,
         )
 
     def _keep(self) -> None:
