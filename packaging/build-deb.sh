@@ -42,7 +42,8 @@ trap 'rm -rf "$work"' EXIT
 tree=$work/hawkeye-signaling
 mkdir -p "$tree/vendor" "$output"
 (cd "$root" && tar -c --exclude=__pycache__ signaling_server systemd packaging etc) | tar -xC "$tree"
-# The documents, without pictures, which would double the package, and without those for contributors.
+# The documents, without pictures, which would double the package, and without those for
+# contributors.
 not_installed=(images node_modules __pycache__ architecture.md CONTRIBUTING.md)
 (cd "$root" && tar -c "${not_installed[@]/#/--exclude=}" docs ./*.md) | tar -xC "$tree"
 mv "$tree/packaging/debian" "$tree/debian"

@@ -74,7 +74,8 @@ export class Signaling {
     });
     for (const event of EVENTS) this.#socket.on(event, (data) => this.#receive(event, data));
     this.#socket.on("disconnect", (reason) => {
-      const returns = this.#socket.active || reason === "io client disconnect"; // the latter: rejoin
+      // This client ends its connection itself only to join again at once: `rejoin`.
+      const returns = this.#socket.active || reason === "io client disconnect";
       const message = "a newer connection uses this name, or the server has put this client out";
       this.queue(...(returns ? ["disconnect", null] : ["refused", { code: "replaced", message }]));
     });
