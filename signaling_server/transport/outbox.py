@@ -28,7 +28,7 @@ class Outbox:
 
     def uncork(self) -> None:
         """The answer to CONNECT is queued: let everything else follow."""
-        self.send = self._socket.write  # directly: the fast path has one call less
+        self.send = self._socket.writer  # directly: the fast path has two calls less
         for packet in self._corked:
             self.send(packet)
         self._corked = []

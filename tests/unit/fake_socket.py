@@ -46,6 +46,10 @@ class FakeSocket:
         self.written.append(packet)
         return self.waiting.packets > 0
 
+    @property
+    def writer(self) -> Callable[[str], bool]:
+        return self.write
+
     async def drain(self) -> None:
         if self.reads is not None:
             await self.reads.wait()

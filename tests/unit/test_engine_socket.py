@@ -47,13 +47,11 @@ class WebSocket:
 
     def __init__(self) -> None:
         self.goodbye = False
-        self.writable = True
         self.done: list[str] = []
 
     def write(self, text: str) -> bool:
-        if self.writable:
-            self.done.append(text)
-        return self.writable
+        self.done.append(text)
+        return False
 
     def serve_later(self) -> None:
         self.done.append("serve later")
@@ -119,14 +117,24 @@ def test_packets_wait_in_the_queue_of_a_polling_client() -> None:
     act(scene)
 
 
-def test_packets_are_written_to_a_websocket_that_takes_them() -> None:
+def test_packets_are_for_the_websocket_which_lets_them_wait_in_the_queue() -> None:
     async def scene(server: Server) -> None:
         socket, websocket = open_websocket(server)
         assert not socket.write("one")
-        websocket.writable = False
-        assert socket.write("two")
         assert websocket.done == ["one"]
+        assert socket.wait("two")
         assert socket.queue.get_nowait().data == "two"
+
+    act(scene)
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_writer_is_the_open_websocket_or_the_socket_itself(upgraded: bool) -> None:
+    async def scene(server: Server) -> None:
+        socket, websocket = open_websocket(server, upgraded)
+        assert socket.writer == (websocket.write if upgraded else socket.write)
+        socket.websocket = None
+        assert socket.writer == socket.write
 
     act(scene)
 
@@ -157,8 +165,7 @@ def test_goodbye_is_that_of_the_websocket() -> None:
 def test_abort_frees_what_waits_and_ends_the_websocket() -> None:
     async def scene(server: Server) -> None:
         socket, websocket = open_websocket(server)
-        websocket.writable = False
-        socket.write("waits")
+        socket.wait("waits")
         socket.abort()
         assert (websocket.done, server.budget.used) == (["abort"], 0)
         server.open().abort()

@@ -7,12 +7,7 @@ import pytest
 from framing import frame
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
-from signaling_server.transport.engine.frames import (
-    WIDEST,
-    FrameReader,
-    message_frame,
-    packet_frame,
-)
+from signaling_server.transport.engine.frames import WIDEST, FrameReader, text_frames
 from signaling_server.transport.engine.write_batch import WriteBatch
 
 MASK = b"\x11\x22\x33\x44"
@@ -263,8 +258,8 @@ def test_client_that_is_gone_already_is_not_watched() -> None:
     ],
 )
 def test_header_tells_the_length(length: int, head: bytes) -> None:
-    packet = "x" * (length - 1)
-    assert message_frame(packet) == head + b"4" + packet.encode()
+    text = "x" * length
+    assert text_frames([text]) == head + text.encode()
 
 
 def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
@@ -284,12 +279,9 @@ def test_parser_is_renewed_between_two_frames_and_never_within_one() -> None:
 
 
 def test_lone_surrogate_is_encoded_like_a_character() -> None:
-    assert message_frame("ü\ud800") == b"\x81\x064\xc3\xbc\xed\xa0\x80"
+    assert text_frames(["4ü\ud800"]) == b"\x81\x064\xc3\xbc\xed\xa0\x80"
 
 
-@pytest.mark.parametrize("packet", ["2", "3probe", '0{"sid":"abc"}', "4" + "x" * 200])
-def test_packet_of_any_kind_is_framed_with_its_kind(packet: str) -> None:
-    framed = packet_frame(packet)
-    assert framed.endswith(packet.encode())
-    assert framed == message_frame(packet[1:], ord(packet[0]))
-    assert (framed == message_frame(packet[1:])) is packet.startswith("4")
+def test_frames_of_several_texts_follow_one_another() -> None:
+    assert text_frames(["2", "4ü", "3probe"]) == b"\x81\x012\x81\x034\xc3\xbc\x81\x063probe"
+    assert text_frames([]) == b""

@@ -12,7 +12,7 @@ from framing import frame
 from signaling_server.background import Background
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine import websocket as websocket_module
-from signaling_server.transport.engine.frames import message_frame
+from signaling_server.transport.engine.frames import WIDEST, text_frames
 from signaling_server.transport.engine.serving import serve
 from signaling_server.transport.engine.websocket import (
     ROOM_TO_WRITE,
@@ -43,6 +43,11 @@ class EngineSocket:
         self.handled: list[Any] = []
         self.error: BaseException | None = None
         self.allows = True
+        self.waiting: list[str] = []
+
+    def wait(self, text: str) -> bool:
+        self.waiting.append(text)
+        return True
 
     def allow_frame(self) -> bool:
         return self.allows
@@ -221,7 +226,7 @@ def ends(kind: WSMsgType = WSMsgType.CLOSE) -> WSMessage:
 
 
 def written(packet: str) -> bytes:
-    return message_frame(packet)
+    return text_frames([f"4{packet}"])
 
 
 # --- opening and ending ---------------------------------------------------------------------------
@@ -345,7 +350,8 @@ def test_without_the_fast_path_a_signal_is_for_engine_io() -> None:
         response = await scene.open()
         response.messages = [text(SIGNAL)]
         assert await scene.websocket.wait() == SIGNAL
-        assert not scene.websocket.write("packet")
+        assert scene.websocket.write("packet")
+        assert scene.engine.waiting == ["packet"]
         await scene.close()
 
     act(scene, fast=False)
@@ -459,8 +465,8 @@ def test_packets_of_one_batch_are_one_write() -> None:
     async def scene(scene: Scene) -> None:
         await scene.open()
         with scene.batch:
-            assert scene.websocket.write("one")
-            assert scene.websocket.write("zwölf")
+            assert not scene.websocket.write("one")
+            assert not scene.websocket.write("zwölf")
             assert scene.tcp.written == []
         assert scene.tcp.written == [written("one") + written("zwölf")]
         scene.websocket.hang_up()
@@ -474,7 +480,8 @@ def test_nothing_overtakes_the_queue_of_engine_io() -> None:
     async def scene(scene: Scene) -> None:
         await scene.open()
         scene.engine.queue.idle = False
-        assert not scene.websocket.write("packet")
+        assert scene.websocket.write("packet")
+        assert scene.engine.waiting == ["packet"]
         await scene.close()
 
     act(scene)
@@ -487,12 +494,35 @@ def test_slow_client_is_for_the_queue(buffered: str) -> None:
         half = "x" * (ROOM_TO_WRITE // 2)
         with scene.batch:
             if buffered == "in the batch":
-                assert scene.websocket.write(half)
+                assert not scene.websocket.write(half)
             else:
                 scene.tcp.buffered = len(half)
-            assert not scene.websocket.write(half)
-        assert scene.websocket.write(half) is (buffered == "in the batch"), "it is flushed"
+            assert scene.websocket.write(half)
+        assert scene.engine.waiting == [half]
+        assert scene.websocket.write(half) is (buffered != "in the batch"), "it is flushed"
         await scene.close()
+
+    act(scene)
+
+
+def test_wide_characters_count_for_what_their_frame_may_take() -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.open()
+        fits = "x" * (ROOM_TO_WRITE // WIDEST)
+        assert not scene.websocket.write(fits)
+        assert scene.websocket.write("ü" + fits[1:])
+        await scene.close()
+
+    act(scene)
+
+
+def test_connection_that_has_ended_is_not_written_to() -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.open()
+        await scene.close()
+        assert scene.websocket.write("late")
+        assert scene.engine.waiting == ["late"], "its socket drops it"
+        assert scene.tcp.written == []
 
     act(scene)
 
@@ -515,14 +545,15 @@ def test_packets_of_engine_io_go_into_the_batch_too() -> None:
         with scene.batch:
             assert scene.websocket.write_packet(Packet(packet.PING))
             assert scene.websocket.write_packet(Packet(packet.NOOP))
-            assert scene.websocket.write("one")
+            assert not scene.websocket.write("one")
             assert scene.websocket.write_packet(Packet(packet.MESSAGE, "zwölf"))
         assert scene.tcp.written == [b"\x81\x012\x81\x016" + written("one") + written("zwölf")]
         assert scene.websocket.write_packet(Packet(packet.PING))
         scene.websocket.hang_up()
         assert scene.tcp.written[1:] == [b"\x81\x012"]
         scene.tcp.buffered = ROOM_TO_WRITE
-        assert not scene.websocket.write_packet(Packet(packet.MESSAGE, "late"))
+        assert scene.websocket.write_packet(Packet(packet.MESSAGE, "late"))
+        assert scene.engine.waiting == ["late"]
         await scene.close()
 
     act(scene)

@@ -121,11 +121,20 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     def write(self, text: str) -> bool:
         """Write a Socket.IO packet, or queue it; True if it has to wait."""
-        if self.upgraded and self.websocket is not None and self.websocket.write(text):
-            return False
+        if self.upgraded and self.websocket is not None:
+            return self.websocket.write(text)
+        return self.wait(text)
+
+    def wait(self, text: str) -> bool:
+        """Queue a Socket.IO packet; returns True."""
         if not (self.closed or self.queue.dropped):
             self.queue.wait(packet.Packet(packet.MESSAGE, text))
         return True
+
+    @property
+    def writer(self) -> Callable[[str], bool]:
+        """What `write` calls, as long as this WebSocket is open and after it."""
+        return self.websocket.write if self.upgraded and self.websocket is not None else self.write
 
     async def drain(self) -> None:
         """Wait until everything that is queued is written."""

@@ -62,6 +62,10 @@ class ClientSocket(Protocol):
     def write(self, packet: str) -> bool:
         """Write a Socket.IO packet, or queue it; True if it has to wait."""
 
+    @property
+    def writer(self) -> Callable[[str], bool]:
+        """The same as `write`, to be kept: what it calls in the end."""
+
     async def drain(self) -> None:
         """Wait until everything that is queued is written."""
 

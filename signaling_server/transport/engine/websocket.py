@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frame_counter import BadFrame, FrameCounter
-from signaling_server.transport.engine.frames import FrameReader, message_frame, packet_frame
+from signaling_server.transport.engine.frames import WIDEST, FrameReader, text_frames
 from signaling_server.transport.engine.internals import StartedResponse, renewed_parser
 from signaling_server.transport.engine.packets import ENGINE_PACKET
 from signaling_server.transport.engine.plain_signal import plain_signal
@@ -58,9 +58,10 @@ class WebSocket:
         "__weakref__",
         "_engine_socket",
         "_frame_limit",
-        "_frames",
         "_handler",
         "_options",
+        "_packets",
+        "_queue",
         "_reader",
         "_relay_signal",
         "_response",
@@ -75,6 +76,7 @@ class WebSocket:
         self._handler = handler
         self._engine_socket: EngineSocket = handler.__self__  # type: ignore[attr-defined]
         self._engine_socket.websocket = self
+        self._queue = self._engine_socket.queue
         self._server = server
         self._options = options
         relay_signal = options.relay_signal
@@ -95,10 +97,10 @@ class WebSocket:
             FrameCounter(self._engine_socket.allow_frame),
             functools.partial(options.on_bad_frame, self._engine_socket),
         )
-        self._frames: list[bytes] = []
-        """Frames that wait for the end of the write batch."""
+        self._packets: list[str] = []
+        """Packets of engine.io that wait for the end of the write batch."""
         self._size = 0
-        """While there are any: about the bytes of them, and of what is unwritten before them."""
+        """While there are any: bytes of them, at most, and of what is unwritten before them."""
         self.goodbye = False
         """Whether the client closed it, although it heard the server's PINGs."""
 
@@ -133,6 +135,7 @@ class WebSocket:
 
     def release(self) -> None:
         """The connection has ended: leave no cycle that only the garbage collector could free."""
+        self.serves_itself = False
         self._reader.close()
         self._engine_socket.websocket = None
         error = self._response.exception()
@@ -199,35 +202,38 @@ class WebSocket:
     def write(self, packet: str) -> bool:
         """Write a Socket.IO packet when the write batch ends, with all others of the batch.
 
-        False: engine.io has something to write before, or has to wait for a slow client.
+        True if it has to wait: engine.io has something to write before, or the client is slow.
         """
-        if not (self.serves_itself and self._engine_socket.queue.idle):
-            return False
-        if not self._frames:
-            self._size = self._tcp.get_write_buffer_size()
-        if self._size + len(packet) >= ROOM_TO_WRITE:
-            return False
-        frame = message_frame(packet)
-        if not self._frames:
-            self._options.batch.flush_later(self._flush)
-        self._frames.append(frame)
-        self._size += len(frame)
-        return True
+        packets = self._packets
+        if self._queue.idle and self.serves_itself:
+            if not packets:
+                self._size = self._tcp.get_write_buffer_size()
+            size = self._size + (len(packet) if packet.isascii() else WIDEST * len(packet))
+            if size < ROOM_TO_WRITE:
+                if not packets:
+                    self._options.batch.flush_later(self._flush)
+                packets.append(MESSAGE + packet)
+                self._size = size
+                return False
+        return self._engine_socket.wait(packet)
 
     def write_packet(self, packet: Any) -> bool:
-        """The same for a packet of engine.io, while nothing waits in the queue."""
+        """The same for a packet of engine.io, while nothing waits in the queue; True: it is written
+        or queued.
+        """
         text = packet.encode()
         if text[0] == MESSAGE:
-            return self.write(text[1:])
-        if not self._frames:
-            self._options.batch.flush_later(self._flush)
-        self._frames.append(packet_frame(text))  # short, and few
+            self.write(text[1:])
+        else:
+            if not self._packets:
+                self._options.batch.flush_later(self._flush)
+            self._packets.append(text)  # short, and few
         return True
 
     def _flush(self) -> None:
-        frames, self._frames = self._frames, []
-        if frames and not self._tcp.is_closing():
-            self._tcp.write(b"".join(frames) if len(frames) > 1 else frames[0])
+        packets, self._packets = self._packets, []
+        if packets and not self._tcp.is_closing():
+            self._tcp.write(text_frames(packets))
 
     async def send(self, message: str) -> None:
         """Called by a writer with one packet; waits while the client does not read."""
