@@ -10,7 +10,6 @@ leading zero in at most MAX_ACK_DIGITS. packets.py decodes every other spelling.
 
 from __future__ import annotations
 
-import re
 from typing import Tuple
 
 EVENT = '2["signal",'
@@ -20,8 +19,10 @@ PLAIN = "4" + EVENT
 _END = "]"
 ARGUMENT_AT = len(PLAIN)
 """Where its argument begins; it ends before the last character."""
-_WITH_ACK = re.compile(r'42(0|[1-9][0-9]{0,15})\["signal",')
-"""At most 16 digits, like packets.MAX_ACK_DIGITS: the argument begins within 28 characters."""
+_EVENT_KIND, _NAME = PLAIN[:2], PLAIN[2:]
+"""What is before the id of an ack, and behind it."""
+_WITHIN = ARGUMENT_AT + 16
+"""Where the argument begins at the latest: an id has at most packets.MAX_ACK_DIGITS digits."""
 
 PlainSignal = Tuple[str, str]
 """The JSON text of the argument, and the id of the ack; "": it asks for none."""
@@ -33,5 +34,13 @@ def plain_signal(message: str) -> PlainSignal | None:
         return None
     if message.startswith(PLAIN):
         return message[ARGUMENT_AT:-1], ""
-    found = _WITH_ACK.match(message)
-    return (message[found.end() : -1], found[1]) if found else None
+    at = message.find(_NAME, 2, _WITHIN)
+    ack_id = message[2:at]
+    if (
+        at < 0
+        or not message.startswith(_EVENT_KIND)
+        or not (ack_id.isdigit() and ack_id.isascii())
+        or (ack_id[0] == "0" and at > 3)
+    ):
+        return None
+    return message[at + len(_NAME) : -1], ack_id
