@@ -30,6 +30,7 @@ from collections import deque
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
+from signaling_server.core.protocol.events import make
 from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
 
@@ -146,33 +147,26 @@ class Replay:
         arrived. When there is no room the oldest goes; if the signal itself does not fit, it is
         sent all the same, and counts as lost.
         """
-        self.seq += 1
+        seq = self.seq = self.seq + 1
         # Few calls, and one to the budget: a signal to each peer with a session comes through here.
         entries, before, freed = self._entries, now - horizon, 0
-        fits = len(entries) < limits.max_messages and self._bytes + size <= limits.max_bytes
-        if not fits or (entries and entries[0].at < before):
-            freed = self._make_room(size, limits, before)
-            fits = self._fits(size, limits)
-        if fits and self._budget.reserve(size - freed):
+        most, room = limits.max_messages, limits.max_bytes - self._bytes - size
+        # Drop what has arrived, and then the oldest until `size` bytes fit.
+        while entries and (room < 0 or len(entries) >= most or entries[0].at < before):
+            oldest = entries.popleft()
+            dropped = oldest.size
+            freed += dropped
+            room += dropped
+            if oldest.at >= before and not oldest.sender.gone and oldest.seq > self._lost:
+                self._lost = oldest.seq
+        self._bytes -= freed
+        if room >= 0 and most > 0 and self._budget.reserve(size - freed):
             self._bytes += size
-            entries.append(KeptSignal(self.seq, now, sender, signal, size))
+            entries.append(make(KeptSignal, (seq, now, sender, signal, size)))
         else:
             self._budget.release(freed)
-            self._lost = self.seq
-        return self.seq
-
-    def _make_room(self, size: int, limits: ResumeSettings, before: float) -> int:
-        """Drop what has arrived, and then the oldest until `size` bytes fit; returns the bytes of
-        all of it, which you must give back to the budget.
-        """
-        entries, freed = self._entries, 0
-        while entries and (entries[0].at < before or not self._fits(size, limits)):
-            entry = entries.popleft()
-            if entry.at >= before and not entry.sender.gone:
-                self._lost = max(self._lost, entry.seq)
-            self._bytes -= entry.size
-            freed += entry.size
-        return freed
+            self._lost = seq
+        return seq
 
     def keep_unsent(
         self, sender: Sender, signal: Signal, size: int, limits: ResumeSettings, now: float
