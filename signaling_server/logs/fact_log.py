@@ -72,10 +72,10 @@ class FactLogger(Observer):
     def _signal(self, fact: SignalAccepted, now: float) -> None:
         if not log.isEnabledFor(logging.INFO):
             return
-        signal = fact.signal
-        if self._signals.admit((fact.sender, fact.room), signal.type, now, signal.size):
-            held = f", held for {fact.held}" if fact.held else ""
-            _write_fact(fact, f" ({signal.size} bytes): delivered to {fact.delivered}{held}")
+        _, sender, room, signal, delivered, waiting = fact  # at once: this is the hot path
+        if self._signals.admit((sender, room), signal.type, now, signal.size):
+            held = f", held for {waiting}" if waiting else ""
+            _write_fact(fact, f" ({signal.size} bytes): delivered to {delivered}{held}")
         else:
             self.summing = True
 

@@ -88,15 +88,10 @@ class Crowds:
         self._carry_out = carry_out
         self._clock = clock
         # OrderedDict, not dict: see strangers.py.
-        self._rooms: OrderedDict[str, _Crowd] = OrderedDict()
-        """Those in which something waits; the next one first."""
+        self.rooms: OrderedDict[str, _Crowd] = OrderedDict()
+        """Those in which something waits, by name; the next one first. Never another dictionary:
+        every signal looks here, without a call."""
         self._turn_is_set = False
-
-    def __bool__(self) -> bool:
-        return bool(self._rooms)
-
-    def __contains__(self, room: str) -> bool:
-        return room in self._rooms
 
     def act_later(self, room: str, act: Act) -> None:
         """Call `act`, which raises nothing, when all events of its room before it have happened."""
@@ -114,19 +109,19 @@ class Crowds:
 
     def events(self, room: str) -> int:
         """How many events of a room wait."""
-        crowd = self._rooms.get(room)
+        crowd = self.rooms.get(room)
         return len(crowd.events) if crowd else 0
 
     def flush(self) -> None:
         """Do at once what LAST seconds allow: the server stops."""
         end = self._clock() + LAST
-        while self._rooms and self._clock() < end:
+        while self.rooms and self._clock() < end:
             self._step()
 
     def _crowd(self, room: str) -> _Crowd:
-        crowd = self._rooms.get(room)
+        crowd = self.rooms.get(room)
         if crowd is None:
-            crowd = self._rooms[room] = _Crowd()
+            crowd = self.rooms[room] = _Crowd()
         self._set_turn()
         return crowd
 
@@ -139,16 +134,16 @@ class Crowds:
         self._turn_is_set = False
         end = self._clock() + TURN
         try:
-            while self._rooms and self._step() and self._clock() < end:
+            while self.rooms and self._step() and self._clock() < end:
                 pass
         finally:
-            if self._rooms:
+            if self.rooms:
                 self._set_turn()
 
     def _step(self) -> bool:
         """Let the next room do one thing; False if that is not over when this returns."""
-        name, crowd = next(iter(self._rooms.items()))
-        self._rooms.move_to_end(name)
+        name, crowd = next(iter(self.rooms.items()))
+        self.rooms.move_to_end(name)
         try:
             if crowd.events and crowd.count < ENOUGH:
                 return _happen(crowd.events.popleft())
@@ -156,7 +151,7 @@ class Crowds:
             return True
         finally:
             if not crowd:
-                del self._rooms[name]
+                del self.rooms[name]
 
 
 def _happen(event: Event) -> bool:

@@ -209,11 +209,11 @@ class Handlers:
             self._switchboard.check_queue(connection)
 
     def _answer(self, connection: Connection, ack_id: str, outputs: list[Output]) -> None:
-        accepted = _accepted(outputs)
-        if accepted is None:
-            waits = connection.answer(ack_id, REPLACED)
-        else:
+        accepted = outputs[-1] if outputs else None  # the same as _accepted, without a call
+        if type(accepted) is SignalAccepted:
             waits = connection.accept(ack_id, accepted.delivered, accepted.held)
+        else:
+            waits = connection.answer(ack_id, REPLACED)
         if waits:
             self._switchboard.check_queue(connection)
 

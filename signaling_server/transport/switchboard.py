@@ -60,6 +60,8 @@ class Switchboard:
         self._deadline: float | None = None
         self._deadlines = relay.deadlines
         self._crowds = Crowds(self._carry_out)
+        self._crowded, self._waiting = relay.crowds, self._crowds.rooms
+        """Rooms with many peers, and rooms in which something waits for its turn."""
         self._commands: dict[type, Callable[[Any], None]] = {
             Forward: self._forward,
             Send: self._send,
@@ -104,7 +106,7 @@ class Switchboard:
 
     def perform(self, outputs: list[Output]) -> None:
         """Carry out commands and pass facts on, in order."""
-        if self._crowds or len(outputs) > MANY:
+        if self._waiting or len(outputs) > MANY:
             self._share_out(outputs)
         else:
             for output in outputs:
@@ -123,7 +125,7 @@ class Switchboard:
             else:
                 self._observe(output)
         for room, commands in by_room.items():
-            if len(commands) > MANY or room in self._crowds:
+            if len(commands) > MANY or room in self._waiting:
                 self._crowds.add(room, commands)
             else:
                 for command in commands:
@@ -136,7 +138,7 @@ class Switchboard:
 
     def is_crowd(self, room: str) -> bool:
         """Whether what happens in a room has to wait for its turn."""
-        return room in self._relay.crowds or room in self._crowds
+        return room in self._crowded or room in self._waiting
 
     def signal_later(self, connection: Connection, text: str, relay: Act) -> None:
         """Call `relay`, which raises nothing, for a signal in the turn of its room.
@@ -176,8 +178,9 @@ class Switchboard:
         self._crowds.flush()
 
     def _forward(self, command: Forward) -> None:
-        connection = self._connections.get(command.sid)
-        if connection and connection.forward(command.signal, command.sender, command.seq):
+        sid, signal, sender, seq = command
+        connection = self._connections.get(sid)
+        if connection is not None and connection.forward(signal, sender, seq):
             self.check_queue(connection)
 
     def _send(self, command: Send) -> None:

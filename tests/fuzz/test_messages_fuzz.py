@@ -69,7 +69,7 @@ def mutations(draw: st.DrawFn) -> str:
 def outcome(text: str, loads: Callable[[str], Any]) -> Signal | str:
     """The signal, or the code that it is refused with."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(messages, "_loads", loads)
+        patch.setattr(messages, "_quick_loads", loads)
         try:
             return parse_signal(text, MAX_BYTES, MAX_DEPTH)
         except Rejection as rejection:

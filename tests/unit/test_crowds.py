@@ -40,7 +40,7 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
 
 
 async def all_done(crowds: Crowds) -> None:
-    while crowds:  # noqa: ASYNC110
+    while crowds.rooms:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 
@@ -50,10 +50,10 @@ def test_what_waits_for_a_receiver_goes_together_and_in_order() -> None:
         for code in ("1", "2"):
             stage.crowds.add("room", [Close("a", code), Close("b", code)])
         assert stage.done == []
-        assert "room" in stage.crowds
+        assert "room" in stage.crowds.rooms
         await all_done(stage.crowds)
         assert stage.done == [("a", ["1", "2"]), ("b", ["1", "2"])]
-        assert "room" not in stage.crowds
+        assert "room" not in stage.crowds.rooms
 
     play(scene)
 
@@ -155,7 +155,7 @@ def test_flush_does_everything_that_its_time_allows() -> None:
         stage.crowds.add("one", commands("a", 3 * STEP))
         stage.crowds.act_later("other", stage.act("event"))
         stage.crowds.flush()
-        assert (len(stage.done), bool(stage.crowds)) == (4, False)
+        assert (len(stage.done), bool(stage.crowds.rooms)) == (4, False)
         stage.cost = LAST / 2
         for number in range(3):
             stage.crowds.act_later("one", stage.act(str(number)))

@@ -31,9 +31,9 @@ def standard_loader(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 def parse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Parse:
     """parse_signal, once with and once without orjson."""
     if request.param == "orjson":
-        monkeypatch.setattr(messages, "_loads", messages._loader())
+        monkeypatch.setattr(messages, "_quick_loads", messages._loader())
     else:
-        monkeypatch.setattr(messages, "_loads", standard_loader(monkeypatch))
+        monkeypatch.setattr(messages, "_quick_loads", standard_loader(monkeypatch))
 
     def parse(text: str, max_bytes: int = 262144, max_depth: int = 64) -> Signal:
         return parse_signal(text, max_bytes, max_depth)

@@ -10,6 +10,8 @@ from signaling_server.core.protocol.peers import Peer, State
 from signaling_server.core.protocol.replay import delivery_horizon
 from signaling_server.errors import Rejection
 
+_PRESENT = State.PRESENT
+
 
 class Delivery:
     """Hands signals to peers. You must call `configure` with each new configuration."""
@@ -34,14 +36,13 @@ class Delivery:
         """
         outputs: list[Output] = []
         full: list[Peer] = []
-        held = 0
-        peer_id, author, limits = sender.peer_id, sender.as_sender, self._limits
-        cost = 0
+        held = cost = 0
+        peer_id, author, limits, present = sender.peer_id, sender.as_sender, self._limits, _PRESENT
         for peer in receivers:
             replay = peer.replay
             if replay is not None:
                 cost = cost or packet_cost(signal.body, signal.size)
-            if peer.state is State.PRESENT:
+            if peer.state is present:
                 seq = 0
                 if replay is not None:
                     seq = replay.keep_sent(author, signal, cost, limits, self.horizon, now)

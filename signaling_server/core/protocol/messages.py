@@ -69,21 +69,21 @@ def _standard_loads(text: str) -> Any:
 
 def _loader() -> Callable[[str], Any]:
     try:
-        import orjson
+        from orjson import loads
     except ImportError:
         return _standard_loads
-
-    def loads(text: str) -> Any:
-        try:
-            return orjson.loads(text)
-        except ValueError:
-            # orjson refuses what other parsers take, such as a lone "\ud800": json decides.
-            return _standard_loads(text)
-
     return loads
 
 
-_loads = _loader()
+_quick_loads = _loader()
+"""May refuse what other parsers take, such as a lone "\\ud800": `_standard_loads` decides then."""
+
+
+def _loads(text: str) -> Any:
+    try:
+        return _quick_loads(text)
+    except ValueError:
+        return _standard_loads(text)
 
 
 def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
@@ -103,11 +103,9 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
     if _may_be_odd(text, max_depth):
         _refuse_shape(text, max_depth)
     try:
-        message = _loads(text)
-    except _Constant as error:
-        raise Rejection("invalid-format", str(error)) from None
+        message = _quick_loads(text)  # without a call: this is the hot path
     except (ValueError, StopIteration):
-        raise Rejection("invalid-format", "a signal must be a single JSON object") from None
+        message = _loads_or_reject(text)
     if type(message) is not dict:
         raise Rejection("invalid-format", "a signal must be a JSON object: {type, data, to?}")
 
@@ -123,6 +121,15 @@ def parse_signal(text: str, max_bytes: int, max_depth: int) -> Signal:
 
     body = _without_from(text) if "from" in message else text.rstrip()[:-1]
     return tuple.__new__(Signal, (kind, to or None, size, body))  # see events.make
+
+
+def _loads_or_reject(text: str) -> Any:
+    try:
+        return _standard_loads(text)
+    except _Constant as error:
+        raise Rejection("invalid-format", str(error)) from None
+    except (ValueError, StopIteration):
+        raise Rejection("invalid-format", "a signal must be a single JSON object") from None
 
 
 def parse_argument(text: str, max_bytes: int) -> Any:
