@@ -7,16 +7,17 @@ import json
 import logging
 import re
 from itertools import chain, count, repeat
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from engineio import async_socket
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from framing import frame
+from integration.credentials import make_ca, make_certificate
 from signaling_server.app import App
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import (
@@ -24,6 +25,7 @@ from signaling_server.core.config.schema import (
     LimitsSettings,
     ListenSettings,
     SocketIOSettings,
+    TLSSettings,
 )
 from signaling_server.logs.pipe import LogPipe
 from signaling_server.process import end_all_tasks
@@ -34,6 +36,10 @@ FORMS = ("plain", "plain", "acked", "acked", "pieces", "behind a ping", "wide", 
 HANDSHAKE = (
     "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+SIGNALS = (
+    '42["signal",{"type":"offer","data":{"sdp":"v=0"}}]',
+    '4217["signal",{"type":"ice-candidate","data":{"candidate":"ü"},"to":"c"}]',
 )
 rooms = count()
 
@@ -77,18 +83,75 @@ def packets(body: Any) -> st.SearchStrategy[str]:
     )
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(CLIENTS), bodies.flatmap(packets), st.booleans()), max_size=12
-)
-"""Who sends what, and whether a PING goes before it."""
+class Step(NamedTuple):
+    """A client sends a packet."""
+
+    name: str
+    packet: str
+    ping: bool
+    """Whether a PING goes before it."""
+
+
+class Absence(NamedTuple):
+    """The connection of the client with a session breaks, or is replaced by a new one."""
+
+    unseen: int
+    """How many of the signals that it has it says that it has not seen."""
+
+
+sending = st.builds(Step, st.sampled_from(CLIENTS), bodies.flatmap(packets), st.booleans())
+scripts = st.lists(sending | sending | sending | st.builds(Absence, st.integers(0, 3)), max_size=12)
+KINDS = ("websocket", "after an upgrade", "TLS")
 
 
 class Client:
     """One connection, and all that it heard."""
 
-    def __init__(self, socket: Any) -> None:
+    def __init__(self, socket: Any = None) -> None:
         self._socket = socket
         self.heard: list[str] = []
+        self.sid = ""
+
+    async def connect(self, http: aiohttp.ClientSession, url: str, **auth: str | int) -> None:
+        """Open a WebSocket, and enter."""
+        self._socket = await http.ws_connect(f"{url}&transport=websocket", ssl=False)
+        await self.enter(**auth)
+
+    async def upgrade(self, http: aiohttp.ClientSession, url: str, **auth: str | int) -> None:
+        """Enter by polling, and go on by WebSocket."""
+        opened = await (await http.get(f"{url}&transport=polling")).text()
+        query = f"{url}&sid={json.loads(opened[1:])['sid']}&transport="
+        await http.post(f"{query}polling", data="40" + json.dumps(auth))
+        while not any(map(is_welcome, await self._poll(http, query))):
+            pass
+        self._socket = await http.ws_connect(f"{query}websocket")
+        await self._socket.send_str("2probe")
+        await self.read_until("3probe")
+        await self._poll(http, query)
+        await self._socket.send_str("5")
+
+    async def _poll(self, http: aiohttp.ClientSession, query: str) -> list[str]:
+        texts = (await (await http.get(f"{query}polling")).text()).split("\x1e")
+        for text in texts:
+            if text != "6" and not is_welcome(text):
+                self._note(text)
+        return texts
+
+    def _note(self, text: str) -> None:
+        if text.startswith("40{"):
+            self.sid = json.loads(text[2:])["sid"]
+        elif not text.startswith("0{"):
+            self.heard.append(text)
+
+    @property
+    def newest(self) -> int:
+        """The last number of a signal that it heard."""
+        numbers = [json.loads(text[2:])[1].get("seq", 0) for text in self.heard if is_signal(text)]
+        return max(numbers, default=0)
+
+    def cut(self) -> None:
+        """Let the connection break, without a goodbye."""
+        self._socket._response.connection.transport.abort()
 
     async def send(self, packet: str, ping: bool = False) -> None:
         """Send a packet, and wait until the server is through with it."""
@@ -98,7 +161,7 @@ class Client:
         await self._socket.send_str('4299["ice_servers"]')
         await self.read_until("4399[")
 
-    async def enter(self, **auth: str) -> None:
+    async def enter(self, **auth: str | int) -> None:
         """Say hello, and wait for the welcome."""
         await self._socket.send_str("40" + json.dumps(auth))
         await self.read_until('42["welcome"')
@@ -108,8 +171,8 @@ class Client:
         while not (text := await self._socket.receive_str()).startswith(start):
             if text == "2":
                 await self._socket.send_str("3")
-            elif not text.startswith(("0{", "40{")):
-                self.heard.append(text)
+            else:
+                self._note(text)
         return text
 
     async def close(self) -> None:
@@ -117,18 +180,47 @@ class Client:
         await self._socket.close()
 
 
+def is_signal(text: str) -> bool:
+    """Whether a packet is a signal."""
+    return text.startswith('42["signal"')
+
+
+def is_welcome(text: str) -> bool:
+    """Whether a packet is the welcome."""
+    return text.startswith('42["welcome"')
+
+
+class World(NamedTuple):
+    """Servers in one loop, with the fast path and without it."""
+
+    loop: asyncio.AbstractEventLoop
+    plain: list[tuple[App, str]]
+    """Each with its URL."""
+    secure: list[tuple[App, str]]
+    """The same with TLS."""
+
+    def servers(self, kind: str) -> list[tuple[App, str]]:
+        """Those for clients of a kind of KINDS."""
+        return self.secure if kind == "TLS" else self.plain
+
+
 @pytest.fixture(scope="module")
-def world() -> Iterator[tuple[asyncio.AbstractEventLoop, list[str]]]:
-    """A loop, and the URLs of two servers in it: with the fast path, without it."""
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The servers, all of which run."""
+    folder = tmp_path_factory.mktemp("tls")
+    make_ca(folder)
     loop = asyncio.new_event_loop()
     pipe = LogPipe(lambda line: None, lambda: None)
-    apps = []
-    for fast in (True, False):
-        options = SocketIOSettings(fast_path=fast)
-        config = Config(listen=ListenSettings("127.0.0.1", 0), socketio=options, limits=LIMITS)
-        apps.append(loop.run_until_complete(_made(Loaded(config, {}), pipe)))
-    yield loop, [url for _, url in apps]
-    for app, _ in apps:
+    made = World(loop, [], [])
+    for tls in (TLSSettings(), TLSSettings(*make_certificate(folder, "server"))):
+        for fast in (True, False):
+            options = SocketIOSettings(fast_path=fast)
+            listen = ListenSettings("127.0.0.1", 0)
+            config = Config(listen=listen, socketio=options, limits=LIMITS, tls=tls)
+            apps = made.secure if tls.certificate else made.plain
+            apps.append(loop.run_until_complete(_made(Loaded(config, {}), pipe)))
+    yield made
+    for app, _ in made.plain + made.secure:
         loop.run_until_complete(app.stop())
     loop.run_until_complete(end_all_tasks())
     pipe.close()
@@ -140,38 +232,86 @@ async def _made(loaded: Loaded, pipe: LogPipe) -> tuple[App, str]:
     return app, await app.start()
 
 
-async def heard_at(url: str, script: list[tuple[str, str, bool]]) -> dict[str, list[str]]:
+async def heard_at(
+    app: App, url: str, kind: str, script: list[Step | Absence]
+) -> dict[str, list[str]]:
     """Play a script in a room of its own; what each client heard."""
     room = f"room-{next(rooms)}"
+    clients = {name: Client() for name in CLIENTS}
     async with aiohttp.ClientSession() as session:
-        clients = {}
+
+        async def come(name: str, **auth: str | int) -> None:
+            query = f"{url}/socket.io/?EIO=4&room={room}&name={name}"
+            client = clients[name]
+            connect = client.upgrade if kind == "after an upgrade" else client.connect
+            await connect(session, query, **({**auth, "session": "key"} if name == "c" else {}))
+
         for name in CLIENTS:
-            query = f"EIO=4&transport=websocket&room={room}&name={name}"
-            socket = await session.ws_connect(f"{url}/socket.io/?{query}", autoping=True)
-            client = clients[name] = Client(socket)
-            await client.enter(**({"session": "key"} if name == "c" else {}))
-        for name, packet, ping in script:
-            await clients[name].send(packet, ping)
+            await come(name)
+        away = False
+        for step in script:
+            if isinstance(step, Absence):
+                if away:
+                    await come("c", seen=max(0, clients["c"].newest - step.unseen))
+                else:
+                    await broken(app, clients["c"])
+                away = not away
+            elif not (away and step.name == "c"):
+                await clients[step.name].send(step.packet, step.ping)
+        if away:
+            await come("c", seen=clients["c"].newest)
         for client in clients.values():
             await client.send('42["nothing"]')
         for client in clients.values():
             await client.close()
-        return {name: client.heard for name, client in clients.items()}
+    return {name: client.heard for name, client in clients.items()}
 
 
+async def broken(app: App, client: Client) -> None:
+    """Cut a connection through which all has come, and wait until the server has noticed."""
+    await client.send('42["nothing"]')
+    client.cut()
+    while client.sid in app.transport._connections.by_sid:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(script=steps)
+@given(script=scripts)
+@example(
+    script=[
+        Step("a", SIGNALS[0], False),
+        Step("b", SIGNALS[1], True),
+        Absence(0),
+        Step("a", SIGNALS[0], False),
+        Step("b", SIGNALS[1], False),
+        Absence(1),
+        Step("a", SIGNALS[0], False),
+    ]
+)
 def test_every_client_hears_the_same_on_both_paths(
-    world: tuple[asyncio.AbstractEventLoop, list[str]], script: list[tuple[str, str, bool]]
+    world: World, kind: str, script: list[Step | Absence]
 ) -> None:
-    loop, urls = world
-    fast, slow = (loop.run_until_complete(heard_at(url, script)) for url in urls)
+    fast, slow = (
+        world.loop.run_until_complete(heard_at(app, url, kind, script))
+        for app, url in world.servers(kind)
+    )
     assert fast == slow
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_with_a_session_gets_what_it_missed_or_has_not_seen(world: World, kind: str) -> None:
+    before, during = Step("a", SIGNALS[0], False), Step("b", SIGNALS[1], False)
+    script = [before, before, Absence(0), during, during, Absence(1)]
+    for app, url in world.servers(kind):
+        heard = world.loop.run_until_complete(heard_at(app, url, kind, script))["c"]
+        numbers = [json.loads(text[2:])[1]["seq"] for text in heard if is_signal(text)]
+        assert numbers == [1, 2, 2, 3, 4]
 
 
 def signal_frames(number: int, form: str, mask: bytes) -> bytes:
@@ -225,18 +365,18 @@ async def numbers_heard(
     cuts=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6)), max_size=20),
 )
 def test_signals_arrive_in_order_however_their_frames_come(
-    world: tuple[asyncio.AbstractEventLoop, list[str]],
+    world: World,
     forms: list[str],
     mask: bytes,
     cuts: list[tuple[float, int]],
 ) -> None:
-    loop, urls = world
     sent = []
     for (number, form), (cut, turns) in zip(enumerate(forms), chain(cuts, repeat((1.0, 1)))):
         whole = signal_frames(number, form, mask)
         place = int(cut * len(whole))
         sent += [(whole[:place], turns), (whole[place:], turns)]
-    heard, answered = loop.run_until_complete(numbers_heard(urls[0], sent, len(forms)))
+    url = world.plain[0][1]
+    heard, answered = world.loop.run_until_complete(numbers_heard(url, sent, len(forms)))
     assert heard == list(range(len(forms)))
     asked = [number for number, form in enumerate(forms) if form in ("acked", "pieces", "spaced")]
     assert answered == asked
