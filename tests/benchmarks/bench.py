@@ -19,7 +19,7 @@ from typing import Mapping, Sequence
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
 
-from benchmarks.build import BUILD, ROOT, build, debian_12
+from benchmarks.build import BUILD, ROOT, build, debian_12, system_python
 from benchmarks.measure import InvalidMeasurementError, measure
 from benchmarks.report import chart, table
 from benchmarks.results import Results
@@ -52,7 +52,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--base", type=Path, action="append", default=[], metavar="DIR", help="another checkout"
     )
-    parser.add_argument("--columns", default="", help="only columns whose name has one of a,b")
+    parser.add_argument(
+        "--columns", default="", help="only columns named a or b, or else with a, b in it"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="whether it works: no figures to quote"
@@ -75,15 +77,25 @@ def _commit(checkout: Path) -> str:
     return subprocess.run(command, stdout=-1, text=True, check=True).stdout.strip()
 
 
+def _version(python: str) -> str:
+    return subprocess.run([python, "--version"], stdout=-1, text=True, check=True).stdout.strip()
+
+
 def _columns(options: argparse.Namespace) -> dict[str, Server]:
     """Those that are wanted, Node's and bases always; started once, for the byte code."""
-    debian = debian_12()
+    system, debian = system_python(), debian_12()
+    kind = "the distribution's" if system else "of the tests: the distribution has none for it"
+    print(f"Ours runs on {_version(str(system or sys.executable))}, {kind}.\n")
     if not debian:
         print("no python3.11: no column of Debian 12's stack", file=sys.stderr)
     bases = {f"base {_commit(base)}": base.resolve() for base in options.base}
     parts, always = options.columns.split(","), {NODE, *bases}
-    found = servers(bases, debian)
-    found = {n: s for n, s in found.items() if n in always or any(part in n for part in parts)}
+    found = servers(bases, system, debian)
+    found = {
+        name: server
+        for name, server in found.items()
+        if name in always or any(part == name if part in found else part in name for part in parts)
+    }
     for server in found.values():
         with running(server):
             pass

@@ -73,26 +73,34 @@ class DoesNotStartError(Exception):
     """A server does not answer in time; says what it wrote."""
 
 
-def servers(bases: Mapping[str, Path], debian: Path | None) -> dict[str, Server]:
-    """All columns by name; `bases` are other checkouts by name, `debian` another Python."""
-    found = {NODE: _node(), OURS: _ours(ROOT)}
-    found.update({name: _ours(checkout) for name, checkout in bases.items()})
+def servers(
+    bases: Mapping[str, Path], system: Path | None, debian: Path | None
+) -> dict[str, Server]:
+    """All columns by name; `bases` are other checkouts by name. What is Python runs on `system`, or
+    where that is None on this Python; `debian` is one with older libraries.
+    """
+    python = str(system or sys.executable)
+    found = {NODE: _node(), OURS: _ours(ROOT, python)}
+    found.update({name: _ours(checkout, python) for name, checkout in bases.items()})
     if debian:
         found["ours, Debian 12's stack"] = _ours(ROOT, str(debian), without=("orjson",))
     found[f"{NODE}, recovery"] = _node("--recovery", rows=RECOVERY)
-    found["ours, asyncio + json"] = _ours(ROOT, without=("orjson", "uvloop"), rows=VARIANTS)
-    found["ours, slow path"] = _ours(ROOT, fast_path=False, rows=VARIANTS)
-    return {**found, **_others()}
+    leaner = ("orjson", "uvloop")
+    found["ours, asyncio + json"] = _ours(ROOT, python, without=leaner, rows=VARIANTS)
+    found["ours, slow path"] = _ours(ROOT, python, fast_path=False, rows=VARIANTS)
+    if system:
+        found["ours, Python of the tests"] = _ours(ROOT, sys.executable, rows=VARIANTS)
+    return {**found, **_others(python)}
 
 
-def _others() -> dict[str, Server]:
-    raw = _python_peer("raw_relay.py", path="/?", raw=True, rows=SOCKETS | CLIENTS | CROWDS)
+def _others(python: str) -> dict[str, Server]:
+    raw = _python_peer(python, "raw_relay.py", path="/?", raw=True, rows=SOCKETS | CLIENTS | CROWDS)
     peerjs = ["node", str(BUILD / "node_modules/peer/dist/bin/peerjs.js"), "--host", "127.0.0.1"]
     y_webrtc = ["node", str(BUILD / "node_modules/y-webrtc/bin/server.js")]
     path = "/peerjs?key=peerjs&id=c{n}&token=t{n}"
     return {
         "raw aiohttp": raw,
-        "plain python-socketio": _python_peer("plain_relay.py"),
+        "plain python-socketio": _python_peer(python, "plain_relay.py"),
         "peerjs-server": Server([*peerjs, "--port", "{port}"], path=path, raw=True, rows=CLIENTS),
         "y-webrtc": Server(["env", "PORT={port}", *y_webrtc], path="/?", raw=True, rows=CLIENTS),
     }
@@ -104,15 +112,19 @@ def _node(*words: str, rows: frozenset[str] | None = None) -> Server:
 
 
 def _python_peer(
-    file: str, path: str = SOCKET_IO, raw: bool = False, rows: frozenset[str] | None = None
+    python: str,
+    file: str,
+    path: str = SOCKET_IO,
+    raw: bool = False,
+    rows: frozenset[str] | None = None,
 ) -> Server:
-    command = [sys.executable, str(HERE / "peers" / file), "{port}"]
+    command = [python, str(HERE / "peers" / file), "{port}"]
     return Server(command, [*command, str(CERTIFICATE), str(KEY)], path, raw, rows=rows)
 
 
 def _ours(
     checkout: Path,
-    python: str = sys.executable,
+    python: str,
     without: tuple[str, ...] = (),
     fast_path: bool = True,
     rows: frozenset[str] | None = None,
