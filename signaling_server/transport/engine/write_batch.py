@@ -3,7 +3,7 @@
 Goal: a write to a TCP connection costs more than relaying a signal, and one read from the network
 often brings several signals. All copies for one receiver should leave in one write.
 
-Plan: WebSocket.write collects the frames of its client and registers its flush here, once. One
+Plan: WebSocket.write collects the packets of its client and registers its flush here, once. One
 WriteBatch serves all connections. While a FrameReader relays what it read, the batch is open, and
 the flushes run when the reader is through. At any other time (a timer, an event on the slow path)
 the loop itself runs them in its next turn.
@@ -13,7 +13,7 @@ takes a packet only while the queue is idle: nothing waits in it and its writer 
 everything. A packet that goes through the queue after that is written by a task, which runs no
 earlier than the flush. So neither way overtakes the other (tests/integration/test_paths.py).
 
-Worst case: a client's frames wait for one turn of the loop, and are at most ROOM_TO_WRITE bytes
+Worst case: a client's packets wait for one turn of the loop, and are at most ROOM_TO_WRITE bytes
 (websocket.py); the next packet goes through the queue, which is bounded.
 """
 
