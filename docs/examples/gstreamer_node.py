@@ -27,6 +27,7 @@ from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
 import gi
+from camera_device import check_device
 from command_line import add_server_options, signaling_of
 from gstreamer_profiles import add_profile_options, payloader, picture
 from gstreamer_report import Meter
@@ -399,6 +400,8 @@ def add_ice_server(rtc: Any, server: Mapping[str, Any]) -> None:
 
 async def main(options: argparse.Namespace) -> None:
     """Stream what the options name."""
+    if options.source == "v4l2":
+        check_device(options.device)
     codec, description = picture(options)
     try:
         await Node(signaling_of(options), description, codec).run()

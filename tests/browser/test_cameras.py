@@ -105,6 +105,31 @@ def test_rtsp_camera_reaches_a_browser(
         tile_frames(page, "streaming-node")
 
 
+def ended(command: Sequence[str]) -> tuple[int, str]:
+    """The exit code, and the last line, of a program that is to end by itself."""
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, (done.stdout.splitlines() or [""])[-1]
+
+
+@pytest.mark.parametrize("kind", ["aiortc", "GStreamer"])
+def test_camera_that_is_missing_ends_the_node_before_it_joins(
+    server: ServerProcess, room: str, gstreamer: Sequence[str], kind: str
+) -> None:
+    camera = ["--device", "/dev/no-camera"]
+    node = python_node(server, room, *camera)
+    code, line = ended(node if kind == "aiortc" else [*gstreamer, "--source", "v4l2", *camera])
+    assert code == 1
+    assert line.startswith("camera: /dev/no-camera: there is no such device; this machine has ")
+    assert room not in {each["room"] for each in rooms(server)}
+
+
 # --- gstreamer_node.py ----------------------------------------------------------------------------
 
 
@@ -232,11 +257,16 @@ def site() -> Iterator[str]:
     server.server_close()
 
 
+def rooms(server: ServerProcess) -> list[Any]:
+    """The rooms that have peers."""
+    with urllib.request.urlopen(f"{server.url}/api/status") as answer:
+        return list(json.load(answer)["rooms"])
+
+
 def watched(server: ServerProcess, room: str) -> bool:
     """Whether GCOM has reported frames a second of this room's call."""
-    with urllib.request.urlopen(f"{server.url}/api/status") as answer:
-        rooms = [each for each in json.load(answer)["rooms"] if each["room"] == room]
-    return bool(re.search(r'"frames_per_second": *[1-9]', json.dumps(rooms)))
+    here = [each for each in rooms(server) if each["room"] == room]
+    return bool(re.search(r'"frames_per_second": *[1-9]', json.dumps(here)))
 
 
 @pytest.mark.parametrize("kind", ["aiortc", "GStreamer"])
