@@ -84,6 +84,7 @@ class Branch:
         pad = self.bin.get_by_name("pay").get_static_pad("src")
         pad.add_probe(Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, self._count)
         ghost = Gst.GhostPad.new("sink", self.bin.get_by_name("in").get_static_pad("sink"))
+        ghost.add_probe(Gst.PadProbeType.QUERY_DOWNSTREAM, refuse_allocation)
         self.bin.add_pad(ghost)
         self.source_pad = camera.attach(self.bin)
         camera.force_key_frame()  # it brings the parameter sets, without which there is no offer
@@ -364,6 +365,17 @@ class Node:
 
     async def _send_report(self, branch: Branch, measured: Mapping[str, Any]) -> None:
         await self.signaling.report({"state": branch.state, "to": branch.peer_id, **measured})
+
+
+def refuse_allocation(pad: Any, info: Any) -> Any:
+    """Let no branch have a say in how the encoder allocates memory.
+
+    The query would wait in the branch's queue until the viewer is connected, and the camera with
+    it: a path that takes longer than STUCK_SECONDS to find would never be found.
+    """
+    if info.get_query().type == Gst.QueryType.ALLOCATION:
+        return Gst.PadProbeReturn.DROP
+    return Gst.PadProbeReturn.OK
 
 
 def is_described(caps: Any) -> bool:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import http.server
-import itertools
 import json
 import re
 import signal
@@ -31,30 +30,11 @@ from browser.cameras import (
     running,
 )
 from browser.test_pages import Quiet, Visit, tile_frames, watch
-from faults.gstreamer import make_python
 from faults.words import Room
 from integration.server import ROOT, ServerProcess
 
 RTSP = [DEBIANS_PYTHON, str(ROOT / "tests/browser/rtsp_source.py")]
 ENCODERS = ["vp8", "x264"]
-_rooms = (f"cameras-{number}" for number in itertools.count())
-
-
-@pytest.fixture
-def room() -> str:
-    return next(_rooms)
-
-
-@pytest.fixture(scope="session")
-def gstreamer_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return make_python(tmp_path_factory.mktemp("gstreamer") / "venv")
-
-
-@pytest.fixture
-def gstreamer(gstreamer_python: str, server: ServerProcess, room: str) -> Sequence[str]:
-    """gstreamer_node.py, as a command without its options."""
-    file = str(EXAMPLES / "gstreamer_node.py")
-    return [gstreamer_python, file, *joined(server, room, "streaming-node")]
 
 
 @pytest.fixture
