@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
+import pytest
+
 from faults.gstreamer import EXAMPLE
 from faults.network import Network
 from faults.programs import ROOT, Program
@@ -41,6 +43,7 @@ def seen(program: Program, more: int = 30) -> None:
     program.wait_for(": frame ", program.count(": frame ") + more)
 
 
+@pytest.mark.soak
 def test_stalled_branch_is_built_again_and_the_other_viewer_is_not_disturbed(
     tmp_path: Path, gstreamer_python: str
 ) -> None:
