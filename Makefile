@@ -56,7 +56,7 @@ bench: $(VENV)/dev.stamp
 
 soak: $(VENV)/dev.stamp tests/js/node_modules
 	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz
-	$(PYTEST) -m soak tests
+	$(PYTEST) -m soak -o faulthandler_timeout=1800 tests
 
 # Skips the faults whose results are already in build/recovery.json.
 recovery-tables: $(VENV)/dev.stamp tests/js/node_modules

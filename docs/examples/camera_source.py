@@ -17,6 +17,7 @@ from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import VideoFrame
 from av.error import FFmpegError
+from camera_device import check_device
 
 CLOCK = 90_000
 """Ticks a second of RTP's clock for video (RFC 3551)."""
@@ -154,9 +155,10 @@ def add_camera_options(parser: argparse.ArgumentParser) -> None:
 
 
 def camera_of(options: argparse.Namespace) -> MediaStreamTrack:
-    """The track that the options describe."""
+    """The track that the options describe. Ends the program if it is a camera that is not there."""
     size, rate = options.size, options.fps
     if options.device:
+        check_device(options.device)
         wanted = {"video_size": "x".join(map(str, size or ())), "framerate": f"{rate or ''}"}
         asked = {name: text for name, text in wanted.items() if text}
         return Camera(Source(options.device, "v4l2", asked), size, rate)

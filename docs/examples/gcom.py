@@ -31,6 +31,13 @@ class Call:
 
     id: str | None
     pc: RTCPeerConnection
+    watching: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """End it. The track of a connection that was never established does not end by itself."""
+        if self.watching:
+            self.watching.cancel()
+        await self.pc.close()
 
 
 class GCOM:
@@ -76,11 +83,11 @@ class GCOM:
         if older and older.id == call_id is not None:
             return  # a duplicate: its sender saw no confirmation
         pc = RTCPeerConnection(self.configuration)
-        self.calls[peer_id] = Call(call_id, pc)
+        call = self.calls[peer_id] = Call(call_id, pc)
         self.reporter.begin(peer_id, pc)
         if older:
-            await older.pc.close()
-        pc.on("track", functools.partial(self.watch, peer_id))
+            await older.close()
+        pc.on("track", functools.partial(self.on_track, peer_id, call))
         pc.on("connectionstatechange", functools.partial(self.on_state, peer_id, pc))
         await pc.setRemoteDescription(RTCSessionDescription(**offer["data"]))
         await pc.setLocalDescription(await pc.createAnswer())
@@ -90,6 +97,10 @@ class GCOM:
     def on_state(self, peer_id: str, pc: RTCPeerConnection) -> None:
         """Print the state; if a call fails, the node starts it again."""
         print(f"{peer_id}: {pc.connectionState}", flush=True)
+
+    def on_track(self, peer_id: str, call: Call, track: MediaStreamTrack) -> None:
+        """Watch the video of a call as long as it lasts."""
+        call.watching = asyncio.get_running_loop().create_task(self.watch(peer_id, track))
 
     async def watch(self, peer_id: str, track: MediaStreamTrack) -> None:
         """Show a track until it ends: here a new size of the picture becomes a line."""

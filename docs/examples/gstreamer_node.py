@@ -27,6 +27,7 @@ from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
 import gi
+from camera_device import check_device
 from command_line import add_server_options, signaling_of
 from gstreamer_profiles import add_profile_options, payloader, picture
 from gstreamer_report import Meter
@@ -83,6 +84,7 @@ class Branch:
         pad = self.bin.get_by_name("pay").get_static_pad("src")
         pad.add_probe(Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, self._count)
         ghost = Gst.GhostPad.new("sink", self.bin.get_by_name("in").get_static_pad("sink"))
+        ghost.add_probe(Gst.PadProbeType.QUERY_DOWNSTREAM, refuse_allocation)
         self.bin.add_pad(ghost)
         self.source_pad = camera.attach(self.bin)
         camera.force_key_frame()  # it brings the parameter sets, without which there is no offer
@@ -365,6 +367,17 @@ class Node:
         await self.signaling.report({"state": branch.state, "to": branch.peer_id, **measured})
 
 
+def refuse_allocation(pad: Any, info: Any) -> Any:
+    """Let no branch have a say in how the encoder allocates memory.
+
+    The query would wait in the branch's queue until the viewer is connected, and the camera with
+    it: a path that takes longer than STUCK_SECONDS to find would never be found.
+    """
+    if info.get_query().type == Gst.QueryType.ALLOCATION:
+        return Gst.PadProbeReturn.DROP
+    return Gst.PadProbeReturn.OK
+
+
 def is_described(caps: Any) -> bool:
     """Whether an offer with these caps would tell the parameter sets of an H264 stream."""
     if caps is None:
@@ -399,6 +412,8 @@ def add_ice_server(rtc: Any, server: Mapping[str, Any]) -> None:
 
 async def main(options: argparse.Namespace) -> None:
     """Stream what the options name."""
+    if options.source == "v4l2":
+        check_device(options.device)
     codec, description = picture(options)
     try:
         await Node(signaling_of(options), description, codec).run()

@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import av
 
@@ -28,6 +28,7 @@ class Program:
         self.process = process
         self.lines: list[str] = []
         self._changed = threading.Condition()
+        self._ended = False
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -36,13 +37,16 @@ class Program:
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
-    def line(self, text: str, after: int = 0) -> None:
+    def line(self, text: str, after: int = 0, seconds: float = PATIENCE) -> None:
         """Wait for a line with `text`, not looking at the first `after`."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         with self._changed:
             while not any(text in line for line in self.lines[after:]):
-                left = deadline - time.monotonic()
+                left = 0 if self._ended else deadline - time.monotonic()
                 assert left > 0, f"no {text!r} in {self.lines[after:][-20:]}"
                 self._changed.wait(left)
 
@@ -114,11 +118,11 @@ FIREFOX = {
 """Preferences: no request of its own, and no mDNS, which a test machine lacks."""
 
 
-def firefox(home: Path, url: str) -> Sequence[str]:
+def firefox(home: Path, url: str, preferences: Mapping[str, str] = FIREFOX) -> Sequence[str]:
     """Debian's Firefox, headless, with one page, as a command."""
     profile = home / "profile"
-    profile.mkdir()
-    lines = [f'user_pref("{key}", {value});' for key, value in FIREFOX.items()]
+    profile.mkdir(parents=True)
+    lines = [f'user_pref("{key}", {value});' for key, value in preferences.items()]
     (profile / "user.js").write_text("\n".join(lines))
     start = ["env", f"HOME={home}", "firefox-esr", "--headless", "--no-remote"]
     return [*start, "--profile", str(profile), url]

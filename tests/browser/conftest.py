@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from browser.cameras import EXAMPLES, joined
 from browser.test_pages import CHROMIUM, FAR, FLAGS, Visit
+from faults.gstreamer import make_python
 from integration.server import ServerProcess
 from signaling_server.core.protocol.auth import digest
+
+_rooms = (f"room-{number}" for number in itertools.count())
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +56,22 @@ def tokens(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "tokens.yaml").write_text("tokens:\n" + "".join(lines))
     (tmp_path / "tokens.yaml").chmod(0o600)
     return made
+
+
+@pytest.fixture
+def room() -> str:
+    """A room that no other test is in."""
+    return next(_rooms)
+
+
+@pytest.fixture(scope="session")
+def gstreamer_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python that runs gstreamer_node.py: made once."""
+    return make_python(tmp_path_factory.mktemp("gstreamer") / "venv")
+
+
+@pytest.fixture
+def gstreamer(gstreamer_python: str, server: ServerProcess, room: str) -> Sequence[str]:
+    """gstreamer_node.py, as a command without its options."""
+    file = str(EXAMPLES / "gstreamer_node.py")
+    return [gstreamer_python, file, *joined(server, room, "streaming-node")]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import http.server
-import itertools
 import json
 import re
 import signal
@@ -31,30 +30,11 @@ from browser.cameras import (
     running,
 )
 from browser.test_pages import Quiet, Visit, tile_frames, watch
-from faults.gstreamer import make_python
 from faults.words import Room
 from integration.server import ROOT, ServerProcess
 
 RTSP = [DEBIANS_PYTHON, str(ROOT / "tests/browser/rtsp_source.py")]
 ENCODERS = ["vp8", "x264"]
-_rooms = (f"cameras-{number}" for number in itertools.count())
-
-
-@pytest.fixture
-def room() -> str:
-    return next(_rooms)
-
-
-@pytest.fixture(scope="session")
-def gstreamer_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return make_python(tmp_path_factory.mktemp("gstreamer") / "venv")
-
-
-@pytest.fixture
-def gstreamer(gstreamer_python: str, server: ServerProcess, room: str) -> Sequence[str]:
-    """gstreamer_node.py, as a command without its options."""
-    file = str(EXAMPLES / "gstreamer_node.py")
-    return [gstreamer_python, file, *joined(server, room, "streaming-node")]
 
 
 @pytest.fixture
@@ -103,6 +83,31 @@ def test_rtsp_camera_reaches_a_browser(
     with running(python_node(server, room, "--rtsp", rtsp)):
         page = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
         tile_frames(page, "streaming-node")
+
+
+def ended(command: Sequence[str]) -> tuple[int, str]:
+    """The exit code, and the last line, of a program that is to end by itself."""
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, (done.stdout.splitlines() or [""])[-1]
+
+
+@pytest.mark.parametrize("kind", ["aiortc", "GStreamer"])
+def test_camera_that_is_missing_ends_the_node_before_it_joins(
+    server: ServerProcess, room: str, gstreamer: Sequence[str], kind: str
+) -> None:
+    camera = ["--device", "/dev/no-camera"]
+    node = python_node(server, room, *camera)
+    code, line = ended(node if kind == "aiortc" else [*gstreamer, "--source", "v4l2", *camera])
+    assert code == 1
+    assert line.startswith("camera: /dev/no-camera: there is no such device; this machine has ")
+    assert room not in {each["room"] for each in rooms(server)}
 
 
 # --- gstreamer_node.py ----------------------------------------------------------------------------
@@ -232,11 +237,16 @@ def site() -> Iterator[str]:
     server.server_close()
 
 
+def rooms(server: ServerProcess) -> list[Any]:
+    """The rooms that have peers."""
+    with urllib.request.urlopen(f"{server.url}/api/status") as answer:
+        return list(json.load(answer)["rooms"])
+
+
 def watched(server: ServerProcess, room: str) -> bool:
     """Whether GCOM has reported frames a second of this room's call."""
-    with urllib.request.urlopen(f"{server.url}/api/status") as answer:
-        rooms = [each for each in json.load(answer)["rooms"] if each["room"] == room]
-    return bool(re.search(r'"frames_per_second": *[1-9]', json.dumps(rooms)))
+    here = [each for each in rooms(server) if each["room"] == room]
+    return bool(re.search(r'"frames_per_second": *[1-9]', json.dumps(here)))
 
 
 @pytest.mark.parametrize("kind", ["aiortc", "GStreamer"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import time
 from typing import Sequence
@@ -10,15 +9,7 @@ from typing import Sequence
 import pytest
 
 from browser.cameras import python_node, running
-from browser.test_cameras import gstreamer, gstreamer_python  # noqa: F401  fixtures
 from integration.server import ROOT, ServerProcess
-
-_rooms = (f"libdatachannel-{number}" for number in itertools.count())
-
-
-@pytest.fixture
-def room() -> str:
-    return next(_rooms)
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])
@@ -26,7 +17,7 @@ def room() -> str:
 def test_libdatachannel_receives_frames(
     server: ServerProcess,
     room: str,
-    gstreamer: Sequence[str],  # noqa: F811
+    gstreamer: Sequence[str],
     kind: str,
     codec: str,
 ) -> None:

@@ -43,8 +43,13 @@ addEventListener("DOMContentLoaded", () => {
     for (const video of document.querySelectorAll("video")) {
       if (watched.has(video)) continue;
       watched.add(video);
-      const count = () => {
-        say(`${video.getAttribute("aria-label")}: frame ${++frames}`);
+      let last;
+      const count = (_now, { rtpTimestamp }) => {
+        // A connection that is closed has its last picture, or none, presented once more.
+        if (rtpTimestamp !== last && rtpTimestamp !== undefined) {
+          say(`${video.getAttribute("aria-label")}: frame ${++frames}`);
+        }
+        last = rtpTimestamp;
         video.requestVideoFrameCallback(count);
       };
       video.requestVideoFrameCallback(count);

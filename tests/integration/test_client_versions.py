@@ -1,6 +1,7 @@
 """Released versions of the client libraries pass an offer and an answer, or are refused in words.
 
-Each version is installed from its registry, so this is part of `make soak`.
+Each version is installed from its registry, so this is part of `make soak`. With `-s` it prints the
+releases: the table of docs/coming-from-the-old-server.md.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def npm_install(version: str, folder: Path) -> list[str]:
     require_javascript()
     install = ["npm", "install", "--silent", "--no-audit", "--no-fund"]
     subprocess.run([*install, f"socket.io-client@{version}"], cwd=folder, check=True)
+    package = folder / "node_modules" / "socket.io-client" / "package.json"
+    print(f"TRIED socket.io-client {json.loads(package.read_text())['version']}")
     (folder / "client.cjs").write_text(JAVASCRIPT_CLIENT)
     return ["node", "client.cjs"]
 
@@ -91,6 +94,8 @@ def pip_install(version: str, folder: Path) -> list[str]:
     """Install that version; returns the command of the client, without its URL."""
     install = [sys.executable, "-m", "pip", "install", "-qq", "--target", str(folder)]
     subprocess.run([*install, f"python-socketio=={version}.*"], check=True)
+    for found in folder.glob("python_*io-*.dist-info"):
+        print(f"TRIED {found.name[: -len('.dist-info')]}")
     (folder / "client.py").write_text(PYTHON_CLIENT)
     return [sys.executable, "client.py"]
 

@@ -19,8 +19,10 @@ const CALL_MILLISECONDS = 10_000; // a call not established by then is started a
 const MEASURE_MILLISECONDS = 1000;
 const REPORT_EVERY = 2; // measurements
 const STALE_SECONDS = 3; // without a new frame: the picture is no longer live
-const HANG_UP_SECONDS = 10; // without a new frame: the other side is to notice, and to call again
-const REJOIN_SECONDS = 25; // without a new frame: join anew, so that the other side has to call again
+// Without a new frame, on a connection that is not established: GCOM hangs up, and joins anew, so that
+// the other side calls again. ICE recovers by itself until consent expires (30 s, RFC 7675), so give it
+// time; a connection that the browser has closed, as after a sleep, does not come back.
+const HANG_UP_SECONDS = { broken: 20, closed: 5 };
 
 /**
  * @typedef {object} Options
@@ -298,12 +300,13 @@ export class GCOM extends Peer {
     else if (call.stale) this.tell("live", { peerId: call.peerId });
     call.stale = seconds >= STALE_SECONDS;
     if (!this.signaling.connected || !this.peers.has(call.peerId)) return;
-    if (call.pc.connectionState === "connected") return; // the camera's matter, not the connection's
-    if (seconds >= HANG_UP_SECONDS) call.pc.close();
-    if (seconds >= REJOIN_SECONDS) {
-      this.hangUp(call.peerId);
-      this.signaling.rejoin();
-    }
+    const { connectionState: state } = call.pc;
+    if (state === "connected") return; // the camera's matter, not the connection's
+    if (seconds < HANG_UP_SECONDS[state === "closed" ? "closed" : "broken"]) return;
+    this.hangUp(call.peerId);
+    // Every node calls a session anew: where a call stands, this one's node has to notice by itself.
+    const stands = ({ pc }) => pc.connectionState === "connected";
+    if (![...this.calls.values()].some(stands)) this.signaling.rejoin();
   }
 }
 
