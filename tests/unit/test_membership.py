@@ -176,5 +176,5 @@ def test_fact_that_a_peer_has_joined_says_what_the_peer_says_of_itself() -> None
     peer = Peer(Room("drone-1"), Joined("sid-node", hello, "10.0.0.1", "polling"), house.budget)
     assert joined(peer, True) == PeerJoined(
         *("sid-node", "node", "drone-1", "10.0.0.1", "polling", True),
-        *("camera", peer.public_session, 7),
+        *("camera", peer.session, 7),
     )
