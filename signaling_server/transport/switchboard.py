@@ -27,6 +27,7 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.crowds import MANY, Act, Crowds
+from signaling_server.transport.far import FarConnection
 
 _COMMANDS = Forward, Send, Close
 MOST_WAITING = 64
@@ -53,6 +54,7 @@ class Switchboard:
         self._settings = settings
         self._relay = relay
         self._connections = connections.by_sid
+        self._far = connections.far
         self._closer = closer
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
@@ -115,7 +117,8 @@ class Switchboard:
         by_room: defaultdict[str, list[Command]] = defaultdict(list)
         for output in outputs:
             if isinstance(output, _COMMANDS):
-                connection = self._connections.get(output.sid)
+                sid = output.sid
+                connection = self._connections.get(sid) or self._far.get(sid)
                 if connection is not None:
                     by_room[connection.hello.room].append(output)
             else:
@@ -128,7 +131,7 @@ class Switchboard:
                     self._commands[type(command)](command)
 
     def _carry_out(self, sid: str, commands: list[Command]) -> None:
-        if sid in self._connections:
+        if sid in self._connections or sid in self._far:
             for command in commands:
                 self._commands[type(command)](command)
 
@@ -174,25 +177,32 @@ class Switchboard:
         self._crowds.flush()
 
     def _forward(self, command: Forward) -> None:
-        connection = self._connections.get(command.sid)
+        connection = self._connections.get(command.sid) or self._far.get(command.sid)
         if connection and connection.forward(command.signal, command.sender, command.seq):
             self.check_queue(connection)
 
     def _send(self, command: Send) -> None:
-        connection = self._connections.get(command.sid)
+        connection = self._connections.get(command.sid) or self._far.get(command.sid)
         if connection and connection.emit(command.event, command.payload):
             self.check_queue(connection)
 
     def _close(self, command: Close) -> None:
-        connection = self._connections.get(command.sid)
-        if connection:
-            alive = functools.partial(self.handle, StillAlive(command.sid))
-            connection.socket.when_heard = alive if command.code == "replaced" else None
-            self._closer.dismiss(connection, command.code)
+        sid, code = command.sid, command.code
+        connection = self._connections.get(sid) or self._far.get(sid)
+        if connection is None:
+            return
+        alive = functools.partial(self.handle, StillAlive(sid)) if code == "replaced" else None
+        if isinstance(connection, FarConnection):
+            connection.dismiss(code, alive)
+        else:
+            connection.socket.when_heard = alive
+            self._closer.dismiss(connection, code)
 
-    def check_queue(self, connection: Connection) -> None:
+    def check_queue(self, connection: Connection | FarConnection) -> None:
         """End the connection of a client that does not read what waits for it."""
-        if connection.outbox.over(self._settings.current.limits, self._relay.budget):
+        if isinstance(connection, FarConnection):
+            connection.abort("slow-consumer")  # it asks only when its link is full
+        elif connection.outbox.over(self._settings.current.limits, self._relay.budget):
             self._closer.abort(connection.socket, "slow-consumer")
 
     def reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
