@@ -139,7 +139,7 @@ class Switchboard:
         """Whether what happens in a room has to wait for its turn."""
         return room in self._relay.crowds or room in self._crowds
 
-    def signal_later(self, connection: Connection, text: str, relay: Act) -> None:
+    def signal_later(self, connection: Connection | FarConnection, text: str, relay: Act) -> None:
         """Call `relay`, which raises nothing, for a signal in the turn of its room.
 
         Raises Rejection if too much waits, but for a client of which nothing waits.
@@ -156,7 +156,7 @@ class Switchboard:
 
         self._crowds.act_later(room, act)
 
-    def _too_much_waits(self, connection: Connection, name: str) -> bool:
+    def _too_much_waits(self, connection: Connection | FarConnection, name: str) -> bool:
         room = self._relay.rooms.get(name)
         copies = len(room.peers) * self._crowds.events(name) if room else 0
         return connection.waiting > 0 and (
@@ -205,14 +205,16 @@ class Switchboard:
         elif connection.outbox.over(self._settings.current.limits, self._relay.budget):
             self._closer.abort(connection.socket, "slow-consumer")
 
-    def reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
+    def reject(
+        self, connection: Connection | FarConnection, rejection: Rejection
+    ) -> dict[str, Any]:
         """Tell a client what it did wrong; returns the answer for an ack."""
         if connection.emit("error", rejection.payload()):
             self.check_queue(connection)
         self.record(connection, rejection)
         return {"ok": False, "error": {"code": rejection.code, "message": rejection.message}}
 
-    def record(self, connection: Connection, rejection: Rejection) -> None:
+    def record(self, connection: Connection | FarConnection, rejection: Rejection) -> None:
         """Pass on the fact of a rejection."""
         self._observe(connection.rejected(rejection.code, rejection.noted))
 
