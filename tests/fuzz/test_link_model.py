@@ -166,7 +166,7 @@ class LinkModel(RuleBasedStateMachine):
     def what_waits_is_paid_for(self) -> None:
         for link, budget in zip(self.links, self.budgets):
             assert budget.used == link.unacknowledged
-            assert (budget.used > 0) == bool(link._kept or link._pending)
+            assert (budget.used > 0) == bool(link._out.kept or link._out.pending)
 
 
 TestLinkModel = LinkModel.TestCase

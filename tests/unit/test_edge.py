@@ -61,7 +61,7 @@ class Edge:
         self.said()
 
     def said(self) -> list[Record]:
-        texts, self.link._pending = self.link._pending, []
+        texts, self.link._out.pending = self.link._out.pending, []
         return [record for text in texts for record in parse_records(text)]
 
 

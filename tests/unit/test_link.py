@@ -5,6 +5,7 @@ from itertools import count
 import pytest
 
 from signaling_server.core.fleet import link as module
+from signaling_server.core.fleet import outgoing
 from signaling_server.core.fleet.batch import Batch, encode_record, parse_batch
 from signaling_server.core.fleet.link import Ended, Handle, Link, Output
 from signaling_server.core.fleet.mac import signer
@@ -146,7 +147,7 @@ def test_much_is_acknowledged_without_a_beat(two: Two, monkeypatch: pytest.Monke
 
 
 def test_a_turn_with_much_makes_several_batches(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BATCH_BYTES", 8)
+    monkeypatch.setattr(outgoing, "BATCH_BYTES", 8)
     two.sent["a"].clear()
     two.say("a", "123", "456", "789")
     assert [batch.number for batch in two.sent["a"]] == [1, 2]

@@ -120,7 +120,7 @@ def far_gcom(board: Board, limit: int = 10**6) -> tuple[FarConnection, Link]:
 
 def letters(link: Link) -> str:
     """The kinds of what waits in a link."""
-    return "".join(text[0] for text in link._pending)
+    return "".join(text[0] for text in link._out.pending)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ end the link. What is put in is charged to the budget that all share.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Callable, NamedTuple, Union
 
 from signaling_server.core.fleet.batch import (
@@ -32,6 +31,7 @@ from signaling_server.core.fleet.batch import (
     encode_record,
     parse_records,
 )
+from signaling_server.core.fleet.outgoing import Outgoing
 from signaling_server.core.fleet.records import (
     Again,
     Beat,
@@ -40,7 +40,7 @@ from signaling_server.core.fleet.records import (
     HelloHost,
     Record,
 )
-from signaling_server.core.protocol.limits import Budget, packet_cost
+from signaling_server.core.protocol.limits import Budget
 
 BEAT = 1.0
 """Seconds between two signs of life."""
@@ -48,8 +48,6 @@ CONFIRM = 0.5
 """Seconds after which a host that did not listen is tried again: it may have reconnected."""
 ASK_AGAIN = 0.2
 """Seconds between two requests for what is missing."""
-BATCH_BYTES = 262_144
-"""From this size on a batch takes no more records."""
 ACK_BATCHES, ACK_BYTES = 64, 262_144
 """What is handled before it is acknowledged, where nothing goes the other way meanwhile."""
 _CONTROLS = HelloHost, Beat, Bye, Again
@@ -77,12 +75,6 @@ class Ended(NamedTuple):
 Output = Union[Transmit, Handle, Ended]
 
 
-class _Kept(NamedTuple):
-    number: int
-    body: str
-    cost: int
-
-
 class Link:
     """This host's end. `generation` makes a new random id; `now` is in seconds, monotonic."""
 
@@ -101,12 +93,10 @@ class Link:
         self.peer = peer
         self._generation = generation
         self._sign = sign
-        self._budget = budget
+        self._out = Outgoing(budget)
         self._limit = limit
         self._silence = silence
         """Seconds without a word after which the link ends."""
-        self.unacknowledged = 0
-        """Bytes that wait or are not acknowledged."""
         self.resent = 0
         """Batches that were sent again."""
         self.gaps = 0
@@ -115,8 +105,6 @@ class Link:
         self.stranger = False
         """Whether the other host speaks no version that this one does."""
         self._unheard_since: float | None = None
-        self._pending: list[str] = []
-        self._kept: deque[_Kept] = deque()
         self._begin(now)
 
     def _begin(self, now: float) -> None:
@@ -124,7 +112,7 @@ class Link:
         """Whether both generations are known to both, as far as this end knows."""
         self._mine = self._generation()
         self._theirs = ""
-        self._sent = self._handled = 0
+        self._handled = 0
         self._to_acknowledge = self._bytes_to_acknowledge = 0
         self._resend_at: float | None = None
         self._beat_at = now
@@ -134,44 +122,26 @@ class Link:
         self._stamp_at = now
 
     @property
+    def unacknowledged(self) -> int:
+        """Bytes that wait or are not acknowledged."""
+        return self._out.bytes
+
+    @property
     def full(self) -> bool:
         """Whether nothing more may be put in."""
-        return self.unacknowledged > self._limit
+        return self._out.bytes > self._limit
 
     # --- out --------------------------------------------------------------------------------------
 
     def put(self, record: Record) -> None:
         """Say something to the other host, with the next `flush`."""
-        text = encode_record(record)
-        cost = packet_cost(text)
-        self._budget.charge(cost)
-        self.unacknowledged += cost
-        self._pending.append(text)
+        self._out.put(encode_record(record))
 
     def flush(self) -> list[Output]:
         """Send what was put in; call it once in a turn of the loop."""
-        if not self.up or not self._pending:
+        if not self.up or not self._out.pending:
             return []
-        outputs: list[Output] = []
-        texts: list[str] = []
-        size = cost = 0
-        for text in self._pending:
-            texts.append(text)
-            size += len(text)
-            cost += packet_cost(text)
-            if size >= BATCH_BYTES:
-                outputs.append(self._send(texts, cost))
-                texts, size, cost = [], 0, 0
-        if texts:
-            outputs.append(self._send(texts, cost))
-        self._pending = []
-        return outputs
-
-    def _send(self, texts: list[str], cost: int) -> Transmit:
-        self._sent += 1
-        kept = _Kept(self._sent, RECORD.join(texts), cost)
-        self._kept.append(kept)
-        return self._transmit(kept.number, kept.body)
+        return [self._transmit(one.number, one.body) for one in self._out.take()]
 
     def _transmit(self, number: int, body: str) -> Transmit:
         self._to_acknowledge = self._bytes_to_acknowledge = 0
@@ -188,15 +158,15 @@ class Link:
         echo = -1
         if self._stamp is not None:
             echo = self._stamp + round((now - self._stamp_at) * 1000)
-        return self._say(Beat(self._sent, round(now * 1000), echo))
+        return self._say(Beat(self._out.sent, round(now * 1000), echo))
 
     def resend(self) -> list[Output]:
         """Send again what is not acknowledged: Redis is back, or something was missing."""
         self._resend_at = None
         if not self.up:
             return []
-        self.resent += len(self._kept)
-        return [self._transmit(kept.number, kept.body) for kept in self._kept]
+        self.resent += len(self._out.kept)
+        return [self._transmit(one.number, one.body) for one in self._out.kept]
 
     def bye(self) -> list[Output]:
         """This host stops."""
@@ -204,10 +174,7 @@ class Link:
 
     def end(self, reason: str, now: float) -> list[Output]:
         """End the link, and with it all that is bound to it."""
-        self._budget.release(self.unacknowledged)
-        self.unacknowledged = 0
-        self._kept.clear()
-        self._pending = []
+        self._out.drop()
         self._begin(now)
         return [Ended(reason)]
 
@@ -250,10 +217,9 @@ class Link:
     def _take(self, batch: Batch, records: list[Any], now: float) -> list[Output]:
         """A batch of this link."""
         controls = any(isinstance(record, _CONTROLS) for record in records)
-        if batch.acked > self._sent or (controls if batch.number else not controls and records):
+        if batch.acked > self._out.sent or (controls if batch.number else not controls and records):
             return self.end("violation", now)
-        while self._kept and self._kept[0].number <= batch.acked:
-            self._forget(self._kept.popleft())
+        self._out.acknowledged(batch.acked)
         if not batch.number:
             return self._obey(records, now)
         if batch.number > self._handled + 1:
@@ -267,10 +233,6 @@ class Link:
         if self._to_acknowledge >= ACK_BATCHES or self._bytes_to_acknowledge >= ACK_BYTES:
             outputs.append(self._transmit(0, ""))
         return outputs
-
-    def _forget(self, kept: _Kept) -> None:
-        self.unacknowledged -= kept.cost
-        self._budget.release(kept.cost)
 
     def _obey(self, controls: list[Any], now: float) -> list[Output]:
         outputs: list[Output] = []
