@@ -40,7 +40,10 @@ OTHERS = (
     *("appliance/own_addresses.py", "appliance/reachable.py"),
     *("web/markdown.py", "web/help_page.py", "web/qr.py"),
 )
-DECLARATIONS = ("__init__.py", "core/protocol/events.py", "transport/engine/socket.py")
+DECLARATIONS = (
+    *("__init__.py", "core/protocol/events.py", "core/fleet/records.py"),
+    "transport/engine/socket.py",
+)
 """Modules without a branch or a function: nothing to test."""
 RULES = {"core/protocol/relay.py": ["tests/scenarios"]}
 """More tests that belong to a module, beside its test module."""

@@ -135,7 +135,8 @@ class Transport:
         for connection in lost:
             log.warning("%s: socket is gone without a disconnect; removed", connection.peer_id)
             self._handlers.forget(connection)
-        ghosts = [sid for sid in self._relay.peers if sid not in connections]
+        far = self._connections.far
+        ghosts = [sid for sid in self._relay.peers if sid not in connections and sid not in far]
         for sid in ghosts:
             log.warning("%s: connection is gone without a disconnect; removed", sid)
             self._switchboard.handle(Left(sid, "connection-lost", False))

@@ -55,6 +55,12 @@ def test_only_the_seam_and_the_probe_know_socketio(module: str) -> None:
     assert allowed or not libraries & {"socketio", "engineio"}
 
 
+@pytest.mark.parametrize("module", modules(PACKAGE / "transport"))
+def test_the_transport_does_not_know_where_a_fleet_meets(module: str) -> None:
+    names = imported(PACKAGE / module)
+    assert not [name for name in names if name.startswith("signaling_server.fleet")]
+
+
 @pytest.mark.parametrize("module", modules(PACKAGE / "transport/engine"))
 def test_the_seam_knows_nothing_of_the_rest_of_the_transport(module: str) -> None:
     ours = {name for name in imported(PACKAGE / module) if "signaling_server.transport" in name}
@@ -72,6 +78,7 @@ SEES = {
     "reporting": ("config", "protocol", "insight"),
     "certificate": ("config", "protocol"),
     "announcement": ("config", "protocol"),
+    "fleet": ("config", "protocol"),
 }
 """The folders that each folder of core may import from, beside itself and core's own files."""
 _RULE = (CORE + "protocol.naming",)

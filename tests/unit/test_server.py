@@ -114,6 +114,17 @@ def test_sweep_removes_peers_without_a_connection(caplog: pytest.LogCaptureFixtu
     act(scene)
 
 
+def test_sweep_leaves_the_clients_of_other_hosts_to_their_links() -> None:
+    async def scene(scene: Scene) -> None:
+        scene.connect("1")
+        far: Any = scene.connections.remove("1")
+        scene.connections.far["1"] = far
+        assert scene.transport.sweep() == 0
+        assert scene.peers() == ["peer-1"]
+
+    act(scene)
+
+
 def test_sweep_wakes_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SWEEP_SECONDS", 0.0)
 

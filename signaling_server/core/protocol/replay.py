@@ -25,20 +25,12 @@ which each signal takes, touches the ends alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
 from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
-
-
-def session_hash(session: str) -> str:
-    """What others see of a session key: the same after a restart of the server, and no way back."""
-    return hashlib.sha256(
-        b"hawkeye-signaling session " + session.encode("utf-8", "surrogatepass")
-    ).hexdigest()[:32]
 
 
 def delivery_horizon(socketio: SocketIOSettings) -> float:

@@ -1,0 +1,146 @@
+"""The edge's side of the seam: clients of this host in rooms of another.
+
+A connection is bound to one owner at its CONNECT, for life. What the owner says of it is written in
+order; what the client says goes over the link. When the link ends, all that is bound to it is hung
+up, so that the clients come back and are bound anew; a join that still waits is only refused,
+because its client has no connection yet that could be hung up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable
+
+from signaling_server.core.fleet.batch import BadRecord
+from signaling_server.core.fleet.joining import join_record
+from signaling_server.core.fleet.link import Link
+from signaling_server.core.fleet.records import (
+    Admitted,
+    Answered,
+    Denied,
+    Gone,
+    Passed,
+    Record,
+    Say,
+    Shut,
+    Told,
+)
+from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.messages import Signal
+from signaling_server.errors import Rejection
+from signaling_server.transport.connection import Connection
+
+LONGEST_WAIT = 0.8
+"""Seconds that a client waits for its place: python-socketio's `connect()` gives up after 1."""
+TRY_AGAIN = "the host that serves the room cannot be reached"
+
+
+class Moved(Exception):
+    """The host that was asked does not serve the room: ask Redis again."""
+
+
+class EdgeDoor:
+    """The way to one owner.
+
+    `check` is called with a connection for which something waits; `shut` with a connection that the
+    owner ends, a code, and whether its client stays away.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        check: Callable[[Connection], None],
+        shut: Callable[[Connection, str, bool], None],
+        wait: float = LONGEST_WAIT,
+    ) -> None:
+        self._link = link
+        self._check = check
+        self._shut = shut
+        self._wait = wait
+        self._bound: dict[str, Connection] = {}
+        self._joins: dict[str, asyncio.Future[None]] = {}
+
+    async def admit(self, connection: Connection, joined: Joined) -> None:
+        """Ask the owner for a place. Raises Rejection, or Moved.
+
+        You must have added the connection before: what the owner sends may come before this
+        returns, and waits in the corked outbox.
+        """
+        sid = connection.sid
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._bound[sid], self._joins[sid] = connection, answer
+        self._link.put(join_record(joined))
+        try:
+            await asyncio.wait_for(answer, self._wait)
+        except (Rejection, Moved):
+            self._bound.pop(sid, None)  # it has no place that it could leave
+            raise
+        except asyncio.TimeoutError:
+            self.left(connection, "connection-lost", goodbye=False)
+            raise Rejection("shutting-down", TRY_AGAIN) from None
+        except BaseException:
+            self.left(connection, "connection-lost", goodbye=False)
+            raise
+        finally:
+            self._joins.pop(sid, None)
+
+    def signal(self, connection: Connection, signal: Signal, ack_id: str) -> None:
+        """Pass a checked signal on; the owner answers. Raises Rejection if too much waits."""
+        if self._link.full:
+            raise Rejection("rate-limited", "too much waits for the host that serves the room")
+        self._link.put(Say(connection.sid, ack_id, *signal))
+
+    def left(self, connection: Connection, reason: str, goodbye: bool) -> None:
+        """A connection has ended."""
+        if self._bound.pop(connection.sid, None) is not None:
+            self._link.put(Gone(connection.sid, reason, goodbye))
+
+    def ended(self) -> list[Connection]:
+        """The link has ended: you must hang up these connections."""
+        for answer in self._joins.values():
+            if not answer.done():
+                answer.set_exception(Rejection("shutting-down", TRY_AGAIN))
+        bound = [one for sid, one in self._bound.items() if sid not in self._joins]
+        self._bound.clear()
+        return bound
+
+    def handle(self, record: Record) -> None:
+        """The owner says this. Raises BadRecord: end the link."""
+        if not isinstance(record, (Admitted, Denied, Passed, Told, Answered, Shut)):
+            raise BadRecord("a host that is no edge speaks like one")
+        connection = self._bound.get(record.sid)
+        if connection is None:
+            return  # it has left, and the owner does not know that yet
+        if isinstance(record, (Admitted, Denied)):
+            self._settle(record)
+        elif isinstance(record, Shut):
+            self._shut(connection, record.code, record.stays_away)
+        elif _write(connection, record):
+            self._check(connection)
+
+    def _settle(self, record: Admitted | Denied) -> None:
+        answer = self._joins.get(record.sid)
+        if answer is None or answer.done():
+            raise BadRecord("an answer to a join that was answered")
+        if isinstance(record, Admitted):
+            answer.set_result(None)
+        else:
+            answer.set_exception(_refusal(record.payload))
+
+
+def _write(connection: Connection, record: Any) -> bool:
+    """Write what the owner says; True if it has to wait."""
+    if isinstance(record, Passed):
+        signal = Signal("", None, 0, record.body)
+        return connection.forward(signal, record.sender, record.seq)
+    if isinstance(record, Told):
+        return connection.outbox.send(f'2["{record.event}",{record.text}]')
+    return connection.outbox.send(f"3{record.ack}[{record.text}]")
+
+
+def _refusal(payload: dict[str, Any]) -> Exception:
+    details = dict(payload)
+    code, message = details.pop("code", None), details.pop("message", None)
+    if type(code) is not str or type(message) is not str:
+        raise BadRecord("a refusal without a code or a message")
+    return Moved() if code == "moved" else Rejection(code, message, **details)
