@@ -37,6 +37,7 @@ OTHERS = (
     *("web/first_bytes.py", "appliance/peek.py", "entrance.py", "appliance/starts.py"),
     *("appliance/file_text.py", "appliance/address_file.py"),
     *("appliance/own_addresses.py", "appliance/reachable.py"),
+    "fleet/library.py",
     *("web/markdown.py", "web/help_page.py", "web/qr.py"),
 )
 DECLARATIONS = ("__init__.py", "core/protocol/events.py", "transport/engine/socket.py")
