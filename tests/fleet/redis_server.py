@@ -46,6 +46,11 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def start(self, *arguments: str) -> RedisServer:
         """Start it, and wait until it answers."""
         lines = [
