@@ -65,12 +65,10 @@ def test_client_goes_to_the_other_server_when_its_own_dies(
 ) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
-    with ServerProcess(tmp_path / "a") as a, ServerProcess(tmp_path / "b") as b:
-        with client(a.url, b.url) as lines:
-            wait_for(f"welcome {a.url} gcom", lines)
-            a._end()
-            seen = wait_for(f"welcome {b.url} gcom", lines)
-            assert seen[0].split()[0] == "disconnect"
-            assert (
-                f"retry {b.url}" in seen
-            )  # the first try was at its own, which might be restarting
+    servers = ServerProcess(tmp_path / "a"), ServerProcess(tmp_path / "b")
+    with servers[0] as a, servers[1] as b, client(a.url, b.url) as lines:
+        wait_for(f"welcome {a.url} gcom", lines)
+        a._end()
+        seen = wait_for(f"welcome {b.url} gcom", lines)
+        assert seen[0].split()[0] == "disconnect"
+        assert f"retry {b.url}" in seen  # the first try was at its own, which may be restarting
