@@ -158,12 +158,18 @@ def _load(options: argparse.Namespace) -> Loaded:
 
 
 def _load_closed(options: argparse.Namespace) -> Loaded:
-    """As `_load`; raises ConfigError if it opens a door by accident that the last run closed."""
+    """As `_load`; raises ConfigError if it opens a door by accident that the last run closed, or
+    asks for a fleet without the library for it.
+    """
     from signaling_server.appliance import remembered
     from signaling_server.core.config.doors import refuse_accidents
 
     loaded = _load(options)
     refuse_accidents(remembered.read(), loaded)
+    if loaded.config.fleet.url:
+        from signaling_server.fleet import library
+
+        library.refuse_without(loaded)
     return loaded
 
 
