@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import Any, Callable
 
 from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.byte_rate import USUAL_VALUES
 from signaling_server.core.protocol.events import (
     Close,
     Command,
@@ -78,7 +79,8 @@ class Switchboard:
         if not connection.bucket.take(now):
             raise self._flood()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        if not connection.byte_rate.take(size, now):
+        values = text.count(",") if size > USUAL_VALUES else 0
+        if not connection.byte_rate.take(size, now, values):
             raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
         outputs = self._relay.signal(connection.sid, signal, now)
