@@ -12,7 +12,8 @@ CLIENT := signaling_server/web/static/vendor/socket.io.esm.js
 # Integration tests that wait for limits, penalties and certificates: not in `make test`.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
 
-.PHONY: help example run fleet test test-all slow lint bench soak recovery-tables deb release clean needs
+.PHONY: help example run fleet setup test test-all slow lint bench soak recovery-tables deb release \
+    clean needs
 
 help:
 	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
@@ -35,14 +36,17 @@ fleet: $(VENV)/dev.stamp $(CLIENT)
 	@.ci/needs tests/fleet
 	@$(BIN)/python -m tests.fleet $(PORT)
 
-test: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
+test: setup
 	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
-test-all: needs test
+test-all: needs setup
 	.ci/stages
 
+# What tests need beside Debian's packages.
+setup: $(VENV)/dev.stamp tests/js/node_modules $(CLIENT)
+
 # The integration tests that `make test` leaves out.
-slow: $(VENV)/dev.stamp tests/js/node_modules
+slow: setup
 	$(PYTEST) $(SLOW)
 
 needs:
@@ -52,7 +56,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck $$(git ls-files '*.sh') .ci/needs .ci/pythons .ci/run .ci/stages .ci/venv
+	shellcheck $$(git ls-files '*.sh') .ci/needs .ci/pytest .ci/pythons .ci/run .ci/stages .ci/venv
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/bench.py $(if $(ROWS),--rows $(ROWS)) $(if $(BASE),--base $(BASE))

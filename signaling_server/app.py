@@ -36,6 +36,7 @@ from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.entrance import Entrance
 from signaling_server.errors import ConfigError
+from signaling_server.fleet.build import build, jump
 from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
 from signaling_server.logs.pipe import LogPipe
@@ -70,7 +71,8 @@ class App:
         # Subscribed before the transport: a certificate that cannot be loaded stops a reload
         # before it has reached any client.
         self.settings.subscribe(self._use_settings)
-        self.relay = Relay(config)
+        in_a_fleet = config.fleet.url is not None
+        self.relay = Relay(config, jump) if in_a_fleet else Relay(config)
         self._instruments = Instruments()
         self._most_strangers = config.limits.strangers
         """As many as there are descriptors for."""
@@ -96,6 +98,7 @@ class App:
             lambda: self.transport.token_watch.warnings,
             self._ice_check.rows,
         )
+        self._fleet = build(loaded, self.transport, self.relay) if in_a_fleet else None
         self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()
@@ -145,6 +148,8 @@ class App:
         listen = self.settings.current.listen
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
+        if self._fleet is not None:
+            await self._fleet.start()
         check = SelfCheck(
             listener,
             self.report.instance,
@@ -271,6 +276,8 @@ class App:
         self.notifier.stopping()
         log.info("stopping, with %d peers connected", len(self.relay.peers))
         address_file.remove()
+        if self._fleet is not None:
+            await self._fleet.stop()
         await self._door.close()
         await self.transport.close(self.settings.current.shutdown.drain)
         await self._site.stop(HTTP_CLOSE_SECONDS)

@@ -14,8 +14,9 @@ SPARE_CALLERS = 64
 SPARE_FILES = 64
 """Open files beside those connections."""
 
-FEW_STRANGERS = 64
-"""Callers that may always be about to introduce themselves."""
+STRANGERS_SHARE = 8
+"""One open file of so many is for strangers in any case: few clients have the two connections that
+`most_callers` allows for, and all of them come at once after a restart."""
 
 
 class Reserve:
@@ -69,9 +70,9 @@ def allow_open_files(connections: int, strangers: int) -> None:
 
 
 def room_for_strangers(connections: int, strangers: int) -> int:
-    """`strangers`, or fewer if connections need the open files; at least FEW_STRANGERS."""
+    """`strangers`, or fewer if connections need the open files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return strangers
     left = soft - most_callers(connections) - SPARE_FILES
-    return min(strangers, max(left, FEW_STRANGERS))
+    return min(strangers, max(left, soft // STRANGERS_SHARE))

@@ -19,8 +19,8 @@ The door also bounds what a caller can hold up. One that has not sent a whole re
 
 A caller waits outside until it has sent something (silent_callers.py): one that never does costs a
 socket and no more. Then it waits on the porch (core/protocol/porch.py), where the addresses take
-turns, and those of an address that floods wait for each other. One whose first line has a valid
-token is let in at once.
+turns, and those of an address that floods wait for each other, until their deadline. One whose
+first line has a valid token is let in at once.
 """
 
 from __future__ import annotations
@@ -187,12 +187,11 @@ class Door:
         if first_line is None:
             self._end(caller)
             return
-        caller.stop_timer()
         self._entrance.progress(caller)
         if self._vouches(first_line):
             self._start(caller)
-        else:
-            self._porch.add(caller.address, caller, self._loop.time())
+        elif not self._porch.add(caller.address, caller, self._loop.time()):
+            caller.stop_timer()  # a paced one goes at its deadline: else a flood would never end
 
     def _let_some_in(self) -> None:
         """Let callers in from the porch, the addresses in turn; those left have to wait a turn."""

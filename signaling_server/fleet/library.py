@@ -22,9 +22,6 @@ def refuse_without(loaded: Loaded) -> None:
     sentence = fault()
     if sentence:
         raise ConfigError([Complaint(place, 0, 0, f"fleet.url is set, but {sentence}")])
-    # Until the server acts on `fleet:`, nobody may believe that it does.
-    text = "fleet.url is set, but this version cannot yet join a fleet: remove it"
-    raise ConfigError([Complaint(place, 0, 0, text)])
 
 
 def fault() -> str:

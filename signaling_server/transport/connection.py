@@ -19,6 +19,7 @@ from signaling_server.transport.outbox import Outbox
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Grant
+    from signaling_server.transport.edge import EdgeDoor
 
 
 class Connection:
@@ -31,6 +32,7 @@ class Connection:
         "byte_rate",
         "closed_for",
         "connected_at",
+        "door",
         "grant",
         "hello",
         "outbox",
@@ -56,6 +58,8 @@ class Connection:
         self.hello = Hello("")
         self.grant: Grant | None = None
         """What its token allows."""
+        self.door: EdgeDoor | None = None
+        """The way to the host that serves its room; None: this one does."""
         self.outbox = Outbox(socket)
         self.connected_at = now
         self.closed_for = ""

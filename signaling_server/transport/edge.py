@@ -9,7 +9,10 @@ because its client has no connection yet that could be hung up.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable
+import functools
+import itertools
+import json
+from typing import TYPE_CHECKING, Any, Callable
 
 from signaling_server.core.fleet.batch import BadRecord
 from signaling_server.core.fleet.joining import join_record
@@ -19,20 +22,28 @@ from signaling_server.core.fleet.records import (
     Answered,
     Denied,
     Gone,
+    Liveness,
     Passed,
     Record,
+    Report,
     Say,
     Shut,
     Told,
 )
-from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.errors import Rejection
-from signaling_server.transport.connection import Connection
+
+if TYPE_CHECKING:
+    from signaling_server.transport.connection import Connection
 
 LONGEST_WAIT = 0.8
 """Seconds that a client waits for its place: python-socketio's `connect()` gives up after 1."""
 TRY_AGAIN = "the host that serves the room cannot be reached"
+NOT_TAKEN = {"ok": False, "error": {"code": "shutting-down", "message": TRY_AGAIN}}
+"""The answer to a signal, when the link ends before the owner has answered."""
+FIRST_OWN_ACK = 10**15
+"""No client counts its acks that far."""
 
 
 class Moved(Exception):
@@ -59,14 +70,23 @@ class EdgeDoor:
         self._wait = wait
         self._bound: dict[str, Connection] = {}
         self._joins: dict[str, asyncio.Future[None]] = {}
+        self._pulses: dict[str, Pulse] = {}
+        """What the owner was told last, where that is not that the client lives."""
+        self._answers: dict[tuple[str, str], asyncio.Future[str]] = {}
+        self._acks = itertools.count(FIRST_OWN_ACK)
+
+    @property
+    def rooms(self) -> set[str]:
+        """The rooms that clients of this host are in, or wait for."""
+        return {connection.hello.room for connection in self._bound.values()}
 
     async def admit(self, connection: Connection, joined: Joined) -> None:
         """Ask the owner for a place. Raises Rejection, or Moved.
 
-        You must have added the connection before: what the owner sends may come before this
-        returns, and waits in the corked outbox.
+        What the owner sends may come before this returns, and waits in the corked outbox.
         """
         sid = connection.sid
+        self.tell_pulses()  # first: its name may be held by one of them
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._bound[sid], self._joins[sid] = connection, answer
         self._link.put(join_record(joined))
@@ -90,18 +110,64 @@ class EdgeDoor:
             raise Rejection("rate-limited", "too much waits for the host that serves the room")
         self._link.put(Say(connection.sid, ack_id, *signal))
 
+    def expect(self, connection: Connection) -> str:
+        """An ack id for a signal whose answer `answer` returns: for the slow path."""
+        ack = str(next(self._acks))
+        self._answers[connection.sid, ack] = asyncio.get_running_loop().create_future()
+        return ack
+
+    async def answer(self, connection: Connection, ack: str, passed: bool) -> dict[str, Any]:
+        """The owner's answer to a signal that was passed on; {} of one that was not."""
+        try:
+            found: dict[str, Any] = {}
+            if passed:
+                found = json.loads(await self._answers[connection.sid, ack])
+            return found
+        finally:
+            del self._answers[connection.sid, ack]
+
+    def report(self, connection: Connection, text: str) -> None:
+        """Pass on what a client says of its RTCPeerConnection; it has been checked."""
+        if not self._link.full:
+            self._link.put(Report(connection.sid, text.strip()))
+
+    def tell_pulses(self) -> None:
+        """Tell the owner of whose client nothing has been heard, or is heard again."""
+        for sid, connection in self._bound.items():
+            if sid in self._joins:
+                continue
+            pulse = connection.socket.pulse
+            if pulse is not self._pulses.get(sid, Pulse.LIVES):
+                self._pulses[sid] = pulse
+                self._link.put(Liveness(sid, pulse))
+
+    def _lives(self, sid: str) -> None:
+        """A client that was replaced shows that it lives."""
+        if sid in self._bound:
+            self._link.put(Liveness(sid, Pulse.LIVES))
+
     def left(self, connection: Connection, reason: str, goodbye: bool) -> None:
         """A connection has ended."""
-        if self._bound.pop(connection.sid, None) is not None:
-            self._link.put(Gone(connection.sid, reason, goodbye))
+        sid = connection.sid
+        self._pulses.pop(sid, None)
+        self._not_taken(lambda key: key[0] == sid)
+        if self._bound.pop(sid, None) is not None:
+            self._link.put(Gone(sid, reason, goodbye))
+
+    def _not_taken(self, concerns: Callable[[tuple[str, str]], bool]) -> None:
+        for key, answer in self._answers.items():
+            if concerns(key) and not answer.done():
+                answer.set_result(json.dumps(NOT_TAKEN))
 
     def ended(self) -> list[Connection]:
         """The link has ended: you must hang up these connections."""
         for answer in self._joins.values():
             if not answer.done():
                 answer.set_exception(Rejection("shutting-down", TRY_AGAIN))
+        self._not_taken(lambda key: True)
         bound = [one for sid, one in self._bound.items() if sid not in self._joins]
         self._bound.clear()
+        self._pulses.clear()
         return bound
 
     def handle(self, record: Record) -> None:
@@ -114,7 +180,13 @@ class EdgeDoor:
         if isinstance(record, (Admitted, Denied)):
             self._settle(record)
         elif isinstance(record, Shut):
+            if record.code == "replaced":
+                connection.socket.when_heard = functools.partial(self._lives, record.sid)
             self._shut(connection, record.code, record.stays_away)
+        elif isinstance(record, Answered) and (record.sid, record.ack) in self._answers:
+            answer = self._answers[record.sid, record.ack]
+            if not answer.done():
+                answer.set_result(record.text)
         elif _write(connection, record):
             self._check(connection)
 

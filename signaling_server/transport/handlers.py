@@ -12,7 +12,15 @@ from typing import AbstractSet, Any, Callable, Mapping
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
-from signaling_server.core.protocol.events import Fact, Left, Output, Send, SignalAccepted
+from signaling_server.core.protocol.events import (
+    Fact,
+    Joined,
+    Left,
+    Output,
+    Send,
+    SignalAccepted,
+)
+from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
@@ -24,12 +32,16 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
+from signaling_server.transport.edge import TRY_AGAIN, EdgeDoor, Moved
+from signaling_server.transport.elsewhere import Elsewhere
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import ConnectError, SocketIOServer
 from signaling_server.transport.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
+MOST_MOVES = 5
+"""How often a client that joins is sent on to another host."""
 REPORT_BYTES = 4096
 """The longest `report`."""
 LIBRARY_LOST = "transport error"
@@ -76,7 +88,9 @@ class Handlers:
         self._closer = closer
         self._observe = observe
         self._report = report
-        self.events: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
+        self.elsewhere: Elsewhere | None = None
+        """The fleet that this host is part of."""
+        self.events: Mapping[str, Callable[[str, str], Any]] = {
             "signal": self.signal,
             "ice_servers": self.ice_servers,
             "report": self.report,
@@ -118,6 +132,14 @@ class Handlers:
             await asyncio.sleep(wait)
             await self._switchboard.turn(hello.room)  # behind the end of its last connection
             hello, connection.grant = self._admission.identify(auth, request)  # may be revoked now
+        if self.elsewhere is not None:
+            connection.door = await self._enter_elsewhere(connection, hello, self.elsewhere)
+            if connection.door is not None:
+                return []
+            hello, connection.grant = self._admission.identify(auth, request)
+        return self._switchboard.ask(self._introduce(connection, hello))
+
+    def _introduce(self, connection: Connection, hello: Hello) -> Joined:
         joined = self._admission.introduce(
             connection.sid,
             hello,
@@ -127,8 +149,22 @@ class Handlers:
         )
         connection.hello = joined.hello
         servers, _ = self._ice_servers(connection)
-        told = server_time(time.time())
-        return self._switchboard.ask(joined._replace(ice_servers=servers, server_time=told))
+        return joined._replace(ice_servers=servers, server_time=server_time(time.time()))
+
+    async def _enter_elsewhere(
+        self, connection: Connection, hello: Hello, elsewhere: Elsewhere
+    ) -> EdgeDoor | None:
+        """Let a client into its room where that is served; None: it is served here."""
+        for _ in range(MOST_MOVES):
+            door = await elsewhere.door(hello.room)
+            if door is None:
+                return None
+            try:
+                await door.admit(connection, self._introduce(connection, hello))
+                return door
+            except Moved:
+                elsewhere.moved(hello.room)
+        raise Rejection("shutting-down", TRY_AGAIN)
 
     async def _punished(self, connection: Connection, rejection: Rejection) -> Rejection:
         """What a client is told, after a while if its address has guessed before.
@@ -160,7 +196,10 @@ class Handlers:
 
     def _depart(self, connection: Connection, reason: str, goodbye: bool) -> None:
         try:
-            self._switchboard.handle(Left(connection.sid, reason, goodbye))
+            if connection.door is not None:
+                connection.door.left(connection, reason, goodbye)
+            else:
+                self._switchboard.handle(Left(connection.sid, reason, goodbye))
             self._observe(connection.disconnected(reason))
         except Exception:
             # With an exception, python-socketio 5.x would keep the sid; the sweep finds the peer.
@@ -195,8 +234,8 @@ class Handlers:
 
     def _relay(self, connection: Connection, argument: str, ack_id: str) -> None:
         try:
-            outputs = self._switchboard.signal(connection, argument)
-            if ack_id:
+            outputs = self._switchboard.signal(connection, argument, ack_id)
+            if ack_id and outputs is not None:
                 self._answer(connection, ack_id, outputs)
         except Rejection as rejection:
             self._refuse(connection, ack_id, rejection)
@@ -217,16 +256,29 @@ class Handlers:
         if waits:
             self._switchboard.check_queue(connection)
 
-    def signal(self, sid: str, text: str) -> dict[str, Any]:
+    async def signal(self, sid: str, text: str) -> dict[str, Any]:
         """Relay a signal, on the slow path; returns the answer for an ack."""
         connection = self._connections.by_sid[sid]
+        if connection.door is not None:
+            return await self._signal_elsewhere(connection, connection.door, text)
         try:
-            accepted = _accepted(self._switchboard.signal(connection, text))
+            accepted = _accepted(self._switchboard.signal(connection, text) or [])
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
         if accepted is None:
             return REPLACED
         return {"ok": True, "delivered": accepted.delivered, "held": accepted.held > 0}
+
+    async def _signal_elsewhere(
+        self, connection: Connection, door: EdgeDoor, text: str
+    ) -> dict[str, Any]:
+        ack = door.expect(connection)
+        try:
+            self._switchboard.signal(connection, text, ack)
+        except Rejection as rejection:
+            await door.answer(connection, ack, passed=False)
+            return self._switchboard.reject(connection, rejection)
+        return await door.answer(connection, ack, passed=True)
 
     def ice_servers(self, sid: str, text: str) -> dict[str, Any]:
         """Answer with fresh ICE servers."""
@@ -264,7 +316,10 @@ class Handlers:
             report = parse_report(parse_argument(text, REPORT_BYTES))
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
-        self._report(connection.hello.room, connection.peer_id, report)
+        if connection.door is not None:
+            connection.door.report(connection, text)
+        else:
+            self._report(connection.hello.room, connection.peer_id, report)
         return {"ok": True}
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import Any, Callable
 
 from signaling_server.core.config.live import Settings
+from signaling_server.core.protocol.byte_rate import USUAL_VALUES
 from signaling_server.core.protocol.events import (
     Close,
     Command,
@@ -67,10 +68,11 @@ class Switchboard:
             Close: self._close,
         }
 
-    def signal(self, connection: Connection, text: str) -> list[Output]:
+    def signal(self, connection: Connection, text: str, ack_id: str = "") -> list[Output] | None:
         """Relay a signal, given its JSON text; returns what followed. Raises Rejection.
 
-        The fast path and the slow path meet here.
+        None: the host that serves its room has it, and will answer. The fast path and the slow path
+        meet here.
         """
         connection.received += 1
         limits = self._settings.current.limits
@@ -78,9 +80,13 @@ class Switchboard:
         if not connection.bucket.take(now):
             raise self._flood()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        if not connection.byte_rate.take(size, now):
+        values = text.count(",") if size > USUAL_VALUES else 0
+        if not connection.byte_rate.take(size, now, values):
             raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
+        if connection.door is not None:
+            connection.door.signal(connection, signal, ack_id)
+            return None
         outputs = self._relay.signal(connection.sid, signal, now)
         self.perform(outputs)
         return outputs

@@ -122,9 +122,10 @@ class Service:
             assert process.returncode == 0, said
 
     @contextmanager
-    def knocks(self, port: int = PORT) -> Iterator[dict[str, Any]]:
-        """Open a connection every 5 ms during the context; the dict gets the counts at its end."""
-        with self.machine.start("python3", "-I", f"{INSIDE}/knock.py", str(port)) as process:
+    def knocks(self, seconds: float = 0.005, port: int = PORT) -> Iterator[dict[str, Any]]:
+        """Open a connection every so many seconds; the dict gets the counts at the end."""
+        script = f"{INSIDE}/knock.py"
+        with self.machine.start("python3", "-I", script, str(port), str(seconds)) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "knocking\n"
             counts: dict[str, Any] = {}

@@ -115,7 +115,7 @@ def test_upgrade_restarts_the_instances_that_run_and_refuses_no_connection(
     pid = one.pid
     version = "dpkg-query --show --showformat=${Version} hawkeye-signaling"
     assert machine.run(*version.split()) == OLDER
-    with one.knocks(PORTS["drone-1"]) as knocks:
+    with one.knocks(port=PORTS["drone-1"]) as knocks:
         machine.shell(f"{APT} upgrade")
     assert knocks["refused"] == 0
     assert one.active

@@ -1,6 +1,7 @@
 """Strangers at a steady rate from one address: strangers_flood.py PORT RATE SECONDS KIND.
 
-KIND `tcp` sends nothing, `handshake` opens a WebSocket and never says CONNECT. A process of its own
+KIND `tcp` sends nothing, `handshake` opens a WebSocket and never says CONNECT, `request` asks for
+/healthz and waits for the answer, as honest programs do. A process of its own
 with blocking sockets, so that the flood does not wait for the test. SIGTERM ends it early. Prints
 how many it made, and in how many seconds.
 """
@@ -21,6 +22,8 @@ HANDSHAKE = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+SAYS = {"handshake": HANDSHAKE, "request": REQUEST}
 OPEN = 6000
 """Connections that are held open; the oldest is closed for the next one."""
 RESET = struct.pack("ii", 1, 0)
@@ -40,9 +43,8 @@ def flood(port: int, rate: float, seconds: float, kind: str) -> tuple[int, float
             caller.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 caller.connect(("127.0.0.1", port))
-            if kind == "handshake":
-                with contextlib.suppress(OSError):
-                    caller.send(HANDSHAKE)
+            with contextlib.suppress(OSError):
+                caller.send(SAYS.get(kind, b""))
             callers.append(caller)
             if len(callers) > OPEN:
                 callers.popleft().close()

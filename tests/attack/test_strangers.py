@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, AsyncIterator, Mapping
@@ -29,7 +31,7 @@ FLIGHT = 0.3
 
 @contextlib.asynccontextmanager
 async def strangers(port: int, rate: int, kind: str) -> AsyncIterator[None]:
-    """So many strangers a second from FLOODED; entered once the pool of them is in use."""
+    """So many strangers a second from FLOODED."""
     flood = await asyncio.create_subprocess_exec(
         sys.executable,
         str(FLOOD),
@@ -40,7 +42,6 @@ async def strangers(port: int, rate: int, kind: str) -> AsyncIterator[None]:
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        await asyncio.sleep(2.0)
         yield
     finally:
         flood.terminate()
@@ -79,6 +80,7 @@ def test_bearers_of_tokens_get_in_beside_a_flood_of_strangers(
         exchanges = asyncio.get_running_loop().create_task(times_of(pair, over))
         ways = [("auth, another address", ELSEWHERE, False), ("URL, the same", FLOODED, True)]
         async with strangers(port, rate, kind):
+            await asyncio.sleep(2.0)  # until the pool of them is in use
             memory = Usage(server).megabytes
             for way, address, in_url in ways:
                 link: Any = {"token": tokens[0], "in_url": in_url, "round_trip": 0.005}
@@ -99,6 +101,25 @@ def test_bearers_of_tokens_get_in_beside_a_flood_of_strangers(
     with ServerProcess(tmp_path, config, "--log-level", "info") as server:
         asyncio.run(scene(server))
         assert not [line for line in server.lines if "Traceback" in line]
+
+
+def test_callers_are_served_again_after_a_stall(tmp_path: Path) -> None:
+    """A crowd behind one address calls all the time. What waited while the server hung fills the
+    pool, so that the address is paced; the crowd must not be shut out for as long as it calls.
+    """
+    config = {"limits": {"strangers": 500, "connect_deadline": 1.0}}
+
+    async def scene(server: ServerProcess) -> None:
+        async with strangers(server.port, 250, "request"):
+            os.kill(server.pid, signal.SIGSTOP)
+            await asyncio.sleep(3)  # 750 callers
+            os.kill(server.pid, signal.SIGCONT)
+            took, tries = await get_in(server.port, FLOODED, "&name=gcom", "", 0.0, patience=2.0)
+        print(f"\nback {took:.1f} s after the stall, at try {tries}")
+        assert took < 30
+
+    with ServerProcess(tmp_path, config) as server:
+        asyncio.run(asyncio.wait_for(scene(server), 120))
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.soak)])

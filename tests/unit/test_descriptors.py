@@ -9,7 +9,6 @@ from typing import Iterator
 import pytest
 
 from signaling_server.appliance.descriptors import (
-    FEW_STRANGERS,
     SPARE_CALLERS,
     SPARE_FILES,
     Reserve,
@@ -94,7 +93,7 @@ def test_no_hard_limit_at_all_is_enough(
 
 @pytest.mark.parametrize(
     ("soft", "strangers"),
-    [(resource.RLIM_INFINITY, 500), (10_000, 500), (628, 300), (100, FEW_STRANGERS)],
+    [(resource.RLIM_INFINITY, 500), (10_000, 500), (628, 300), (336, 42)],
 )
 def test_strangers_get_the_descriptors_that_connections_leave(
     soft: int, strangers: int, monkeypatch: pytest.MonkeyPatch

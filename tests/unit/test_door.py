@@ -522,6 +522,21 @@ def test_address_that_floods_is_let_in_one_at_a_time(notifier: Notifier) -> None
     asyncio.run(scene())
 
 
+def test_paced_caller_goes_at_its_deadline(notifier: Notifier) -> None:
+    async def scene() -> None:
+        hall = Hall(notifier, deadline=0.05)
+        hall.door.open(hall.listener)
+        hall.door._note_flood(LOOPBACK)
+        hall.door._porch._due = hall.door._loop.time() + 60  # its turn does not come
+        [caller] = await hall.callers(1)
+        hall.accept()
+        assert await heard(caller) == b""
+        assert (hall.door.entering, len(hall.entrance)) == (0, 0)
+        await hall.door.close()
+
+    asyncio.run(scene())
+
+
 def test_stranger_inside_makes_room_for_the_next(notifier: Notifier) -> None:
     async def scene() -> None:
         hall = Hall(notifier, limit=1)

@@ -43,17 +43,17 @@ def test_caller_that_has_gone_is_not_taken() -> None:
     assert taken(porch, 100.0) == ["a2"]
 
 
-def test_address_that_floods_is_paced_and_nobody_waits_for_it() -> None:
+def test_address_that_floods_is_paced_newest_first_and_nobody_waits_for_it() -> None:
     porch = full("a1", "a2", "b1")
     porch.flooded("a", 100.0)
     porch.add("a", "a3", 100.0)
-    assert taken(porch, 100.0) == ["b1", "a1"]
+    assert taken(porch, 100.0) == ["b1", "a3"]
     assert porch.wait(100.0) == pytest.approx(PAUSE)
     assert taken(porch, 100.0 + PAUSE / 2) == []
     porch.add("c", "c1", 100.0)
     assert taken(porch, 100.0 + PAUSE / 2) == ["c1"]
     assert taken(porch, 100.0 + PAUSE) == ["a2"]
-    porch.remove("a", "a3")
+    porch.remove("a", "a1")
     assert porch.wait(100.0 + PAUSE) is None
 
 
@@ -62,24 +62,24 @@ def test_all_paced_addresses_share_one_pace_in_turn() -> None:
     for address in "ab":
         porch.flooded(address, 100.0)
     order = [taken(porch, 100.0 + number) for number in range(4)]
-    assert [caller for callers in order for caller in callers] == ["a1", "b1", "a2", "b2"]
+    assert [caller for callers in order for caller in callers] == ["a2", "b2", "a1", "b1"]
 
 
 def test_pause_grows_with_the_delay_of_the_loop() -> None:
     porch = full("a1", "a2", "a3", "a4")
     porch.flooded("a", 100.0)
-    assert porch.take(100.0) == "a1"
+    assert porch.take(100.0) == "a4"
     late = 100.0 + PAUSE + 0.01
-    assert porch.take(late) == "a2"
+    assert porch.take(late) == "a3"
     assert porch.wait(late) == pytest.approx(PAUSE + PATIENCE * 0.01)
-    assert porch.take(late + 9.0) == "a3"
+    assert porch.take(late + 9.0) == "a2"
     assert porch.wait(late + 9.0) == pytest.approx(LONGEST_PAUSE)
 
 
 def test_time_without_paced_callers_is_no_delay() -> None:
     porch = full()
     porch.flooded("a", 100.0)
-    porch.add("a", "a1", 101.0)
+    assert porch.add("a", "a1", 101.0)
     assert porch.take(101.0) == "a1"
     porch.add("a", "a2", 101.001)  # the pause after the last one still runs
     assert porch.take(101.001) is None
@@ -93,7 +93,7 @@ def test_address_is_prompt_again_a_while_after_its_last_eviction() -> None:
     porch.flooded("a", 101.0)
     later = 101.0 + FLOOD_SECONDS
     for number in range(3):
-        porch.add("a", f"a{number}", later)
+        assert not porch.add("a", f"a{number}", later)
     assert taken(porch, later) == ["a0", "a1", "a2"]
     porch.flooded("c", later)
     assert list(porch._floods) == ["c"]  # nothing is left of the others
@@ -102,4 +102,4 @@ def test_address_is_prompt_again_a_while_after_its_last_eviction() -> None:
 def test_at_a_stop_everybody_is_taken() -> None:
     porch = full("a1", "a2", "b1")
     porch.flooded("a", 100.0)
-    assert [porch.take_any() for _ in range(4)] == ["b1", "a1", "a2", None]
+    assert [porch.take_any() for _ in range(4)] == ["b1", "a2", "a1", None]

@@ -88,7 +88,10 @@ class Link:
         limit: int,
         silence: float,
         now: float,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
+        """`wake` is called when something waits for the next `flush`."""
+        self._wake = wake
         self._me = me
         self.peer = peer
         self._generation = generation
@@ -135,6 +138,8 @@ class Link:
 
     def put(self, record: Record) -> None:
         """Say something to the other host, with the next `flush`."""
+        if not self._out.pending:
+            self._wake()
         self._out.put(encode_record(record))
 
     def flush(self) -> list[Output]:

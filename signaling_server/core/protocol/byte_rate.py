@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+USUAL_VALUES = 256
+"""JSON values in a signal that cost nothing beside its bytes."""
+VALUE_BYTES = 64
+"""Bytes that each further one counts for: to parse it takes longer than its two bytes suggest."""
+
 
 class ByteRate:
     """`limits.bytes_per_second` in the mean, `limits.burst_bytes` at once.
@@ -19,10 +24,12 @@ class ByteRate:
         self._left = self._burst
         self._at = now
 
-    def take(self, size: int, now: float) -> bool:
-        """Whether `size` more bytes are allowed now; if not, they are not counted."""
+    def take(self, size: int, now: float, values: int = 0) -> bool:
+        """Whether `size` more bytes with so many values are allowed now; if not, none counts."""
         if not self._rate:
             return True
+        if values > USUAL_VALUES:
+            size = int(min(size + (values - USUAL_VALUES) * VALUE_BYTES, self._burst))
         left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now
         if left < size:

@@ -6,7 +6,9 @@ fifty times more. So the order in which callers are let in decides whose time a 
 - A *prompt* caller is let in as soon as possible.
 - A *paced* one comes from an address that floods: callers of it were evicted within the last
   FLOOD_SECONDS. All paced callers together are let in one at a time, with pauses that grow with the
-  delay of the loop: at most 1/PAUSE a second, and fewer the busier the machine is.
+  delay of the loop: at most 1/PAUSE a second, and fewer the busier the machine is. The newest of
+  an address comes first: where more come than are let in, the oldest have given up already, and a
+  queue in order would serve none but those.
 """
 
 from __future__ import annotations
@@ -32,21 +34,21 @@ class Porch(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._prompt: _Turns[T] = _Turns()
-        self._paced: _Turns[T] = _Turns()
+        self._prompt: _Turns[T] = _Turns(newest_first=False)
+        self._paced: _Turns[T] = _Turns(newest_first=True)
         # OrderedDict, not dict: see strangers.py.
         self._floods: OrderedDict[str, float] = OrderedDict()
         """Until when each address that floods is paced; the next to end is the first."""
         self._due = 0.0
         """When the next paced caller may be let in."""
 
-    def add(self, address: str, caller: T, now: float) -> None:
-        """A caller has begun to speak."""
-        if self._floods.get(address, now) > now:
+    def add(self, address: str, caller: T, now: float) -> bool:
+        """A caller has begun to speak; returns whether it is paced."""
+        paced = self._floods.get(address, now) > now
+        if paced:
             self._begin_pacing(now)
-            self._paced.add(address, caller)
-        else:
-            self._prompt.add(address, caller)
+        (self._paced if paced else self._prompt).add(address, caller)
+        return paced
 
     def remove(self, address: str, caller: T) -> None:
         """A caller has gone; one that does not wait is passed over."""
@@ -92,7 +94,8 @@ class Porch(Generic[T]):
 class _Turns(Generic[T]):
     """Callers by address. Addresses take turns, and any caller can be removed, in constant time."""
 
-    def __init__(self) -> None:
+    def __init__(self, newest_first: bool) -> None:
+        self._newest_first = newest_first
         self._queues: OrderedDict[str, OrderedDict[T, None]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -114,7 +117,7 @@ class _Turns(Generic[T]):
 
     def take(self) -> T:
         address, queue = self._queues.popitem(last=False)
-        caller, _ = queue.popitem(last=False)
+        caller, _ = queue.popitem(last=self._newest_first)
         if queue:
             self._queues[address] = queue  # behind all others
         return caller

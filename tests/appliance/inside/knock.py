@@ -1,6 +1,6 @@
-"""Knocks at the server's port every 5 ms until stdin is closed, and counts the outcomes.
+"""Knocks at the server's port every SECONDS until stdin is closed, and counts the outcomes.
 
-usage: knock.py PORT
+usage: knock.py PORT SECONDS
 
 A knock is a new connection and a GET /healthz on it. Prints one JSON object in the end:
 answered, refused (nobody listens), lost (closed without an answer), late (no answer in 30 s), and
@@ -12,7 +12,6 @@ import json
 import sys
 import time
 
-EVERY_SECONDS = 0.005
 LATE_SECONDS = 30
 
 counts = {"answered": 0, "refused": 0, "lost": 0, "late": 0}
@@ -46,7 +45,7 @@ async def ask(port):
 
 
 async def main():
-    port = int(sys.argv[1])
+    port, seconds = int(sys.argv[1]), float(sys.argv[2])
     knocks = set()
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     print("knocking", flush=True)
@@ -54,7 +53,7 @@ async def main():
         task = asyncio.ensure_future(knock(port))  # noqa: TID251 - kept in the set
         knocks.add(task)
         task.add_done_callback(knocks.discard)
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(seconds)
     await asyncio.gather(*knocks)
     print(json.dumps({**counts, "slowest": round(slowest, 3)}))
 
