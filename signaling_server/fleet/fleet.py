@@ -192,10 +192,13 @@ class Fleet:
         known = {instance: parse_record(text) for instance, text in records.items()}
         self._tell_of(known)
         self.hosts = known
-        self._decide(self._ownership.present(known.keys() - {self.instance}))
+        self._decide(self._ownership.present(known.keys() - {self.instance}, self._loop.time()))
         for instance, life in list(self._ownership.hosts.items()):
             if life is not Life.DEAD:
                 self._link(instance)
+        for instance in self._links.keys() - self._ownership.hosts.keys():
+            if not self._links[instance].up:  # what it said last came after its end
+                self._forget(instance)
 
     def _tell_of(self, known: dict[str, HostRecord]) -> None:
         for instance in known.keys() - self.hosts.keys() - {self.instance}:
@@ -249,10 +252,10 @@ class Fleet:
         """Redis is there; it may have forgotten everything."""
         try:
             await self._engine.announce(self._describe().text, round(self._settings.lease * 1000))
+            self._decide(self._ownership.engine_back(self._loop.time()))
             self._meet(await self._engine.hosts())
         except EngineLost:
             return
-        self._decide(self._ownership.engine_back())
         for link in self._links.values():
             self._obey(link, link.resend())
 
@@ -278,9 +281,8 @@ class Fleet:
         if listening:
             link.heard()
         elif link.unheard(self._loop.time()):
-            self._decide(self._ownership.deaf(link.peer))
-        else:
-            self._tick_at(link.next_deadline())
+            self._decide(self._ownership.deaf(link.peer, self._loop.time()))
+        self._tick_at(link.next_deadline())
 
     # --- links ------------------------------------------------------------------------------------
 
@@ -301,7 +303,12 @@ class Fleet:
             )
             self._doors[instance] = self._transport.edge(link)
             self._obey(link, link.tick(now))
+            self._tick_at(link.next_deadline())
         return link
+
+    def _forget(self, instance: str) -> None:
+        self._links.pop(instance, None)
+        self._doors.pop(instance, None)
 
     def _flush_soon(self) -> None:
         if not self._flush_is_due:
@@ -340,7 +347,9 @@ class Fleet:
         log.warning("the link to host %s has ended (%s)", self._name(link.peer), reason)
         self._far.ended(link)
         self._transport.hang_up(self._doors[link.peer].ended())
+        self._tick_at(link.next_deadline())
         if reason == "stopped":
+            self._forget(link.peer)
             self._decide(self._ownership.stopped(link.peer))
 
     def _name(self, instance: str) -> str:
@@ -374,8 +383,7 @@ class Fleet:
         link = self._links.get(part.host)
         if link is not None:
             self._obey(link, link.end(part.reason, self._loop.time()))
-            self._links.pop(part.host, None)
-            self._doors.pop(part.host, None)
+            self._forget(part.host)
 
     async def _claim(self, rooms: tuple[str, ...]) -> None:
         try:

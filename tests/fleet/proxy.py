@@ -60,7 +60,11 @@ class Proxy:
         self._tasks.add(task)
         with contextlib.suppress(OSError):
             await self.open.wait()
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            try:
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            except OSError:  # nobody listens there
+                writer.close()
+                return
             self._writers.append(far_writer)
             await asyncio.gather(
                 self._pass(reader, far_writer), self._pass(far_reader, writer, number)

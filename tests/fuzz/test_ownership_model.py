@@ -7,12 +7,14 @@ by one host alone, which is the one that every client is sent to.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from signaling_server.core.fleet.ownership import (
+    ALL_BACK,
     Admit,
     Bury,
     Claim,
@@ -131,12 +133,12 @@ class OwnershipModel(RuleBasedStateMachine):
             self.carry_out(host, ownership.tick(self.now))
             return
         if ownership._lost_at is not None:
-            self.carry_out(host, ownership.engine_back())
+            self.carry_out(host, ownership.engine_back(self.now))
         had = host in self.redis.alive(self.now)
         self.redis.leases[host] = self.now + LEASE
         if not had:
             self.carry_out(host, ownership.lease_lost())
-        self.carry_out(host, ownership.present(self.redis.alive(self.now)))
+        self.carry_out(host, ownership.present(self.redis.alive(self.now), self.now))
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -179,7 +181,7 @@ class OwnershipModel(RuleBasedStateMachine):
     def all_is_well_again(self, room: str, host: str) -> None:
         self.cut.clear()
         self.frozen.clear()
-        for _ in range(3):
+        for _ in range(3 + math.ceil(ALL_BACK)):
             self.now += BEAT
             for each in HOSTS:
                 self.beat(each)

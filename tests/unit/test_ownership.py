@@ -21,7 +21,7 @@ ROOM = "drone-1"
 def hosts() -> Ownership:
     """Host a, which knows b."""
     hosts = Ownership("a", patience=3.0)
-    assert hosts.present({"a", "b"}) == []
+    assert hosts.present({"a", "b"}, 0.0) == []
     return hosts
 
 
@@ -79,7 +79,7 @@ def test_redis_that_was_away_is_asked_about_all_rooms_served(hosts: Ownership) -
     hosts.engine_lost(11.0)
     assert hosts.next_deadline() == 13.0
     assert hosts.tick(12.9) == []
-    assert hosts.engine_back() == [Claim(("r1", "r2"))]
+    assert hosts.engine_back(20.0) == [Claim(("r1", "r2"))]
     assert hosts.claimed(["r1", "r2"], ["a", "b"]) == [Dissolve("r2")]
     assert hosts.serves("r1")
     assert not hosts.serves("r2")
@@ -105,14 +105,14 @@ def test_after_patience_every_host_goes_on_alone_and_they_merge_again(hosts: Own
     assert hosts.wanted("r4") == [Admit("r4", "")]
     assert hosts.wanted("r2") == [Admit("r2", "")]
     assert [hosts.rooms[room].standing.name for room in ("r1", "r3")] == ["OURS", "ISLAND"]
-    assert hosts.engine_back() == [Claim(("r1", "r3", "r4", "r2"))]
+    assert hosts.engine_back(20.0) == [Claim(("r1", "r3", "r4", "r2"))]
     assert hosts.claimed(["r1", "r3", "r4", "r2"], ["a", "a", "a", "b"]) == [Dissolve("r2")]
     assert not hosts.alone
     assert {room.standing.name for room in hosts.rooms.values()} == {"OURS", "THEIRS"}
 
 
 def test_alone_there_is_no_link_to_end_to_a_host_that_is_dead(hosts: Ownership) -> None:
-    hosts.deaf("b")
+    hosts.deaf("b", 5.0)
     hosts.engine_lost(10.0)
     assert hosts.tick(13.0) == []
 
@@ -124,7 +124,7 @@ def test_a_question_without_an_answer_is_asked_again_when_redis_is_back(hosts: O
     assert hosts.unanswered(["r2"]) == []
     hosts.engine_lost(10.0)
     assert hosts.unanswered(["r1"]) == []
-    assert hosts.engine_back() == [Claim(("r1",))]
+    assert hosts.engine_back(20.0) == [Claim(("r1",))]
 
 
 def test_a_late_answer_does_not_move_a_room_that_is_known(hosts: Ownership) -> None:
@@ -135,7 +135,7 @@ def test_a_late_answer_does_not_move_a_room_that_is_known(hosts: Ownership) -> N
 
 def test_a_host_without_a_record_is_buried(hosts: Ownership) -> None:
     follow(hosts)
-    assert hosts.present({"a"}) == [Part("b", "dead"), Bury("b", False)]
+    assert hosts.present({"a"}, 5.0) == [Part("b", "dead"), Bury("b", False)]
     assert not hosts.hosts
     assert not hosts.rooms
 
@@ -143,11 +143,22 @@ def test_a_host_without_a_record_is_buried(hosts: Ownership) -> None:
 def test_a_host_that_nobody_listens_for_is_buried_before_its_lease_ends(hosts: Ownership) -> None:
     own(hosts, "r1")
     follow(hosts, "r2")
-    assert hosts.deaf("b") == [Part("b", "dead"), Bury("b", True)]
+    assert hosts.deaf("b", 5.0) == [Part("b", "dead"), Bury("b", True)]
     assert list(hosts.rooms) == ["r1"]
-    assert hosts.present({"a", "b"}) == []
+    assert hosts.present({"a", "b"}, 0.0) == []
     assert hosts.hosts == {"b": Life.DEAD}
-    assert hosts.present({"a"}) == []
+    assert hosts.present({"a"}, 5.0) == []
+
+
+def test_a_host_may_take_as_long_as_this_one_to_find_redis_again(hosts: Ownership) -> None:
+    follow(hosts)
+    hosts.engine_back(1.0)  # the first time: it was never away
+    hosts.engine_lost(9.0)
+    hosts.engine_back(10.0)
+    assert hosts.present({"a"}, 12.9) == []
+    assert hosts.deaf("b", 12.9) == []
+    assert hosts.hosts == {"b": Life.ALIVE}
+    assert hosts.present({"a"}, 13.0) == [Part("b", "dead"), Bury("b", False)]
 
 
 def test_a_host_that_stops_is_parted_from_and_need_not_be_buried(hosts: Ownership) -> None:
@@ -167,7 +178,7 @@ def test_a_host_is_suspect_until_it_says_something(hosts: Ownership) -> None:
 
 
 def test_a_host_that_was_dead_may_come_back(hosts: Ownership) -> None:
-    hosts.deaf("b")
+    hosts.deaf("b", 5.0)
     hosts.quiet("b")
     assert hosts.hosts == {"b": Life.DEAD}
     hosts.lives("b")

@@ -13,13 +13,18 @@ and links are in order: two owners of a room only mean that two halves of it do 
 - after each loss of Redis, or of this host's lease, it claims all rooms again that it serves. One
   that is another's by now is dissolved here: its clients come back, and meet at the owner;
 - without Redis the rooms go on for `patience` seconds as they were; then every host goes on alone;
-- a host is dead when its record is gone, or when nobody has listened on its channel twice.
+- a host is dead when its record is gone, or when nobody has listened on its channel twice; but
+  for ALL_BACK seconds after Redis was away neither says anything.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 from typing import AbstractSet, Iterable, NamedTuple, Sequence, Union
+
+ALL_BACK = 3.0
+"""Seconds after which all hosts have found Redis again that can: until then it may not know them,
+because it came back empty, or not hear them, because they are still on their way."""
 
 
 class Life(IntEnum):
@@ -102,6 +107,9 @@ class Ownership:
         self._me = me
         self._patience = patience
         self._lost_at: float | None = None
+        self._was_there = False
+        """Whether Redis has ever answered."""
+        self._all_back_at = 0.0
         self.rooms: dict[str, Room] = {}
         self.hosts: dict[str, Life] = {}
         """The others; those that are dead until their rooms are free."""
@@ -185,8 +193,11 @@ class Ownership:
         if self._lost_at is None:
             self._lost_at = now
 
-    def engine_back(self) -> list[Output]:
+    def engine_back(self, now: float) -> list[Output]:
         """Redis answers again; it may have forgotten everything."""
+        if self._was_there:
+            self._all_back_at = now + ALL_BACK
+        self._was_there = True
         self._lost_at = None
         self.alone = False
         return self._claim_all()
@@ -220,11 +231,13 @@ class Ownership:
 
     # --- hosts ------------------------------------------------------------------------------------
 
-    def present(self, instances: AbstractSet[str]) -> list[Output]:
+    def present(self, instances: AbstractSet[str], now: float) -> list[Output]:
         """Redis has these host records. A host of which there is none any longer is dead."""
         outputs: list[Output] = []
         for gone in [host for host in self.hosts if host not in instances]:
             if self.hosts[gone] is not Life.DEAD:
+                if now < self._all_back_at:
+                    continue
                 outputs += self._died(gone, "dead", seen_silent=False)
             del self.hosts[gone]
         for host in sorted(instances - {self._me}):
@@ -240,8 +253,10 @@ class Ownership:
         """A host has said something."""
         self.hosts[host] = Life.ALIVE
 
-    def deaf(self, host: str) -> list[Output]:
+    def deaf(self, host: str, now: float) -> list[Output]:
         """Nobody has listened on the channel of a host, twice."""
+        if now < self._all_back_at:
+            return []
         return self._died(host, "dead", seen_silent=True)
 
     def stopped(self, host: str) -> list[Output]:
