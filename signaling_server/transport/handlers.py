@@ -6,7 +6,6 @@ import asyncio
 import functools
 import logging
 import math
-import time
 from typing import AbstractSet, Any, Callable, Mapping
 
 from aiohttp import web
@@ -14,34 +13,28 @@ from aiohttp import web
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import (
     Fact,
-    Joined,
     Left,
     Output,
     Send,
     SignalAccepted,
 )
-from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
-from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.core.protocol.unknown_events import unknown_event
-from signaling_server.core.protocol.wall_clock import server_time
 from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
+from signaling_server.transport.arrival import Arrival
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
-from signaling_server.transport.edge import TRY_AGAIN, EdgeDoor, Moved
-from signaling_server.transport.elsewhere import Elsewhere
+from signaling_server.transport.edge import EdgeDoor
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import ConnectError, SocketIOServer
 from signaling_server.transport.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
-MOST_MOVES = 5
-"""How often a client that joins is sent on to another host."""
 REPORT_BYTES = 4096
 """The longest `report`."""
 LIBRARY_LOST = "transport error"
@@ -79,7 +72,6 @@ class Handlers:
         withheld: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
         self._entrance = entrance
-        self._withheld = withheld
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -88,10 +80,9 @@ class Handlers:
         self._closer = closer
         self._observe = observe
         self._report = report
-        self.elsewhere: Elsewhere | None = None
-        """The fleet that this host is part of."""
+        self.arrival = Arrival(settings, admission, switchboard, withheld)
         self.events: Mapping[str, Callable[[str, str], Any]] = {
-            "signal": self.signal,
+            "signal": self.signal_anywhere,
             "ice_servers": self.ice_servers,
             "report": self.report,
         }
@@ -105,7 +96,7 @@ class Handlers:
         try:
             if socket.sid in self._entrance:  # it takes a place that its handshake did not
                 self._admission.refuse_if_full()
-            outputs = await self._join(connection, request, auth)
+            outputs = await self.arrival.join(connection, request, auth)
         except Rejection as rejection:
             self._switchboard.record(connection, rejection)
             if rejection.code in PERMANENT:
@@ -123,48 +114,6 @@ class Handlers:
         # only after this handler has returned, and nothing may come before that answer.
         self._switchboard.perform(outputs)
         return None
-
-    async def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
-        """Ask the two judges of CONNECT (admission.py); raises Rejection."""
-        hello, connection.grant = self._admission.identify(auth, request)
-        wait = self._admission.wait_for_turn(hello.room)
-        if wait or self._switchboard.is_crowd(hello.room):
-            await asyncio.sleep(wait)
-            await self._switchboard.turn(hello.room)  # behind the end of its last connection
-            hello, connection.grant = self._admission.identify(auth, request)  # may be revoked now
-        if self.elsewhere is not None:
-            connection.door = await self._enter_elsewhere(connection, hello, self.elsewhere)
-            if connection.door is not None:
-                return []
-            hello, connection.grant = self._admission.identify(auth, request)
-        return self._switchboard.ask(self._introduce(connection, hello))
-
-    def _introduce(self, connection: Connection, hello: Hello) -> Joined:
-        joined = self._admission.introduce(
-            connection.sid,
-            hello,
-            connection.address,
-            connection.socket.transport,
-            connection.grant,
-        )
-        connection.hello = joined.hello
-        servers, _ = self._ice_servers(connection)
-        return joined._replace(ice_servers=servers, server_time=server_time(time.time()))
-
-    async def _enter_elsewhere(
-        self, connection: Connection, hello: Hello, elsewhere: Elsewhere
-    ) -> EdgeDoor | None:
-        """Let a client into its room where that is served; None: it is served here."""
-        for _ in range(MOST_MOVES):
-            door = await elsewhere.door(hello.room)
-            if door is None:
-                return None
-            try:
-                await door.admit(connection, self._introduce(connection, hello))
-                return door
-            except Moved:
-                elsewhere.moved(hello.room)
-        raise Rejection("shutting-down", TRY_AGAIN)
 
     async def _punished(self, connection: Connection, rejection: Rejection) -> Rejection:
         """What a client is told, after a while if its address has guessed before.
@@ -256,11 +205,16 @@ class Handlers:
         if waits:
             self._switchboard.check_queue(connection)
 
-    async def signal(self, sid: str, text: str) -> dict[str, Any]:
-        """Relay a signal, on the slow path; returns the answer for an ack."""
+    async def signal_anywhere(self, sid: str, text: str) -> dict[str, Any]:
+        """`signal`, wherever the room is served."""
         connection = self._connections.by_sid[sid]
         if connection.door is not None:
             return await self._signal_elsewhere(connection, connection.door, text)
+        return self.signal(sid, text)
+
+    def signal(self, sid: str, text: str) -> dict[str, Any]:
+        """Relay a signal, on the slow path; returns the answer for an ack."""
+        connection = self._connections.by_sid[sid]
         try:
             accepted = _accepted(self._switchboard.signal(connection, text) or [])
         except Rejection as rejection:
@@ -287,17 +241,8 @@ class Handlers:
             self._switchboard.count(connection)
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
-        servers, ttl = self._ice_servers(connection)
+        servers, ttl = self.arrival.ice_servers(connection)
         return {"ice_servers": servers, "ttl": ttl}
-
-    def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
-        return ice_servers(
-            self._settings.current,
-            self._settings.turn_secret,
-            connection.peer_id,
-            time.time(),
-            self._withheld(),
-        )
 
     def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
         """Refuse an event that the server does not know."""

@@ -112,7 +112,7 @@ class Transport:
 
     def meet(self, fleet: Elsewhere) -> FarClients:
         """Be part of a fleet from now on; returns what serves the clients of other hosts."""
-        self._handlers.elsewhere = fleet
+        self._handlers.arrival.elsewhere = fleet
         return FarClients(
             self._relay, self._connections, self._switchboard, self._report, fleet.serves
         )

@@ -53,6 +53,7 @@ class Connection:
         self.waits = self.too_much = False
         self.outbox = self
         self.hello = Hello("default")
+        self.door: Any = None
 
     def emit(self, event: str, payload: dict[str, Any]) -> bool:
         self.heard.append(event)
