@@ -43,9 +43,9 @@ def build(loaded: Loaded, transport: Transport, relay: Relay) -> Fleet:
     engine = RedisEngine(access, settings.sentinel, settings.prefix, instance, name)
     rules = rules_of(loaded)
 
-    def describe() -> HostRecord:
+    def describe(name: str) -> HostRecord:
         counts = len(relay.rooms), len(relay.peers)
-        return HostRecord(engine.name, VERSION, settings.advertise or "", *counts, rules)
+        return HostRecord(name, VERSION, settings.advertise or "", *counts, rules)
 
     return Fleet(
         engine,

@@ -16,6 +16,11 @@ class Engine(Protocol):
     the text of one message between two hosts.
     """
 
+    name: str
+    """Of this host; after a change, `announce` tells it to Redis."""
+    lost_because: str
+    """Why Redis cannot be reached; "" while it can."""
+
     async def start(self, heard: Callable[[str], None], changed: Callable[[bool], None]) -> None:
         """Connect. From now on call `heard` with each batch on the channel of this host, in order,
         and `changed` with True when Redis is reachable again, with False when it is lost.

@@ -80,6 +80,14 @@ class EdgeDoor:
         """The rooms that clients of this host are in, or wait for."""
         return {connection.hello.room for connection in self._bound.values()}
 
+    def clients(self) -> dict[str, tuple[str, ...]]:
+        """The ids of the clients of this host, by their room."""
+        found: dict[str, tuple[str, ...]] = {}
+        for connection in self._bound.values():
+            room = connection.hello.room
+            found[room] = (*found.get(room, ()), connection.peer_id)
+        return found
+
     async def admit(self, connection: Connection, joined: Joined) -> None:
         """Ask the owner for a place. Raises Rejection, or Moved.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Iterable, Protocol
 
 from signaling_server.transport.edge import EdgeDoor
 
@@ -20,7 +20,7 @@ class Elsewhere(Protocol):
         """The host behind the door of a room does not serve it."""
 
     def serves(self, room: str) -> bool:
-        """Whether this host serves a room."""
+        """Whether this host serves a room, of which another host believes it."""
 
-    def withdraw(self, fingerprints: tuple[str, ...]) -> None:
+    def withdraw(self, fingerprints: Iterable[str]) -> None:
         """Tell all hosts that these grants are no longer valid."""

@@ -11,7 +11,9 @@ from typing import AbstractSet, Callable, Iterable
 
 from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
+from signaling_server.core.fleet.joining import fingerprint
 from signaling_server.core.fleet.link import Link
+from signaling_server.core.protocol.auth import Grant
 from signaling_server.core.protocol.events import Fact, Left, Reconfigured, Revoked, Ticked
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
@@ -104,6 +106,8 @@ class Transport:
         self._endpoint = SocketIOEndpoint(
             settings, engine, admission, closer, relay.budget, observe
         )
+        self._granted = self._grants()
+        """What was valid before a change."""
         self.handle_request = self._endpoint.handle
         engine.attach(self._gate, self._handlers)
         settings.subscribe(self._reconfigured)
@@ -177,6 +181,24 @@ class Transport:
         revoked = frozenset(grant for grant in grants if not self._admission.may_stay(grant))
         if revoked:
             self._switchboard.handle(Revoked(revoked))
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Tell the other hosts what is no longer valid: they serve clients of ours, and keep places
+        and signals for some that are away.
+        """
+        here = {connection.grant for connection in self._connections.by_sid.values()}
+        granted, self._granted = {*self._granted, *here}, self._grants()
+        may_stay = self._admission.may_stay
+        gone = [fingerprint(grant) for grant in granted if grant and not may_stay(grant)]
+        elsewhere = self._handlers.arrival.elsewhere
+        if gone and elsewhere is not None:
+            elsewhere.withdraw(gone)
+
+    def _grants(self) -> tuple[Grant, ...]:
+        """What all valid tokens allow."""
+        tokens = self._settings.tokens
+        return tokens.grants if tokens is not None else ()
 
     @property
     def queue_high_water(self) -> int:

@@ -142,3 +142,147 @@ async def test_redis_restarts_empty(
     figure(record_property, "longest gap", call.gcom.longest_gap())
     await call.drain()
     call.assert_undisturbed()
+
+
+async def test_redis_is_away_for_less_than_the_patience(
+    machines: Machines, calls: Any, redis: RedisServer, record_property: Any
+) -> None:
+    a, b = await machines.start("a", "b", fleet={"patience": LATE})
+    call = await calls(a, b)
+    redis.freeze()
+    await asyncio.sleep(2)
+    redis.thaw()
+    await call.both_hear(time.monotonic())
+    figure(record_property, "longest gap", call.gcom.longest_gap())
+    await call.drain()
+    call.assert_undisturbed()
+
+
+async def test_redis_is_away_for_longer_than_the_patience(
+    machines: Machines, calls: Any, redis: RedisServer, record_property: Any
+) -> None:
+    a, b = await machines.start("a", "b", fleet={"patience": 1})
+    call = await calls(a, b)
+    moment = time.monotonic()
+    redis.kill()
+    await call.drone.until(lambda: bool(call.drone.breaks))
+    figure(record_property, "apart after", call.drone.breaks[0] - moment)
+    await call.drone.until(lambda: len(call.drone.welcomes) == 2)  # alone, on its own host
+    assert call.drone.welcomes[1]["peers"] == []
+    moment = time.monotonic()
+    redis.start()
+    figure(record_property, "together again after", await call.both_hear(moment))
+    call.assert_in_order()
+
+
+async def test_redis_is_away_and_nobody_on_one_host_notices(
+    machines: Machines, calls: Any, redis: RedisServer, record_property: Any
+) -> None:
+    a, _ = await machines.start("a", "b", fleet={"patience": 1})
+    call = await calls(a, a)
+    redis.kill()
+    await a.server.line("this host goes on alone")
+    redis.start()
+    await a.server.line("this host is part of the fleet again")
+    await call.both_hear(time.monotonic())
+    figure(record_property, "longest gap", call.gcom.longest_gap())
+    await call.drain()
+    call.assert_undisturbed()
+
+
+async def test_owner_is_frozen(machines: Machines, calls: Any, record_property: Any) -> None:
+    a, b = await machines.start("a", "b", fleet={"lease": 2})
+    call = await calls(a, b)
+    moment = time.monotonic()
+    a.freeze()
+    await call.drone.until(lambda: bool(call.drone.breaks))
+    figure(record_property, "drone hung up after", call.drone.breaks[0] - moment)
+    await call.drone.until(lambda: len(call.drone.welcomes) > 1)
+    moment = time.monotonic()
+    a.thaw()
+    figure(record_property, "together again after", await call.both_hear(moment))
+    call.assert_in_order()
+
+
+async def test_owner_is_cut_off(machines: Machines, calls: Any, record_property: Any) -> None:
+    a, b = await machines.start("a", "b", fleet={"lease": 2, "patience": 1})
+    call = await calls(a, b)
+    moment = time.monotonic()
+    a.cut_off()
+    await call.drone.until(lambda: bool(call.drone.breaks))
+    figure(record_property, "apart after", call.drone.breaks[0] - moment)
+    await call.drone.until(lambda: len(call.drone.welcomes) > 1)
+    moment = time.monotonic()
+    a.heal()
+    figure(record_property, "together again after", await call.both_hear(moment))
+    call.assert_in_order()
+
+
+async def test_owner_with_both_peers_is_cut_off(
+    machines: Machines, calls: Any, record_property: Any
+) -> None:
+    a, b = await machines.start("a", "b", fleet={"lease": 2, "patience": 1})
+    call = await calls(a, a)
+    a.cut_off()
+    await b.server.line("host a has left the fleet")
+    await a.server.line("this host goes on alone")
+    a.heal()
+    await b.server.line("host a is part of the fleet", after=len(b.log))
+    await call.both_hear(time.monotonic())
+    figure(record_property, "longest gap", call.gcom.longest_gap())
+    await call.drain()
+    call.assert_undisturbed()
+
+
+async def test_edge_is_cut_off(machines: Machines, calls: Any, record_property: Any) -> None:
+    a, b = await machines.start("a", "b", fleet={"lease": 2, "patience": 1})
+    call = await calls(a, b)
+    call.drone.urls = [b.url]
+    moment = time.monotonic()
+    b.cut_off()
+    await call.drone.until(lambda: len(call.drone.welcomes) > 1)  # alone, on its own host
+    figure(record_property, "apart after", call.drone.breaks[0] - moment)
+    moment = time.monotonic()
+    b.heal()
+    figure(record_property, "together again after", await call.both_hear(moment))
+    assert call.gcom.breaks == []
+    call.assert_in_order()
+
+
+async def test_edge_is_cut_off_for_less_than_the_patience(
+    machines: Machines, calls: Any, record_property: Any
+) -> None:
+    a, b = await machines.start("a", "b", fleet={"lease": LATE, "patience": LATE})
+    call = await calls(a, b)
+    b.cut_off()
+    await asyncio.sleep(2)
+    b.heal()
+    await call.both_hear(time.monotonic())
+    figure(record_property, "longest gap", call.gcom.longest_gap())
+    await call.drain()
+    call.assert_undisturbed()
+
+
+async def test_all_hosts_are_killed_and_come_back(
+    machines: Machines, calls: Any, record_property: Any
+) -> None:
+    a, b = await machines.start("a", "b")
+    call = await calls(a, b)
+    moment = time.monotonic()
+    await asyncio.gather(a.kill(), b.kill())
+    await asyncio.sleep(1)
+    await asyncio.gather(a.start(), b.start())
+    figure(record_property, "until both hear", await call.both_hear(moment))
+    call.assert_in_order()
+
+
+async def test_two_hosts_with_one_name(machines: Machines, calls: Any) -> None:
+    elder, other = machines.make("a"), machines.make("b")
+    younger = machines.make("a2", fleet={"name": "a"})
+    await elder.start()
+    await other.start()
+    await younger.start()
+    await elder.server.line("another host is named a: this is a-")
+    call = await calls(elder, younger)
+    await call.drain()
+    call.assert_undisturbed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
 MOST_TEXT = 256
 """Characters of a text that is read."""
@@ -46,3 +46,13 @@ def parse_record(text: str) -> HostRecord:
 
 def _fits(value: Any) -> bool:
     return len(value) <= MOST_TEXT if type(value) is str else bool(value >= 0)
+
+
+def differences(own: HostRecord, others: Iterable[HostRecord]) -> list[str]:
+    """Sentences about hosts whose rules are not those of this one."""
+    return [
+        f"host {other.name} has other room rules or tokens than {own.name}: whoever serves a room"
+        " decides"
+        for other in sorted(others)
+        if other.rules != own.rules
+    ]

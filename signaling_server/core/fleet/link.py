@@ -76,7 +76,8 @@ Output = Union[Transmit, Handle, Ended]
 
 
 class Link:
-    """This host's end. `generation` makes a new random id; `now` is in seconds, monotonic."""
+    """This host's end. `generation` makes a new random id; `now` is in seconds, monotonic.
+    `wake` is called when something waits for the next `flush`."""
 
     def __init__(
         self,
@@ -90,7 +91,6 @@ class Link:
         now: float,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`wake` is called when something waits for the next `flush`."""
         self._wake = wake
         self._me = me
         self.peer = peer
@@ -100,11 +100,9 @@ class Link:
         self._limit = limit
         self._silence = silence
         """Seconds without a word after which the link ends."""
-        self.resent = 0
-        """Batches that were sent again."""
+        self.resent = 0  # batches that were sent again
         self.gaps = 0
-        self.round_trip: float | None = None
-        """Seconds."""
+        self.round_trip: float | None = None  # seconds
         self.stranger = False
         """Whether the other host speaks no version that this one does."""
         self._unheard_since: float | None = None
@@ -119,7 +117,8 @@ class Link:
         self._to_acknowledge = self._bytes_to_acknowledge = 0
         self._resend_at: float | None = None
         self._beat_at = now
-        self._heard_at = now
+        self.heard_at = now
+        """When the other host was heard last, or the link began."""
         self._asked_at = now - ASK_AGAIN
         self._stamp: int | None = None
         self._stamp_at = now
@@ -206,7 +205,7 @@ class Link:
             self._theirs = batch.generation
         if not ours:
             return [*outputs, self._hello()] if hello is not None else outputs
-        self._heard_at = now
+        self.heard_at = now
         self._unheard_since = None
         if not self.up:
             self.up = True
@@ -272,7 +271,7 @@ class Link:
     def tick(self, now: float) -> list[Output]:
         """Say that this host lives; end the link if the other has been silent for too long."""
         outputs: list[Output] = []
-        if now - self._heard_at > self._silence:
+        if now - self.heard_at > self._silence:
             outputs += self.end("silent", now)
         if self._resend_at is not None and self._resend_at <= now:
             outputs += self.resend()
