@@ -33,6 +33,20 @@ def test_numbers_of_two_relays_are_not_mixed_up_by_a_session_that_wanders() -> N
     assert seqs(here, "g3")[0] > seen
 
 
+def test_session_that_began_anew_at_an_island_and_heard_nothing_hears_nothing_twice() -> None:
+    here, island = Scene(jump=lambda: JUMP), Scene(jump=lambda: 5 * JUMP)
+    here.join("n", name="node")
+    here.join("g", name="gcom", session="key")
+    here.say("n")
+    (seen,) = seqs(here, "g")
+    here.lose("g")
+    island.join("g2", name="gcom", session="key", seen=seen)
+    assert not island.payloads["g2"][0][1]["resumed"]  # so clients begin to count at 0
+    here.join("g3", name="gcom", session="key", seen=0)
+    assert not here.payloads["g3"][0][1]["resumed"]
+    assert seqs(here, "g3") == []
+
+
 def test_without_a_fleet_numbers_go_on_from_what_was_seen() -> None:
     scene = Scene()
     scene.join("n", name="node")

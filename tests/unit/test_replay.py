@@ -46,6 +46,23 @@ def test_signals_are_numbered_from_1_or_from_what_was_seen() -> None:
     ]
 
 
+def test_number_of_another_relay_resumes_nothing_of_which_something_was_heard() -> None:
+    replay = Replay(Budget(10_000), 1000, jumped=True)
+    assert replay.can_resume(0)  # its welcome told it to begin at 0, or did not arrive
+    assert wait(replay)
+    assert replay.can_resume(0)
+    assert numbers(replay.resume(0, 0.0)) == [1001]
+    assert not replay.can_resume(0)
+    assert not replay.can_resume(999)
+    assert replay.can_resume(1000)
+    replay = Replay(Budget(10_000), 1000, jumped=True)
+    assert replay.resume(0, 0.0) == []
+    assert replay.can_resume(0)
+    assert sent(replay) == 1001
+    assert not replay.can_resume(0)
+    assert Replay(Budget(10_000), 1000).can_resume(0)
+
+
 def test_later_signals_are_sent_again_and_stay_kept() -> None:
     budget = Budget(10_000)
     replay = Replay(budget)

@@ -116,7 +116,9 @@ class Peer:
         self.state = State.PRESENT
         self.hold = Hold(budget)
         self.as_sender = Sender(self.peer_id)
-        self.replay = Replay(budget, hello.seen + jump, room.departures) if hello.session else None
+        self.replay: Replay | None = None
+        if hello.session:
+            self.replay = Replay(budget, hello.seen + jump, room.departures, jumped=jump > 0)
         self.away_until = 0.0
         self.untold = 0
         """Held signals that expired while it was away: it is told when it is back."""
