@@ -12,7 +12,8 @@ import asyncio
 import functools
 import itertools
 import json
-from typing import TYPE_CHECKING, Any, Callable
+from collections import defaultdict
+from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Iterable
 
 from signaling_server.core.fleet.batch import BadRecord
 from signaling_server.core.fleet.joining import join_record
@@ -69,6 +70,8 @@ class EdgeDoor:
         self._shut = shut
         self._wait = wait
         self._bound: dict[str, Connection] = {}
+        self._rooms: defaultdict[str, dict[str, Connection]] = defaultdict(dict)
+        """The same by room."""
         self._joins: dict[str, asyncio.Future[None]] = {}
         self._pulses: dict[str, Pulse] = {}
         """What the owner was told last, where that is not that the client lives."""
@@ -76,17 +79,30 @@ class EdgeDoor:
         self._acks = itertools.count(FIRST_OWN_ACK)
 
     @property
-    def rooms(self) -> set[str]:
+    def rooms(self) -> AbstractSet[str]:
         """The rooms that clients of this host are in, or wait for."""
-        return {connection.hello.room for connection in self._bound.values()}
+        return self._rooms.keys()
 
     def clients(self) -> dict[str, tuple[str, ...]]:
         """The ids of the clients of this host, by their room."""
-        found: dict[str, tuple[str, ...]] = {}
-        for connection in self._bound.values():
-            room = connection.hello.room
-            found[room] = (*found.get(room, ()), connection.peer_id)
-        return found
+        return {
+            room: tuple(connection.peer_id for connection in inside.values())
+            for room, inside in self._rooms.items()
+        }
+
+    def _bind(self, connection: Connection) -> None:
+        self._bound[connection.sid] = connection
+        self._rooms[connection.hello.room][connection.sid] = connection
+
+    def _unbind(self, connection: Connection) -> bool:
+        """Whether it was bound."""
+        sid, room = connection.sid, connection.hello.room
+        if self._bound.pop(sid, None) is None:
+            return False
+        del self._rooms[room][sid]
+        if not self._rooms[room]:
+            del self._rooms[room]
+        return True
 
     async def admit(self, connection: Connection, joined: Joined) -> None:
         """Ask the owner for a place. Raises Rejection, or Moved.
@@ -94,14 +110,16 @@ class EdgeDoor:
         What the owner sends may come before this returns, and waits in the corked outbox.
         """
         sid = connection.sid
-        self.tell_pulses()  # first: its name may be held by one of them
+        room = self._rooms.get(joined.hello.room, {})
+        self._tell_pulses(room.values())  # first: its name may be held by one of them
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._bound[sid], self._joins[sid] = connection, answer
+        self._bind(connection)
+        self._joins[sid] = answer
         self._link.put(join_record(joined))
         try:
             await asyncio.wait_for(answer, self._wait)
         except (Rejection, Moved):
-            self._bound.pop(sid, None)  # it has no place that it could leave
+            self._unbind(connection)  # it has no place that it could leave
             raise
         except asyncio.TimeoutError:
             self.left(connection, "connection-lost", goodbye=False)
@@ -111,9 +129,15 @@ class EdgeDoor:
             raise
         finally:
             self._joins.pop(sid, None)
+        if sid not in self._bound:  # the link ended in the same turn
+            raise Rejection("shutting-down", TRY_AGAIN)
 
     def signal(self, connection: Connection, signal: Signal, ack_id: str) -> None:
-        """Pass a checked signal on; the owner answers. Raises Rejection if too much waits."""
+        """Pass a checked signal on; the owner answers. Raises Rejection if too much waits, or the
+        link has ended and the client is to be hung up.
+        """
+        if connection.sid not in self._bound:
+            raise Rejection("shutting-down", TRY_AGAIN)
         if self._link.full:
             raise Rejection("rate-limited", "too much waits for the host that serves the room")
         self._link.put(Say(connection.sid, ack_id, *signal))
@@ -136,12 +160,16 @@ class EdgeDoor:
 
     def report(self, connection: Connection, text: str) -> None:
         """Pass on what a client says of its RTCPeerConnection; it has been checked."""
-        if not self._link.full:
+        if connection.sid in self._bound and not self._link.full:
             self._link.put(Report(connection.sid, text.strip()))
 
     def tell_pulses(self) -> None:
         """Tell the owner of whose client nothing has been heard, or is heard again."""
-        for sid, connection in self._bound.items():
+        self._tell_pulses(self._bound.values())
+
+    def _tell_pulses(self, connections: Iterable[Connection]) -> None:
+        for connection in connections:
+            sid = connection.sid
             if sid in self._joins:
                 continue
             pulse = connection.socket.pulse
@@ -159,7 +187,7 @@ class EdgeDoor:
         sid = connection.sid
         self._pulses.pop(sid, None)
         self._not_taken(lambda key: key[0] == sid)
-        if self._bound.pop(sid, None) is not None:
+        if self._unbind(connection):
             self._link.put(Gone(sid, reason, goodbye))
 
     def _not_taken(self, concerns: Callable[[tuple[str, str]], bool]) -> None:
@@ -175,6 +203,7 @@ class EdgeDoor:
         self._not_taken(lambda key: True)
         bound = [one for sid, one in self._bound.items() if sid not in self._joins]
         self._bound.clear()
+        self._rooms.clear()
         self._pulses.clear()
         return bound
 

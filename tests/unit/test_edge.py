@@ -13,19 +13,22 @@ from signaling_server.core.fleet.records import (
     Answered,
     Denied,
     Gone,
+    Join,
+    Liveness,
     Passed,
     Record,
+    Report,
     Say,
     Shut,
     Told,
 )
-from signaling_server.core.protocol.events import Joined
+from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.errors import Rejection
 from signaling_server.transport.connection import Connection
-from signaling_server.transport.edge import EdgeDoor, Moved
+from signaling_server.transport.edge import NOT_TAKEN, EdgeDoor, Moved
 from unit.fake_socket import FakeSocket
 
 OFFER = parse_signal('{"type":"offer","data":{"sdp":"x"},"to":"gcom"}', 1000, 64)
@@ -214,6 +217,8 @@ def test_the_owner_ends_a_connection_in_its_own_way() -> None:
         await edge.enter()
         edge.door.handle(Shut("sid", "replaced", True))
         assert edge.shut == [("sid", "replaced", True)]
+        edge.door.handle(Shut("sid", "slow-consumer", False))
+        assert edge.shut[1:] == [("sid", "slow-consumer", False)]
         edge.door.left(edge.connection, "goodbye", True)
         assert edge.said() == [Gone("sid", "goodbye", True)]
 
@@ -239,5 +244,159 @@ def test_a_refusal_has_a_code_and_a_message() -> None:
         with pytest.raises(BadRecord):
             edge.door.handle(Denied("sid", {"code": 7}))
         joining.cancel()
+
+    act(scene)
+
+
+def test_a_client_whose_link_ends_while_it_is_let_in_is_refused() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        joining = edge.admit()
+        await asyncio.sleep(0)
+        edge.door.handle(Admitted("sid"))
+        assert edge.door.ended() == []
+        with pytest.raises(Rejection, match="cannot be reached"):
+            await joining
+
+    act(scene)
+
+
+def test_a_client_that_is_to_be_hung_up_says_nothing_over_the_next_link() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        await edge.enter()
+        edge.door.ended()
+        with pytest.raises(Rejection, match="cannot be reached"):
+            edge.door.signal(edge.connection, OFFER, "")
+        edge.door.report(edge.connection, "{}")
+        edge.door.tell_pulses()
+        assert edge.said() == []
+
+    act(scene)
+
+
+def test_rooms_are_those_of_the_clients() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        await edge.enter()
+        other = Connection("other", FakeSocket("x"), "192.0.2.1", LimitsSettings())
+        other.hello = Hello("drone-1", "gcom")
+        joining = asyncio.get_running_loop().create_task(
+            edge.door.admit(other, Joined("other", other.hello, "192.0.2.1", "websocket"))
+        )
+        await asyncio.sleep(0)
+        edge.door.handle(Admitted("other"))
+        await joining
+        assert edge.door.rooms == {"drone-1"}
+        assert edge.door.clients() == {"drone-1": ("node", "gcom")}
+        edge.door.left(other, "goodbye", True)
+        assert edge.door.clients() == {"drone-1": ("node",)}
+        edge.door.left(edge.connection, "goodbye", True)
+        assert edge.door.rooms == set()
+
+    act(scene)
+
+
+def test_the_owner_hears_when_a_client_falls_silent_and_when_it_is_back() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        joining = edge.admit()
+        await asyncio.sleep(0)
+        edge.said()
+        edge.socket.pulse = Pulse.SILENT
+        edge.door.tell_pulses()  # of one that is not in yet there is nothing to tell
+        edge.door.handle(Admitted("sid"))
+        await joining
+        for pulse in (Pulse.LIVES, Pulse.SILENT, Pulse.SILENT, Pulse.LIVES):
+            edge.socket.pulse = pulse
+            edge.door.tell_pulses()
+        assert edge.said() == [Liveness("sid", Pulse.SILENT), Liveness("sid", Pulse.LIVES)]
+
+    act(scene)
+
+
+def test_the_owner_hears_of_the_holder_of_a_name_before_somebody_asks_for_it() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        await edge.enter()
+        edge.socket.pulse = Pulse.CLOSED
+        again = Connection("again", FakeSocket("x"), "192.0.2.1", LimitsSettings())
+        again.hello = edge.connection.hello
+        joined = Joined("again", again.hello, "192.0.2.1", "websocket")
+        joining = asyncio.get_running_loop().create_task(edge.door.admit(again, joined))
+        await asyncio.sleep(0)
+        told, asked = edge.said()
+        assert told == Liveness("sid", Pulse.CLOSED)
+        assert type(asked) is Join
+        joining.cancel()
+
+    act(scene)
+
+
+def test_the_owner_hears_that_a_client_lives_which_was_replaced() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        await edge.enter()
+        edge.door.handle(Shut("sid", "replaced", True))
+        edge.socket.heard()
+        assert edge.said() == [Liveness("sid", Pulse.LIVES)]
+        edge.door.handle(Shut("sid", "replaced", True))
+        edge.door.left(edge.connection, "goodbye", True)
+        edge.said()
+        edge.socket.heard()
+        assert edge.said() == []
+
+    act(scene)
+
+
+def test_an_answer_is_awaited_where_the_library_sends_it() -> None:
+    async def scene() -> None:
+        edge = Edge()
+        await edge.enter()
+        ack = edge.door.expect(edge.connection)
+        answer = asyncio.get_running_loop().create_task(
+            edge.door.answer(edge.connection, ack, True)
+        )
+        await asyncio.sleep(0)
+        edge.door.handle(Answered("sid", ack, '{"ok":true}'))
+        edge.door.handle(Answered("sid", ack, '{"ok":false}'))
+        assert await answer == {"ok": True}
+        assert edge.socket.written == []
+        refused = edge.door.expect(edge.connection)
+        assert await edge.door.answer(edge.connection, refused, passed=False) == {}
+        assert edge.door._answers == {}
+
+    act(scene)
+
+
+@pytest.mark.parametrize("link_ends", [True, False])
+def test_an_answer_that_does_not_come_any_more_says_so(link_ends: bool) -> None:
+    async def scene() -> None:
+        edge = Edge()
+        await edge.enter()
+        acks = [edge.door.expect(edge.connection), edge.door.expect(edge.connection)]
+        edge.door.handle(Answered("sid", acks[1], '{"ok":true}'))
+        if link_ends:
+            edge.door.ended()
+        else:
+            other = Connection("other", FakeSocket("x"), "192.0.2.1", LimitsSettings())
+            edge.door.left(other, "goodbye", True)
+            edge.door.left(edge.connection, "goodbye", True)
+        assert await edge.door.answer(edge.connection, acks[0], True) == NOT_TAKEN
+        assert await edge.door.answer(edge.connection, acks[1], True) == {"ok": True}
+
+    act(scene)
+
+
+def test_reports_are_passed_on_unless_too_much_waits() -> None:
+    async def scene() -> None:
+        edge = Edge(limit=1000)
+        await edge.enter()
+        edge.door.report(edge.connection, ' {"state":"connected"} ')
+        assert edge.said() == [Report("sid", '{"state":"connected"}')]
+        while not edge.link.full:
+            edge.door.signal(edge.connection, OFFER, "")
+        edge.door.report(edge.connection, "{}")
+        assert not [one for one in edge.said() if isinstance(one, Report)]
 
     act(scene)

@@ -440,3 +440,15 @@ def test_far_clients_of_a_crowd_have_their_turn(board: Board) -> None:
         assert letters(link) == "E" * (MANY + 2)
 
     asyncio.run(scene())
+
+
+def test_signal_for_a_room_elsewhere_is_checked_here_and_passed_on(board: Board) -> None:
+    node = board.join("1", "node")
+    passed: list[str] = []
+    node.door = SimpleNamespace(
+        signal=lambda one, signal, ack: passed.append(f"{signal.type} {ack}")
+    )
+    assert board.switchboard.signal(node, OFFER, "5") is None
+    with pytest.raises(Rejection):
+        board.switchboard.signal(node, "{}", "6")
+    assert passed == ["offer 5"]
