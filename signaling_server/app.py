@@ -34,9 +34,11 @@ from signaling_server.core.config.load import (
 from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.core.reporting.readiness import Phase
 from signaling_server.entrance import Entrance
 from signaling_server.errors import ConfigError
 from signaling_server.fleet.build import build, jump
+from signaling_server.fleet.seen import Seen
 from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
 from signaling_server.logs.pipe import LogPipe
@@ -89,6 +91,7 @@ class App:
             self._entrance,
             self._ice_check.withheld,
         )
+        seen = Seen()
         self.report = SelfReport(
             self.settings,
             self.relay,
@@ -97,8 +100,10 @@ class App:
             lambda: self.transport.queue_high_water,
             lambda: self.transport.token_watch.warnings,
             self._ice_check.rows,
+            lambda: self.transport.sockets,
+            seen,
         )
-        self._fleet = build(loaded, self.transport, self.relay) if in_a_fleet else None
+        self._fleet = seen.fleet = build(loaded, self.transport, self.relay) if in_a_fleet else None
         self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()
@@ -175,6 +180,7 @@ class App:
         self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
             self._background.start(self._keep_notifying(check))
+        self.report.phase = Phase.SERVING
         return url
 
     async def _keep_notifying(self, check: SelfCheck) -> None:
@@ -273,6 +279,7 @@ class App:
 
     async def stop(self) -> None:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
+        self.report.phase = Phase.DRAINING
         self.notifier.stopping()
         log.info("stopping, with %d peers connected", len(self.relay.peers))
         address_file.remove()

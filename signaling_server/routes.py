@@ -43,6 +43,7 @@ def routes(
             refusal=access.refusal,
             status_enabled=status_enabled,
             health=report.health,
+            unready=report.unready,
             status=report.status,
             metrics=report.metrics,
         ),

@@ -18,9 +18,10 @@ from typing import Callable, Iterable
 from signaling_server.background import Background
 from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.fleet.batch import Sign
-from signaling_server.core.fleet.host_record import HostRecord, differences, parse_record
+from signaling_server.core.fleet.host_record import HostRecord, differences
 from signaling_server.core.fleet.ownership import Life, Ownership
 from signaling_server.core.fleet.records import Withdrawn
+from signaling_server.core.fleet.register import Register
 from signaling_server.core.fleet.state import FleetState
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.errors import Rejection
@@ -60,6 +61,7 @@ class Fleet:
         self._engine = engine
         self._lease = round(settings.lease * 1000)
         self._describe = describe
+        self._register = Register(sign)
         self._background = background = Background()
         self._ownership = Ownership(instance, settings.patience)
         self.links = links = Links(
@@ -75,7 +77,7 @@ class Fleet:
             background,
         )
         self._rooms = Rooms(
-            self._ownership, engine, links.part, transport.dissolve, is_empty, background
+            self._ownership, engine, links.part, links.dissolve, is_empty, background
         )
         self._loop = asyncio.get_running_loop()
         self._known: dict[str, Known] = {}
@@ -161,34 +163,39 @@ class Fleet:
             await asyncio.sleep(BEAT)
 
     async def _beat(self) -> None:
-        name = self._engine.name
-        if not await self._engine.beat(self._describe(name).text, self._lease):
-            self._rename(await self._engine.hosts())
+        if not await self._engine.beat(self._record(), self._lease):
+            self._rename(await self._hosts())
             await self._announce()
             self._rooms.decide(self._ownership.lease_lost())
-        self._meet(await self._engine.hosts())
+        self._meet(await self._hosts())
 
     async def _announce(self) -> None:
-        await self._engine.announce(self._describe(self._engine.name).text, self._lease)
+        await self._engine.announce(self._record(), self._lease)
 
-    def _rename(self, records: dict[str, str]) -> None:
+    def _record(self) -> str:
+        return self._register.text(self.instance, self._describe(self._engine.name))
+
+    async def _hosts(self) -> dict[str, HostRecord]:
+        return self._register.read(await self._engine.hosts())
+
+    def _rename(self, records: dict[str, HostRecord]) -> None:
         """Take another name, if this one is a younger host's by now."""
         name = self._engine.name
-        others = [parse_record(text) for host, text in records.items() if host != self.instance]
-        if any(other.name == name for other in others):
+        if any(record.name == name for host, record in records.items() if host != self.instance):
             self._renamed = name
             self._engine.name = f"{name}-{secrets.token_hex(SUFFIX_BYTES)}"
             log.warning("another host is named %s: this is %s now", name, self._engine.name)
 
-    def _meet(self, records: dict[str, str]) -> None:
+    def _meet(self, records: dict[str, HostRecord]) -> None:
         """Redis has the records of these hosts."""
         now = self._loop.time()
-        for host, text in records.items():
+        for host, record in records.items():
             since = self._known[host].since if host in self._known else now
             if host != self.instance:
                 if host not in self._known:
-                    log.info("host %s is part of the fleet (%s)", parse_record(text).name, host)
-                self._known[host] = Known(parse_record(text), since)
+                    fields = {"HAWKEYE_HOST": record.name}
+                    log.info("host %s is part of the fleet (%s)", record.name, host, extra=fields)
+                self._known[host] = Known(record, since)
         self._rooms.decide(self._ownership.present(records.keys() - {self.instance}, now))
         for host, life in list(self._ownership.hosts.items()):
             if life is not Life.DEAD:
@@ -197,7 +204,9 @@ class Fleet:
             if not self.links.links[host].up:  # what it said last came after its end
                 self.links.forget(host)
         for host in self._known.keys() - self._ownership.hosts.keys():
-            log.warning("host %s has left the fleet (%s)", self._known.pop(host).record.name, host)
+            name = self._known.pop(host).record.name
+            fields = {"HAWKEYE_HOST": name}
+            log.warning("host %s has left the fleet (%s)", name, host, extra=fields)
         self._warn()
 
     def _warn(self) -> None:
@@ -210,6 +219,7 @@ class Fleet:
     def _warnings(self) -> list[str]:
         own = self._describe(self._engine.name)
         warnings = differences(own, [known.record for known in self._known.values()])
+        warnings += self._register.warnings
         for host, link in self.links.links.items():
             if link.stranger:
                 warnings.append(
@@ -246,7 +256,7 @@ class Fleet:
         """Redis is there; it may have forgotten everything."""
         try:
             await self._announce()
-            records = await self._engine.hosts()
+            records = await self._hosts()
         except EngineLost:
             return
         if self._patience is not None:
@@ -277,5 +287,7 @@ class Fleet:
             lost_because=self._engine.lost_because,
             lost_at=self._lost_at,
             warnings=self._warnings(),
+            signed=self._register.signed,
+            met=self._ownership.was_there,
             now=self._loop.time(),
         )

@@ -26,6 +26,7 @@ from signaling_server.core.fleet.records import (
     Say,
     Withdrawn,
 )
+from signaling_server.core.fleet.tally import Tally
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.fleet.engine import Engine, EngineLost
 from signaling_server.transport.edge import EdgeDoor
@@ -91,6 +92,7 @@ class Links:
             self._flush_soon,
         )
         self._me = me
+        self.tally = Tally()
         self.links: dict[str, Link] = {}
         """By the instance of the other host."""
         self.doors: dict[str, EdgeDoor] = {}
@@ -124,13 +126,24 @@ class Links:
 
     def forget(self, host: str) -> None:
         """Know no link to a host any longer. Nothing may be bound to it."""
-        self.links.pop(host, None)
+        link = self.links.pop(host, None)
+        if link is not None:
+            self.tally.retire(link)
         self.doors.pop(host, None)
 
     def put(self, record: Record) -> None:
         """Say something to all hosts."""
         for link in self.links.values():
             link.put(record)
+
+    def dissolve(self, room: str) -> None:
+        """Another host serves a room: hang up on all that are in it."""
+        self.tally.dissolved += 1
+        self._transport.dissolve(room)
+
+    def far_clients(self) -> dict[str, str]:
+        """The instance of the host of each far client, by Socket.IO sid."""
+        return self._far.hosts()
 
     def resend(self) -> None:
         """Redis is back: send again what is not acknowledged."""
@@ -160,6 +173,7 @@ class Links:
             return
         if batch.sender == self._me:
             return
+        self.tally.batches["in"] += 1
         link = self.meet(batch.sender)
         self._obey(link, link.received(batch, self._loop.time()))
         if link.up:
@@ -177,6 +191,7 @@ class Links:
 
     def _hear(self, link: Link, record: Record) -> bool:
         """What another host says; False: that was a violation, and the link has ended."""
+        self.tally.records[type(record).__name__.lower()] += 1
         try:
             if isinstance(record, _OF_AN_EDGE):
                 self._far.handle(link, record)
@@ -184,14 +199,17 @@ class Links:
                 self.doors[link.peer].handle(record)
         except BadRecord as error:
             name = self._watcher.name_of(link.peer)
-            log.error("host %s breaks the protocol: %s", name, error)
+            fields = {"HAWKEYE_HOST": name}
+            log.error("host %s breaks the protocol: %s", name, error, extra=fields)
             self._obey(link, link.end("violation", self._loop.time()))
             return False
         return True
 
     def _ended(self, link: Link, ended: Ended) -> None:
         name = self._watcher.name_of(link.peer)
-        log.warning("the link to host %s has ended (%s)", name, ended.reason)
+        self.tally.resets[ended.reason] += 1
+        fields = {"HAWKEYE_HOST": name}
+        log.warning("the link to host %s has ended (%s)", name, ended.reason, extra=fields)
         self._far.ended(link)
         self._transport.hang_up(self.doors[link.peer].ended())
         self._wake(link)
@@ -212,6 +230,7 @@ class Links:
             self._obey(link, link.flush())
 
     async def _publish(self, link: Link, text: str) -> None:
+        self.tally.batches["out"] += 1
         try:
             listening = await self._engine.publish(link.peer, text)
         except EngineLost:

@@ -27,6 +27,8 @@ def view(
     lost_because: str,
     lost_at: float,
     warnings: Sequence[str],
+    signed: bool,
+    met: bool,
     now: float,
 ) -> FleetState:
     """What is known at a moment, `now` of the clock of the loop, which all times are of."""
@@ -41,6 +43,8 @@ def view(
         [_this(instance, own, now - since), *(_host(links, *each, now) for each in others)],
         _elsewhere(links),
         warnings,
+        signed,
+        met,
     )
 
 

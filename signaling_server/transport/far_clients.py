@@ -57,6 +57,10 @@ class FarClients:
         self._serves = serves
         self._links: dict[Link, dict[str, FarConnection]] = {}
 
+    def hosts(self) -> dict[str, str]:
+        """The instance of the host to which each client is connected, by Socket.IO sid."""
+        return {sid: link.peer for link, clients in self._links.items() for sid in clients}
+
     def handle(self, link: Link, record: Record) -> None:
         """Another host says this. Raises BadRecord: end the link."""
         if isinstance(record, Join):

@@ -201,6 +201,11 @@ class Transport:
         return tokens.grants if tokens is not None else ()
 
     @property
+    def sockets(self) -> int:
+        """Connections to this host, in whatever room."""
+        return len(self._connections.by_sid)
+
+    @property
     def queue_high_water(self) -> int:
         """Most packets that ever waited for one client."""
         return SendQueue.high_water

@@ -1,9 +1,16 @@
-"""What a host of a fleet tells of itself: the JSON text of its record in Redis, and back."""
+"""What a host of a fleet tells of itself: the text of its record in Redis, and back.
+
+The text is a MAC and JSON. The MAC is of the JSON and of the host's instance, so that nobody can
+make a record without the secret, nor set one host's record in the place of another's.
+"""
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any, Iterable, NamedTuple
+
+from signaling_server.core.fleet.batch import FIELD, Sign
 
 MOST_TEXT = 256
 """Characters of a text that is read."""
@@ -21,14 +28,36 @@ class HostRecord(NamedTuple):
     rules: str = ""
     """The fingerprint of its room rules and tokens: those of all hosts have to be the same."""
 
-    @property
-    def text(self) -> str:
-        """The record as it is stored."""
-        return json.dumps(self._asdict(), separators=(",", ":"))
+    def text(self, instance: str, sign: Sign) -> str:
+        """The record of an instance as it is stored."""
+        body = json.dumps(self._asdict(), separators=(",", ":"))
+        return f"{_mac(instance, body, sign)} {body}"
 
 
-def parse_record(text: str) -> HostRecord:
-    """Read a record; of what is not as it should be, the default counts."""
+class ForeignRecord(ValueError):
+    """A record that no host of this fleet has made."""
+
+
+def parse_record(text: str, instance: str, sign: Sign) -> HostRecord:
+    """Read the record of an instance; of what is not as it should be, the default counts.
+
+    Raises ForeignRecord if its MAC is wrong.
+    """
+    mac, _, body = text.partition(" ")
+    if not hmac.compare_digest(_bytes(mac), _bytes(_mac(instance, body, sign))):
+        raise ForeignRecord(instance)
+    return _parse(body)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _mac(instance: str, body: str, sign: Sign) -> str:
+    return sign(f"host{FIELD}{instance}{FIELD}{body}")
+
+
+def _parse(text: str) -> HostRecord:
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):

@@ -107,7 +107,7 @@ class Ownership:
         self._me = me
         self._patience = patience
         self._lost_at: float | None = None
-        self._was_there = False
+        self.was_there = False
         """Whether Redis has ever answered."""
         self._all_back_at = 0.0
         self.rooms: dict[str, Room] = {}
@@ -195,9 +195,9 @@ class Ownership:
 
     def engine_back(self, now: float) -> list[Output]:
         """Redis answers again; it may have forgotten everything."""
-        if self._was_there:
+        if self.was_there:
             self._all_back_at = now + ALL_BACK
-        self._was_there = True
+        self.was_there = True
         self._lost_at = None
         self.alone = False
         return self._claim_all()

@@ -59,6 +59,10 @@ class FleetState(NamedTuple):
     elsewhere: Sequence[RoomElsewhere] = ()
     warnings: Sequence[str] = ()
     """Sentences about what is not as it should be, but for the loss of Redis."""
+    signed: bool = False
+    """Whether the fleet has a secret: what is known of a host is what it told."""
+    met: bool = True
+    """Whether Redis has ever answered."""
 
     @property
     def state(self) -> str:
