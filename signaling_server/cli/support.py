@@ -132,7 +132,7 @@ def _probe(sources: Sources) -> str:
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        probe_command.run(sources.server(), as_json=False)
+        probe_command.run([sources.server()], as_json=False)
     return printed.getvalue()
 
 

@@ -87,10 +87,10 @@ SEES = {
     "protocol": ("config",),
     "ice": ("config", "protocol"),
     "insight": ("config", "protocol"),
-    "reporting": ("config", "protocol", "insight"),
+    "fleet": ("config", "protocol"),
+    "reporting": ("config", "protocol", "insight", "fleet"),
     "certificate": ("config", "protocol"),
     "announcement": ("config", "protocol"),
-    "fleet": ("config", "protocol"),
 }
 """The folders that each folder of core may import from, beside itself and core's own files."""
 _RULE = (CORE + "protocol.naming",)
