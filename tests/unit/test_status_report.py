@@ -219,3 +219,17 @@ def test_peers_that_went_are_listed() -> None:
             "in_call_seconds": None,
         }
     ]
+
+
+def test_peer_of_another_host_has_its_name() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    scene.join("g", name="gcom")
+    relay = scene.relay
+    sids = {peer.peer_id: peer.sid for peer in relay.peers.values()}
+    found = build(relay, Metrics(), Insight(), "1", 1.0, [], scene.now, {sids["gcom"]: "b"})
+    peers = found["rooms"][0]["peers"]
+    assert [(peer["peer_id"], peer.get("host")) for peer in peers] == [
+        ("node", None),
+        ("gcom", "b"),
+    ]
