@@ -182,7 +182,7 @@ def test_fleet_is_told_with_its_hosts_and_the_rooms_elsewhere() -> None:
         {"room": "r2", "host": "c", "url": "http://c", "peers": ["z"]},
     ]
     found = told(fleet={"state": "together", "hosts": hosts, "elsewhere": rooms})
-    assert [(line.text.replace("  ", ""), line.style) for line in found] == [
+    assert [(" ".join(line.text.split()), line.style) for line in found] == [
         ("", ""),
         ("fleet: together, 3 hosts", "title"),
         ("a here, 1 room, 2 peers, http://a", ""),
