@@ -14,7 +14,7 @@ import pytest
 from fleet.machine import Machine, Machines
 from fleet.program import Program
 from fleet.redis_server import RedisServer
-from integration.credentials import new_token, write_tokens
+from integration.credentials import make_ca, make_certificate, new_token, write_tokens
 from integration.pages import Page, get
 from integration.server import ROOT, ServerProcess, run_to_its_end
 
@@ -135,9 +135,9 @@ async def test_metrics_count_clients_at_their_owner_and_links_at_both(
     assert at_b['hawkeye_fleet_records_total{kind="admitted"}'] == 1
     assert at_a['hawkeye_fleet_round_trip_seconds{host="b"}'] > 0
     await a.stop()
-    await b.server.line("the link to host a has ended")
+    ended = await b.server.line(r"the link to host a has ended \((\w+)\)")
     left = samples((await ask(b, "/metrics")).body)
-    assert left['hawkeye_fleet_link_resets_total{reason="stopped"}'] == 1
+    assert left[f'hawkeye_fleet_link_resets_total{{reason="{ended[1]}"}}'] == 1
     assert left["hawkeye_fleet_links"] == 0
 
 
@@ -263,6 +263,33 @@ async def test_token_goes_only_where_the_operator_says_so(
     assert "asked without the token: name its URL here to send it" in found.stdout
     whole = await run("status", "--url", a.url, "--token", token, "--fleet", b.url)
     assert whole.returncode == 0, whole.stdout
+
+
+@pytest.mark.parametrize("has_secret", [True, False], ids=["secret", "no secret"])
+async def test_token_goes_over_verified_tls_to_the_hosts_of_a_fleet_with_a_secret(
+    machines: Machines, tmp_path: Path, has_secret: bool
+) -> None:
+    authority = make_ca(tmp_path)
+    certificate, key = make_certificate(tmp_path, "signaling")
+    token, line = new_token("watcher")
+    config: dict[str, Any] = {
+        "tls": {"certificate": certificate, "private_key": key},
+        "auth": {"tokens_file": write_tokens(tmp_path, [line.replace("}", ", can: [status]}")])},
+    }
+    secret = tmp_path / "secret"
+    secret.write_text("a secret of this fleet\n")
+    a, b = machines.make("a", **config), machines.make("b", **config)
+    for machine in (a, b):
+        machine.url = machine.url.replace("http:", "https:")
+        told(machine, **({"secret_file": str(secret)} if has_secret else {}))
+    await asyncio.gather(a.start(), b.start())
+    await a.server.line("host b is part of the fleet")
+    asked = ("status", "--url", a.url, "--token", token, "--cafile", str(authority), "--fleet")
+    found = await run(*asked)
+    assert f"host b at {b.url}" in found.stdout
+    assert ("asked without the token" in found.stdout) is not has_secret
+    assert found.returncode == (0 if has_secret else 1), found.stdout
+    assert (await run(*asked, b.url)).returncode == 0
 
 
 async def test_probe_meets_over_two_hosts(machines: Machines) -> None:

@@ -283,3 +283,12 @@ def test_in_a_crowd_far_clients_wait_for_their_turn_like_all(owner: Owner) -> No
         assert "s0" not in owner.relay.peers
 
     asyncio.run(scene())
+
+
+def test_each_client_has_the_host_that_it_is_connected_to(owner: Owner) -> None:
+    assert owner.far.hosts() == {}
+    owner.join("1", "node")
+    owner.join("2", "gcom", edge=1)
+    assert owner.far.hosts() == {"1": "b", "2": "c"}
+    owner.hear(Gone("1", "goodbye", True))
+    assert owner.far.hosts() == {"2": "c"}

@@ -291,3 +291,13 @@ def test_room_of_another_host_is_dissolved() -> None:
         assert scene.relay.rooms == {}
 
     act(scene)
+
+
+def test_connections_of_this_host_are_counted_and_no_others() -> None:
+    async def scene(scene: Scene) -> None:
+        assert scene.transport.sockets == 0
+        scene.connect("1")
+        scene.connections.far["far"] = FarConnection("far", Hello("default", "x"), "", a_link())
+        assert scene.transport.sockets == 1
+
+    act(scene)
