@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import json
 import time
-from typing import Any, Awaitable, Callable, Iterator
+from typing import Awaitable, Callable, Iterator, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -38,31 +38,40 @@ CONFIG = Config(
 )
 SETTLED = 0.02
 """Seconds of virtual time, in which nothing happens but what is under way."""
-INDEX = st.integers(0, 5)
-HOST = st.integers(0, len(NAMES) - 1)
-ROOM = st.sampled_from(["north", "north", "north", "south"])
-NAME = st.sampled_from(["", "gcom", "node"])
-SESSION = st.sampled_from(["", "key-1", "key-1", "key-2"])
-JOIN = st.tuples(st.just("join"), HOST, ROOM, NAME, SESSION)
-SAY = st.tuples(
-    st.just("say"),
-    INDEX,
-    st.sampled_from(["offer", "answer", "ice-candidate"]),
-    st.none() | st.sampled_from(["gcom", "node"]),
-    st.sampled_from(["", "7"]),
+KINDS = {"join": 4, "say": 9, "break": 1, "goodbye": 1, "report": 1, "wait": 1}
+"""How often each happens."""
+
+
+class Step(NamedTuple):
+    """Something that happens, with more details than it needs."""
+
+    what: str
+    which: int
+    """Of the clients that are connected."""
+    host: int
+    room: str
+    name: str
+    session: str
+    kind: str
+    to: str | None
+    ack: str
+    seconds: float
+
+
+STEP = st.builds(
+    Step,
+    what=st.sampled_from([what for what, often in KINDS.items() for _ in range(often)]),
+    which=st.integers(0, 5),
+    host=st.integers(0, len(NAMES) - 1),
+    room=st.sampled_from(["north", "north", "north", "south"]),
+    name=st.sampled_from(["", "gcom", "node", "node"]),
+    session=st.sampled_from(["", "key-1", "key-1", "key-2"]),
+    kind=st.sampled_from(["offer", "answer", "ice-candidate"]),
+    to=st.sampled_from([None, None, "gcom", "node"]),
+    ack=st.sampled_from(["", "7"]),
+    seconds=st.sampled_from([0.5, 1.0, 3.0, 5.0, 9.0]),
 )
-STEPS = st.lists(
-    JOIN
-    | JOIN
-    | SAY
-    | SAY
-    | SAY
-    | st.tuples(st.just("break"), INDEX)
-    | st.tuples(st.just("goodbye"), INDEX)
-    | st.tuples(st.just("report"), INDEX)
-    | st.tuples(st.just("wait"), st.sampled_from([0.5, 1.0, 3.0, 5.0, 9.0])),
-    max_size=40,
-)
+STEPS = st.lists(STEP, min_size=30, max_size=60)
 
 
 @contextlib.contextmanager
@@ -129,29 +138,27 @@ class Compared:
         )
         self.pairs.append(Pair(one, many, program if session else ""))
 
-    async def step(self, what: str, *details: Any) -> None:
-        if what == "join":
-            await self.join(*details)
-        elif what == "wait":
-            await asyncio.sleep(details[0])
+    async def step(self, step: Step) -> None:
+        pair = self.pick(step.which)
+        if step.what == "join" or pair is None:
+            await self.join(step.host, step.room, step.name, step.session)
+        elif step.what == "wait":
+            await asyncio.sleep(step.seconds)
         else:
-            pair = self.pick(details[0])
-            if pair is not None:
-                self.let(pair, what, *details[1:])
+            self.let(pair, step)
         await asyncio.sleep(SETTLED)
         self.compare()
 
-    def let(self, pair: Pair, what: str, *details: Any) -> None:
-        if what == "say":
-            kind, to, ack = details
-            message = {"type": kind, "data": {"number": next(self.numbers)}}
-            pair.say(json.dumps({**message, "to": to} if to else message), ack)
-        elif what == "report":
+    def let(self, pair: Pair, step: Step) -> None:
+        if step.what == "say":
+            message = {"type": step.kind, "data": {"number": next(self.numbers)}}
+            pair.say(json.dumps({**message, "to": step.to} if step.to else message), step.ack)
+        elif step.what == "report":
             for client in pair.both:
                 client.host.handlers.report(client.sio, '{"state":"connected"}')
         else:
             for client in pair.both:
-                client.said_goodbye = what == "goodbye"
+                client.said_goodbye = step.what == "goodbye"
                 client.end_with("transport close")
 
     def compare(self) -> None:
@@ -168,13 +175,13 @@ class Compared:
 
 
 @given(steps=STEPS)
-def test_each_client_hears_the_same_of_a_fleet_as_of_one_host(steps: list[Any]) -> None:
+def test_each_client_hears_the_same_of_a_fleet_as_of_one_host(steps: list[Step]) -> None:
     async def scene() -> None:
         compared = Compared()
         await compared.start()
         try:
             for step in steps:
-                await compared.step(*step)
+                await compared.step(step)
         finally:
             await compared.stop()
 
