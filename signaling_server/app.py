@@ -98,7 +98,9 @@ class App:
             lambda: self.transport.token_watch.warnings,
             self._ice_check.rows,
         )
-        self._fleet = build(loaded, self.transport, self.relay) if in_a_fleet else None
+        self._fleet = (
+            build(loaded, self.settings, self.transport, self.relay) if in_a_fleet else None
+        )
         self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()
