@@ -37,7 +37,7 @@ fleet: $(VENV)/dev.stamp $(CLIENT)
 	@$(BIN)/python -m tests.fleet $(PORT)
 
 test: setup
-	$(PYTEST) tests/unit tests/scenarios tests/fuzz tests/integration $(SLOW:%=--ignore=%)
+	$(PYTEST) tests/unit tests/scenarios tests/contract tests/fuzz tests/integration $(SLOW:%=--ignore=%)
 
 test-all: needs setup
 	.ci/stages

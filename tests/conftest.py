@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Iterator
 
 import pytest
 
 import needs
+from contract import found
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +37,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if times > 1 and metafunc.definition.get_closest_marker("repeat"):
         metafunc.fixturenames.append("repetition")
         metafunc.parametrize("repetition", range(times))
+
+
+@pytest.fixture(autouse=True)
+def contract() -> Iterator[None]:
+    """Fail a test during which something passed that the published schemas do not describe.
+
+    What fixtures of a wider scope complain about counts in the test that comes next.
+    """
+    yield
+    assert found.take() == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def contract_at_the_end() -> Iterator[None]:
+    """Fail the last test if such fixtures complain as they end."""
+    yield
+    assert found.take() == []
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,9 +6,8 @@ import asyncio
 import functools
 import logging
 import time
-from typing import AbstractSet, Any, Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, AbstractSet, Any, Awaitable, Callable, Iterable
 
-from signaling_server.appliance.ice_asker import ask
 from signaling_server.appliance.resolver import Resolver
 from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
@@ -18,6 +17,9 @@ from signaling_server.core.ice.stun_url import Target, targets
 from signaling_server.core.ice.verdict import Said, Watched
 from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.protocol.turn_credentials import configured
+
+if TYPE_CHECKING:
+    from signaling_server.appliance.ice_asker import Resolve
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class IceCheck:
     ) -> None:
         self._settings = settings
         self._is_here = is_here
-        self._ask = ask_one or functools.partial(ask, resolve=Resolver().resolve)
+        self._ask = ask_one or functools.partial(_ask, resolve=Resolver().resolve)
         self._clock = clock
         self._in_use = InUse()
         self._servers: dict[str, Watched] = {}
@@ -162,3 +164,10 @@ class IceCheck:
             for url, target in known.items()
             if self._in_use.has(target, servers[url].addresses, turn)
         }
+
+
+async def _ask(target: Target, resolve: Resolve) -> Said:
+    """As ice_asker.ask, which is imported for the first question: most servers ask none."""
+    from signaling_server.appliance import ice_asker
+
+    return await ice_asker.ask(target, resolve)

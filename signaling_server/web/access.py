@@ -20,11 +20,14 @@ class Refusal(NamedTuple):
     """Why somebody may not see the status."""
 
     code: str
-    """Of RFC 6750, 3.1; "" if no token was given."""
+    """Of RFC 6750, 3.1, or MISSING's own."""
     text: str
 
 
-MISSING = Refusal("", "a token with `can: [status]` is required: Authorization: Bearer TOKEN")
+INVALID = "invalid_token"
+MISSING = Refusal(
+    "missing_token", "a token with `can: [status]` is required: Authorization: Bearer TOKEN"
+)
 FORBIDDEN = Refusal(
     "insufficient_scope", "this token is good, but may not see the status: it needs `can: [status]`"
 )
@@ -74,7 +77,7 @@ class Access:
             return FORBIDDEN
         except Rejection as rejection:
             await self.wrong(request, rejection)
-            return Refusal("invalid_token", rejection.message)
+            return Refusal(INVALID, rejection.message)
         return None
 
     async def wrong(self, request: web.Request, rejection: Rejection) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Awaitable, Callable
 from aiohttp import web
 
 from signaling_server.core.reporting.metrics import CONTENT_TYPE
-from signaling_server.web.access import Refusal
+from signaling_server.web.access import MISSING, Refusal
 from signaling_server.web.once_a_second import OnceASecond
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -72,8 +72,11 @@ def _page(body: bytes, content_type: str) -> web.Response:
 
 
 def unauthorized(refused: Refusal) -> web.Response:
-    """The answer to those who may not (RFC 6750, section 3)."""
-    challenge = f'Bearer error="{refused.code}"' if refused.code else "Bearer"
-    body = {"error": refused.text, **({"code": refused.code} if refused.code else {})}
+    """The answer to those who may not (RFC 6750, section 3).
+
+    Section 3.1: the challenge to a request without a token has no error code.
+    """
+    challenge = "Bearer" if refused == MISSING else f'Bearer error="{refused.code}"'
+    body = {"error": refused.text, "code": refused.code}
     headers = {"WWW-Authenticate": challenge, **NO_STORE}
     return web.json_response(body, status=401, headers=headers)

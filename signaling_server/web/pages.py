@@ -11,7 +11,6 @@ from typing import Callable
 from aiohttp import web
 
 from signaling_server.web.api import no_content
-from signaling_server.web.help_page import help_html
 from signaling_server.web.once_a_second import SECONDS
 
 RUNNING = "WebRTC Signaling Server is running"
@@ -130,6 +129,8 @@ def _help() -> str:
     if HELP.is_file():
         return HELP.read_text(encoding="utf-8")
     _not_found_unless(DOCUMENT.is_file())
+    from signaling_server.web.help_page import help_html  # the package contains what it makes
+
     return help_html(DOCUMENT.read_text(encoding="utf-8"))
 
 

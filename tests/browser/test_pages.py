@@ -24,6 +24,8 @@ from typing import Any, Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from browser.passing import Passing
+from contract.watch import page as judge
 from integration.server import ROOT, ServerProcess
 from outside.proxies import Nginx
 from sdps import candidate, sdp
@@ -61,6 +63,7 @@ class Visit:
         self._contexts: list[BrowserContext] = []
         self.said: list[str] = []
         self.requested: set[str] = set()
+        self.passing = Passing()
 
     def open(self, url: str, **options: Any) -> Page:
         context = self._browser.new_context(**{"viewport": SIZES["desktop"], **options})
@@ -76,8 +79,16 @@ class Visit:
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.requested.add(request.url))
         page.on("websocket", lambda socket: self.requested.add(socket.url))
+        self.passing.listen(page)
+
+    @property
+    def judged(self) -> int:
+        """How many answers and packets of servers were validated against the schemas."""
+        self.passing.check()
+        return self.passing.judged
 
     def close(self) -> None:
+        self.passing.check()
         while self._contexts:
             self._contexts.pop().close()
 
@@ -214,9 +225,12 @@ def fetch(url: str, accept: str = "*/*", token: str = "") -> tuple[int, Any, str
     headers = {"Accept": accept, **({"Authorization": f"Bearer {token}"} if token else {})}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as reply:
-            return reply.status, reply.headers, reply.read().decode()
+            answer = (reply.status, reply.headers, reply.read().decode())
     except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
+        answer = (error.code, error.headers, error.read().decode())
+    status, heads, body = answer
+    judge("GET", url, status, heads.get("Content-Type", ""), body)
+    return answer
 
 
 def test_root_answers_browsers_with_the_page_and_others_with_text(server: ServerProcess) -> None:
@@ -296,14 +310,14 @@ def test_page_shows_refused_clients_and_names_given_by_rules(visit: Visit, tmp_p
         expect(title).to_be_hidden()
         assert "named by" not in peer.inner_text()
         status = json.loads(fetch(f"{server.url}/api/status")[2])
-        status["rooms"][0]["peers"][0]["named_by"] = 2
+        status["rooms"][0]["peers"][0]["named_by"] = "names[0]"
         refused = {"address": "192.0.2.9", "code": "old-client", "text": "EIO=3; <b>use 3</b>"}
         status["refusals"] = [
             {**refused, "seconds_ago": 200, "times": 12},
             {**refused, "seconds_ago": 300, "times": 1},
         ]
         page.route("**/api/status", lambda route: route.fulfill(json=status))
-        expect(peer).to_contain_text("named by rule 2")
+        expect(peer).to_contain_text("named by names[0]")
         expect(title).to_be_visible()
         expect(page.locator("#refusals li")).to_contain_text(
             ["3 min ago192.0.2.9EIO=3; <b>use 3</b> (12 times)", "5 min ago"],

@@ -69,10 +69,15 @@ def kinds(
         visit.close()
 
 
+def finding_of(headline: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The finding that a headline is about."""
+    return {**{key: value for key, value in headline.items() if key != "room"}, **more}
+
+
 def many(status: Status, bad: tuple[int, ...], count: int) -> Status:
     """The status with so many rooms, those with these numbers in trouble."""
     of = {room["room"]: room for room in status["rooms"]}
-    finding = {**HEADLINE, "peers": ["gcom"], "side": "gcom"}
+    finding = finding_of(HEADLINE, peers=["gcom"], side="gcom")
     made = {**copy.deepcopy(status), "rooms": [], "headline": HEADLINE}
     for number in range(1, count + 1):
         room = copy.deepcopy(of["bad" if number in bad else "good"])
@@ -208,7 +213,7 @@ def test_clients_that_are_in_no_room_are_shown_too(
     made = many(status, (), 1)
     text = "6 signals of node were refused in the last minute."
     found = {**HEADLINE, "code": "refused", "text": text, "room": None, "severity": "warning"}
-    made.update(headline=found, diagnosis=[{**found, "peers": [], "side": None}])
+    made.update(headline=found, diagnosis=[finding_of(found, peers=[], side=None)])
     page = show(visit, server.url, made)
     verdict = page.get_by_role("heading", level=1)
     expect(verdict).to_have_text(text)

@@ -63,6 +63,11 @@ CLIENTS = {
         _python("docs/examples/streaming_node.py"),
         _javascript("example.mjs", "gcom"),
     ),
+    "page": Clients(
+        "Python node, /gcom in Chromium",
+        _python("docs/examples/streaming_node.py"),
+        _python("tests/faults/gcom_in_chromium.py"),
+    ),
     "today": Clients("Today's clients, named", *_TODAYS, has_session=False),
     "plain": Clients(
         "Today's clients, plain forwarding",
@@ -129,8 +134,9 @@ class Stage:
         return self.add("drone", *self._clients.node, self._url("drone", "streaming-node"))
 
     def add_gcom(self, name: str = "gcom") -> Program:
-        """A GCOM, not yet started."""
-        return self.add("ground", *self._clients.gcom, self._url("ground", name, "gcom"))
+        """A GCOM, not yet started. Its temporary files go when the stage does."""
+        url = self._url("ground", name, "gcom")
+        return self.add("ground", "env", f"TMPDIR={self._config.parent}", *self._clients.gcom, url)
 
     def _url(self, machine: str, name: str, role: str = "") -> str:
         known = {"name": name, "role": role or name}

@@ -18,6 +18,7 @@ import aiohttp
 import socketio
 
 import needs
+from contract import watch
 from integration.server import PATIENCE
 
 JS_CLIENT = Path(__file__).parents[1] / "js" / "client.js"
@@ -39,6 +40,8 @@ class Client:
         self.transports = TRANSPORTS[transport]
         self.events: list[tuple[str, Any]] = []
         self.welcome: dict[str, Any] = {}
+        self.auth: Any = None
+        """What it introduces itself with."""
         self._taken = 0
         self._changed = asyncio.Event()
 
@@ -64,9 +67,18 @@ class Client:
             await self._changed.wait()
 
     def record(self, event: str, payload: Any = None) -> None:
-        """Note an event that the client heard."""
+        """Note an event that the client heard, and check it against the published schemas."""
+        if event not in OWN:
+            watch.heard(event, payload)
+        elif event == "connect_error" and isinstance(payload, dict):
+            self._check_refusal(payload)
+        if event == "welcome":
+            watch.introduced(self.auth)
         self.events.append((event, payload))
         self._changed.set()
+
+    def _check_refusal(self, error: dict[str, Any]) -> None:
+        raise NotImplementedError
 
     async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
         """Begin to connect; `again`: reconnect by itself; `ca`: a file of authorities to trust."""
@@ -78,6 +90,11 @@ class Client:
 
     async def call(self, *arguments: Any) -> Any:
         """Send an event and wait for the answer."""
+        answer = await self._call(*arguments)
+        watch.answered(arguments[0], arguments[1] if len(arguments) > 1 else None, answer)
+        return answer
+
+    async def _call(self, *arguments: Any) -> Any:
         raise NotImplementedError
 
     async def transport(self) -> str:
@@ -101,6 +118,7 @@ class PythonClient(Client):
     _was_refused = False
 
     async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
+        self.auth = auth
         if ca:
             connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=ca))
             self._session = aiohttp.ClientSession(connector=connector)
@@ -118,10 +136,16 @@ class PythonClient(Client):
         except socketio.exceptions.ConnectionError:  # recorded as a connect_error, too
             self._was_refused = True
 
+    def _check_refusal(self, error: dict[str, Any]) -> None:
+        if "code" in error:  # it hands out the body of a refused handshake
+            watch.refused_handshake(error)
+        else:
+            watch.refused(error)
+
     async def emit(self, *arguments: Any) -> None:
         await self._client.emit(arguments[0], arguments[1:])
 
-    async def call(self, *arguments: Any) -> Any:
+    async def _call(self, *arguments: Any) -> Any:
         return await self._client.call(arguments[0], arguments[1:], timeout=10)
 
     async def transport(self) -> str:
@@ -151,6 +175,7 @@ class JavaScriptClient(Client):
         self._ask = node.introduce(self)
 
     async def connect(self, url: str, auth: Any = None, again: bool = False, ca: str = "") -> None:
+        self.auth = auth
         options = {
             "transports": self.transports,
             "auth": auth,
@@ -162,10 +187,14 @@ class JavaScriptClient(Client):
             options["ca"] = _text_of(ca)
         await self._ask("connect", url=url, options=options)
 
+    def _check_refusal(self, error: dict[str, Any]) -> None:
+        if "code" in error:  # js/client.js puts both parts together; other errors are its own
+            watch.refused({"message": error["message"], "data": error})
+
     async def emit(self, *arguments: Any) -> None:
         await self._ask("emit", arguments=arguments)
 
-    async def call(self, *arguments: Any) -> Any:
+    async def _call(self, *arguments: Any) -> Any:
         return await self._ask("call", arguments=arguments)
 
     async def transport(self) -> str:

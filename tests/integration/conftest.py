@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from contract.websockets import watched
 from integration import server
 from integration.client import TRANSPORTS, Client, JavaScriptClient, Node, PythonClient
 from integration.server import ServerProcess
@@ -50,6 +51,13 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.run_until_complete(loop.shutdown_default_executor())
     asyncio.set_event_loop(None)
     loop.close()
+
+
+@pytest.fixture(autouse=True)
+def websockets() -> Iterator[None]:
+    """Validate what passes through the WebSockets of this process."""
+    with watched():
+        yield
 
 
 @pytest.fixture(scope="session")

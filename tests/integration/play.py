@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from contract import watch
 from integration.raw import RawClient
 from integration.recording import Recording, rows_of
 from integration.server import PATIENCE, ServerProcess
@@ -97,6 +98,7 @@ class Poller:
         self._who = who
         self._url = f"{url}/socket.io/?{urlencode({'EIO': 4, 'transport': 'polling', **query})}"
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE))
+        self._frames = watch.Frames()
         recording.wire.append(f"{who} opens ?{urlencode(query)} (polling)")
 
     async def __aenter__(self) -> Poller:
@@ -109,6 +111,7 @@ class Poller:
 
     async def send(self, text: str) -> None:
         """POST one frame."""
+        self._frames.sent(text)
         self._recording.wire.append(f"{self._who} > {text}")
         async with self._session.post(self._url, data=text) as answer:
             assert answer.status == 200
@@ -120,6 +123,7 @@ class Poller:
             async with self._session.get(self._url) as answer:
                 frames += (await answer.text()).split("\x1e")
         for frame in frames:
+            self._frames.received(frame)
             self._recording.learn(frame)
             self._recording.wire.append(f"{self._who} < {frame}")
         return frames[-1]

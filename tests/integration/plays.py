@@ -9,6 +9,7 @@ one follows before something else of the room, or another room, goes into the li
 
 from __future__ import annotations
 
+from contract import found
 from integration.play import Play
 
 STUN = {"urls": ["stun:10.0.0.1:3478"]}
@@ -222,6 +223,7 @@ async def _mistakes(play: Play) -> None:
     await clumsy.hears(1)
     await clumsy.signal(CANDIDATE % (10, ""), ack="10")
     await clumsy.hears(1)
+    found.provoked("sent ice_servers: $: {'a': 1} is not of type 'null'")  # it is ignored
     unnamed = await play.joins("unnamed", room="others")
     taken = f'{{"name":"{unnamed.peer_id}"}}'
     for auth in ('{"name":"with spaces"}', '{"role":7}', '{"session":7}', '{"seen":-1}', taken):

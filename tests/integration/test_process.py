@@ -136,7 +136,11 @@ async def _stalled(server: ServerProcess, node: RawClient, gcom: RawClient) -> N
 PATIENT = {
     "shutdown": {"drain": 60},
     "socketio": {"ping_timeout": 60},  # a client that does not read answers no PING either
-    "limits": {"send_queue_bytes": 40_000_000, "memory_bytes": 80_000_000},
+    "limits": {
+        "send_queue_bytes": 40_000_000,
+        "memory_bytes": 80_000_000,
+        "bytes_per_second": 0,  # it would refuse most, and the network would take the rest
+    },
 }
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +110,41 @@ async def test_flood_of_frames_and_a_frame_without_a_mask_end_the_connection(
     data: bytes, code: str
 ) -> None:
     async with running() as server:
-        async with RawClient(server.url, name="node") as client:
+        async with RawClient(server.url, name="gcom") as gcom, RawClient(
+            server.url, name="node"
+        ) as client:
+            await gcom.hello()
             await client.hello()
             transport: Any = client._socket._response.connection.transport  # type: ignore[union-attr]
             transport.write(data)
             with pytest.raises(ConnectionError):
                 await client.next("an event that never comes")
+            _, left = json.loads((await gcom.next("peer_left"))[2:])
+            assert left == {"peer_id": "node", "name": "node", "reason": code}
         await server.until(lambda: server.app._instruments.metrics.rejections == {code: 1})
+        await server.empty()
+
+
+@pytest.mark.parametrize("compression", [False, True])
+async def test_what_comes_over_a_websocket_is_never_inflated(compression: bool) -> None:
+    async with running({"socketio": {"compression": compression}}) as server:
+        port = int(server.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\n"
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"sec-websocket-extensions" not in head.lower()
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = packer.compress(b"40") + packer.flush(zlib.Z_SYNC_FLUSH)
+        writer.write(frame(packed[:-4], opcode=0x41))  # RSV1: compressed (RFC 7692 6)
+        told = await asyncio.wait_for(reader.read(), PATIENCE)
+        assert b"welcome" not in told
+        writer.close()
         await server.empty()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import socket
 import threading
@@ -15,6 +14,7 @@ from typing import Any, Iterator, Mapping
 import pytest
 
 from integration.credentials import new_token, write_tokens
+from integration.pages import get
 from integration.raw import RawClient
 from integration.seen import running
 from integration.server import PATIENCE, ServerProcess, write_config
@@ -49,8 +49,7 @@ def knock(port: int) -> socket.socket:
 
 
 def health(server: ServerProcess) -> str:
-    with urllib.request.urlopen(f"{server.url}/healthz", timeout=PATIENCE) as answer:
-        return str(json.load(answer)["status"])
+    return str(get(f"{server.url}/healthz").json()["status"])
 
 
 async def hung_up_on(caller: socket.socket) -> bool:

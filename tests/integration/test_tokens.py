@@ -7,7 +7,6 @@ import contextlib
 import json
 import signal
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
@@ -15,8 +14,9 @@ import pytest
 
 from integration.conftest import Visitors
 from integration.credentials import new_token, write_tokens
+from integration.pages import get
 from integration.raw import RawClient
-from integration.server import PATIENCE, ServerProcess, run_to_its_end
+from integration.server import ServerProcess, run_to_its_end
 from signaling_server.core.config.token_file import parse_tokens
 
 OFFER = {"type": "offer", "data": {}}
@@ -59,11 +59,9 @@ def closed(tmp_path: Path) -> Iterator[Closed]:
 
 
 def health(url: str, token: str = "") -> dict[str, Any]:
-    request = urllib.request.Request(f"{url}/healthz")
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        return dict(json.loads(answer.read()))
+    page = get(f"{url}/healthz", token)
+    assert page.status == 200
+    return dict(page.json())
 
 
 @pytest.mark.parametrize("place", ["query", "auth"])

@@ -112,6 +112,15 @@ def test_broken_links_and_anchors_are_found(tmp_path: Path) -> None:
     assert list(links(text)) == ["b.md#c", "i.png"]
 
 
+def test_exposure_of_the_unit_is_the_same_wherever_it_is_named() -> None:
+    analysis = (ROOT / "tests/appliance/test_build.py").read_text(encoding="utf-8")
+    (allowed,) = re.findall(r"--threshold=(\d+)", analysis)
+    for name in ("SECURITY.md", "docs/operations.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        told = re.findall(r"`systemd-analyze security`\)?\W+(\d\.\d)", text)
+        assert told == [f"{int(allowed) / 10}"], name
+
+
 def test_long_lines_are_found() -> None:
     line = "word " * 20 + "x"
     assert long_lines(f"{line}\n| {line}\n```\n{line}\n```\n[a]({'x' * 200})\n") == [line]

@@ -220,3 +220,13 @@ def test_servers_are_asked_when_their_time_comes_by_itself() -> None:
 
     config = Config(ice_servers=(STUN,), ice_check=IceCheckSettings(interval=0.01))
     play(config, scene)
+
+
+def test_without_another_asker_the_server_itself_asks() -> None:
+    async def scene() -> Said:
+        config = Config(ice_servers=(IceServer(("stun:127.0.0.1:65536",)),))  # asks nobody
+        check = IceCheck(Settings(Loaded(config, {})), lambda room, peer_id: True)
+        [target] = check._targets().values()
+        return await check._ask(target)
+
+    assert asyncio.run(scene()).reason == "port 65536 does not exist"

@@ -96,12 +96,32 @@ def test_rules_that_can_all_match_are_no_complaint() -> None:
         (Rule("x", user_agent="x" * 257), "user_agent", "a pattern is 1 to"),
         (Rule("x", user_agent="*a" * 5), "user_agent", "at most 4 stars"),
         (Rule("x", origin="*a" * 5), "origin", "at most 4 stars"),
+        (Rule("x", origin="http://GCOM*"), "origin", "browsers send lower case"),
+        (Rule("x", origin="http://gcom:*/"), "origin", "has no path and no slash"),
+        (Rule("x", origin="http://gcom.example/*"), "origin", "has no path and no slash"),
+        (Rule("x", origin="http://[fd00::1]:3000"), "origin", "write 'http://[[]fd00::1]:3000'"),
     ],
 )
 def test_bad_value_is_told_with_its_rule_and_key(rule: Rule, key: str, words: str) -> None:
     first, *_ = complaints([LAPTOP, rule])
     assert (first.rule, first.key) == (1, key)
     assert words in first.text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "origin"),
+    [
+        ("http://[[]fd00::1]:3000", "http://[fd00::1]:3000"),
+        ("http://[A-Za-z]*", "http://gcom"),
+        ("http://[!/]*", "http://gcom"),
+        ("*/gcom", "http://gcom"),
+        ("http*", "http://gcom"),
+    ],
+)
+def test_pattern_that_fits_an_origin_is_no_complaint(pattern: str, origin: str) -> None:
+    rule = Rule("x", origin=pattern)
+    assert complaints([rule]) == []
+    assert NamingRules([rule]).find("10.0.0.1", origin, None) == rule
 
 
 @pytest.mark.parametrize(

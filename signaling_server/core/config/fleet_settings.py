@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from signaling_server.core.config.field_types import FILE, boolean, float_, integer
 from signaling_server.core.config.fleet_types import (
@@ -16,8 +16,13 @@ from signaling_server.core.config.fleet_types import (
 )
 from signaling_server.core.config.key import key
 
+if TYPE_CHECKING:
+    from dataclasses import dataclass as section  # to mypy, sections are data classes
+else:
+    from signaling_server.core.config.section import section
 
-@dataclass(frozen=True)
+
+@section(frozen=True)
 class FleetSettings:
     """Several hosts with the same rooms, by way of Redis."""
 

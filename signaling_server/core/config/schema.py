@@ -6,9 +6,9 @@ A key is stated once, as a field of its section. Reading (load.py), writing and 
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from operator import attrgetter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from signaling_server.core.config.field_types import (
     ENDPOINT,
@@ -32,12 +32,17 @@ from signaling_server.core.config.network_types import (
 )
 from signaling_server.core.protocol.naming import Rule
 
+if TYPE_CHECKING:
+    from dataclasses import dataclass as section  # to mypy, sections are data classes
+else:
+    from signaling_server.core.config.section import section
+
 _A_DAY = 86400.0
 """More seconds than this are a mistake of unit, such as milliseconds."""
 _ENGINE_IO = "Engine.IO cuts off fractions of a second"
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class ListenSettings:
     """The listening socket."""
 
@@ -54,7 +59,7 @@ class ListenSettings:
     )
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class SocketIOSettings:
     """The Socket.IO endpoint."""
 
@@ -77,7 +82,7 @@ class SocketIOSettings:
     fast_path: bool = key(True, boolean(), "use the fast path for plain signals", restart=True)
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class RoomsSettings:
     """The rooms in which peers meet. 0: no limit."""
 
@@ -94,7 +99,7 @@ class RoomsSettings:
     )
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class HoldSettings:
     """Signals held until a second peer joins. Limits per room."""
 
@@ -104,7 +109,7 @@ class HoldSettings:
     max_age: float = key(60.0, float_(0.1, _A_DAY), "seconds that a signal is held, at most")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class ResumeSettings:
     """Signals kept for a peer that may return. Limits per peer."""
 
@@ -113,7 +118,7 @@ class ResumeSettings:
     max_bytes: int = key(1048576, integer(), "bytes kept, at most")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class LimitsSettings:
     """What one client, and all clients together, may use."""
 
@@ -152,7 +157,7 @@ class LimitsSettings:
     strangers: int = key(2048, integer(1, 10**6), "callers that no CONNECT has let in yet, at most")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class AuthSettings:
     """Who may connect."""
 
@@ -162,7 +167,7 @@ class AuthSettings:
     end_expired: bool = key(False, boolean(), "disconnect a client when its token expires")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class TLSSettings:
     """HTTPS and WSS. A reload renews a certificate that is in use."""
 
@@ -174,7 +179,7 @@ class TLSSettings:
     )
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class TurnSettings:
     """Short-lived credentials for a TURN server such as coturn."""
 
@@ -183,7 +188,7 @@ class TurnSettings:
     ttl: int = key(3600, integer(), "seconds that a credential is valid")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class IceCheckSettings:
     """Questions to the ICE servers: does each of them answer?"""
 
@@ -191,14 +196,14 @@ class IceCheckSettings:
     withhold: bool = key(False, boolean(), "keep the silent ones from clients, which save 5 s each")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class StatusSettings:
     """The web pages and /api/status."""
 
     enabled: bool = key(True, boolean(), "whether to serve them")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class LoggingSettings:
     """The log."""
 
@@ -214,14 +219,14 @@ class LoggingSettings:
     )
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class ShutdownSettings:
     """Stop and restart."""
 
     drain: float = key(2.0, float_(0, 60), "seconds to send what is queued, at most")
 
 
-@dataclass(frozen=True)
+@section(frozen=True)
 class Config:
     """The whole configuration."""
 

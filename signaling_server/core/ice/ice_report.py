@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
-from signaling_server.core.ice.question import Answer
 from signaling_server.core.ice.verdict import Said, Watched
 from signaling_server.core.words import ago
+
+if TYPE_CHECKING:
+    from signaling_server.core.ice.question import Answer
 
 CODE = "ice-server-silent"
 """The code of the finding about a silent server: docs/troubleshooting.md explains it."""

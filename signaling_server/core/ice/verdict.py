@@ -6,9 +6,11 @@ dropout of 20 s is no verdict. A silent server is asked often, so that it is bac
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from signaling_server.core.ice.question import Answer
+if TYPE_CHECKING:
+    from signaling_server.core.ice.question import Answer
+
 
 State = Literal["unknown", "answers", "silent"]
 

@@ -8,7 +8,6 @@ so that the work is linear.
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import Iterable, NamedTuple, Sequence
 
 from signaling_server.core.insight.finding import Finding
@@ -75,6 +74,8 @@ def _alike(one: str, other: str) -> float:
         return 1.0
     if _numbers(one) != _numbers(other):
         return 0.0
+    from difflib import SequenceMatcher  # an idle server does without it
+
     return SequenceMatcher(None, here, there).ratio()
 
 

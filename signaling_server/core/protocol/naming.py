@@ -28,6 +28,8 @@ MAX_STARS = 4
 """Stars of a pattern, for the same reason."""
 
 _WILDCARDS = re.compile(r"[*?\[]")
+_SET = re.compile(r"\[!?\]?[^\]]*\]")
+_IPV6 = re.compile(r"://\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]")
 _PLACEHOLDER = "\ue000"
 _NAME_WORDS = "1 to 64 characters of A-Z a-z 0-9 . _ -"
 
@@ -120,8 +122,9 @@ def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
             parse_network(rule.address)
         except ValueError as error:
             yield "address", str(error)
-    if rule.origin is not None and not _WILDCARDS.search(rule.origin):
-        fault = origin_complaint(rule.origin)
+    if rule.origin is not None:
+        whole = not _WILDCARDS.search(rule.origin)
+        fault = origin_complaint(rule.origin) if whole else _pattern_fault(rule.origin)
         if fault:
             yield "origin", fault
     for key, pattern in (("origin", rule.origin), ("user_agent", rule.user_agent)):
@@ -129,6 +132,19 @@ def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
             yield key, f"a pattern is 1 to {MAX_MATCHED} characters"
         elif pattern is not None and pattern.count("*") > MAX_STARS:
             yield key, f"a pattern has at most {MAX_STARS} stars"
+
+
+def _pattern_fault(pattern: str) -> str:
+    """Why no origin of a browser fits a pattern with wildcards; "" if some do, or may."""
+    if _IPV6.search(pattern):
+        right = _IPV6.sub(r"://[[]\1]", pattern)
+        return f"{shown(pattern)} matches nothing, because [...] is one character: write {right!r}"
+    literal = _SET.sub("?", pattern)
+    if literal != literal.lower():
+        return f"{shown(pattern)} matches nothing, because browsers send lower case"
+    if "/" in literal.partition("://")[2]:
+        return f"{shown(pattern)} matches nothing, because an origin has no path and no slash"
+    return ""
 
 
 def _shadowed(number: int, rules: Sequence[Rule]) -> list[Complaint]:

@@ -20,6 +20,7 @@ let gcom;
 let transport; // "websocket" or "polling"; null while there is no connection to the server
 let wakeLock;
 let pairingCode; // of the link; a press on Watch trades it for a token
+let starting = false; // a second press of Watch on a slow link starts no second GCOM
 
 // --- the form -------------------------------------------------------------------------------------
 
@@ -29,9 +30,15 @@ async function setUp() {
   part("name").value = asked.get("name") ?? "gcom";
   part("token").value = sessionStorage.getItem(TOKEN) ?? localStorage.getItem(TOKEN) ?? "";
   part("token-field").hidden = !part("token").value || Boolean(pairingCode);
-  part("setup").addEventListener("submit", (event) => {
+  part("setup").addEventListener("submit", async (event) => {
     event.preventDefault();
-    watch();
+    if (starting) return;
+    starting = true;
+    try {
+      await watch();
+    } finally {
+      starting = false;
+    }
   });
   part("leave").addEventListener("click", () => location.reload());
   document.addEventListener("visibilitychange", keepScreenOn); // a hidden page loses its wake lock
