@@ -10,6 +10,7 @@ import secrets
 import socket
 from typing import TYPE_CHECKING
 
+from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.fleet.host_record import HostRecord
 from signaling_server.core.fleet.joining import fingerprint
@@ -29,8 +30,8 @@ def jump() -> int:
     return random.randrange(2**20, 2**28)
 
 
-def build(loaded: Loaded, transport: Transport, relay: Relay) -> Fleet:
-    """The fleet of a configuration that has `fleet.url`."""
+def build(loaded: Loaded, live: Settings, transport: Transport, relay: Relay) -> Fleet:
+    """The fleet of a configuration that has `fleet.url`; `live` is the one in use."""
     from signaling_server.fleet.fleet import Fleet
     from signaling_server.fleet.redis_engine import RedisEngine
     from signaling_server.fleet.redis_options import Access
@@ -41,11 +42,16 @@ def build(loaded: Loaded, transport: Transport, relay: Relay) -> Fleet:
     instance = secrets.token_hex(INSTANCE_BYTES)
     access = Access(settings.url, loaded.fleet_password, settings.ca_file)
     engine = RedisEngine(access, settings.sentinel, settings.prefix, instance, name)
-    rules = rules_of(loaded)
+    rules = [rules_of(live)]
+
+    def reloaded() -> None:
+        rules[0] = rules_of(live)
+
+    live.subscribe(reloaded)
 
     def describe(name: str) -> HostRecord:
         counts = len(relay.rooms), len(relay.peers)
-        return HostRecord(name, VERSION, settings.advertise or "", *counts, rules)
+        return HostRecord(name, VERSION, settings.advertise or "", *counts, rules[0])
 
     return Fleet(
         engine,
@@ -59,9 +65,9 @@ def build(loaded: Loaded, transport: Transport, relay: Relay) -> Fleet:
     )
 
 
-def rules_of(loaded: Loaded) -> str:
+def rules_of(live: Settings) -> str:
     """A fingerprint of what has to be the same at all hosts: of room rules and tokens."""
-    config = loaded.config
-    grants = sorted(map(fingerprint, loaded.tokens.grants)) if loaded.tokens else None
+    config, tokens = live.current, live.tokens
+    grants = sorted(map(fingerprint, tokens.grants)) if tokens else None
     same = [repr(config.rooms), repr(config.hold), repr(config.resume), repr(config.names), grants]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]

@@ -74,9 +74,6 @@ class Rooms:
                 await asyncio.wait_for(answer, LONGEST_WAIT)
             except asyncio.TimeoutError:
                 raise Rejection("shutting-down", TRY_AGAIN) from None
-        if not answer.result():
-            self._entering[room] += 1
-            self._loop.call_later(SETTLED, self._settled, room)
         return answer.result()
 
     def _settled(self, room: str) -> None:
@@ -123,8 +120,12 @@ class Rooms:
 
     def _admit(self, admit: Admit) -> None:
         for answer in self._waiting.pop(admit.room, ()):
-            if not answer.done():
-                answer.set_result(admit.owner)
+            if answer.done():
+                continue
+            answer.set_result(admit.owner)
+            if not admit.owner:  # at once: it hears of it in a later turn of the loop
+                self._entering[admit.room] += 1
+                self._loop.call_later(SETTLED, self._settled, admit.room)
 
     async def _claim(self, rooms: tuple[str, ...]) -> None:
         try:
