@@ -55,6 +55,5 @@ function room({ room: name, host: owner, url, peers }) {
 /** A link to the page of a host. What hosts tell may be forged: only pages of the web are linked. */
 function link(url, text, page = "status") {
   if (!/^https?:\/\//i.test(url ?? "")) return text;
-  const base = url.endsWith("/") ? url : `${url}/`;
-  return element("a", { href: base + page, rel: "noreferrer" }, text);
+  return element("a", { href: `${url.replace(/\/+$/, "")}/${page}`, rel: "noreferrer" }, text);
 }
