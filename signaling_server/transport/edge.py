@@ -175,12 +175,12 @@ class EdgeDoor:
             pulse = connection.socket.pulse
             if pulse is not self._pulses.get(sid, Pulse.LIVES):
                 self._pulses[sid] = pulse
-                self._link.put(Liveness(sid, pulse))
+                self._link.put(Liveness(sid, int(pulse)))
 
     def _lives(self, sid: str) -> None:
         """A client that was replaced shows that it lives."""
         if sid in self._bound:
-            self._link.put(Liveness(sid, Pulse.LIVES))
+            self._link.put(Liveness(sid, int(Pulse.LIVES)))
 
     def left(self, connection: Connection, reason: str, goodbye: bool) -> None:
         """A connection has ended."""

@@ -8,6 +8,7 @@ notices a failure, whatever else could notice it is set so late that the test co
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from typing import Any, NamedTuple
 
@@ -36,11 +37,12 @@ class Call(NamedTuple):
         return max(at) - moment
 
     async def drain(self) -> None:
-        """Say no more, and wait for the answers to all that was said."""
+        """Say no more, and wait until all that was said is answered, and heard."""
         for one in self:
             one.speaks = False
-        for one in self:
-            await asyncio.wait_for(one.until(lambda one=one: len(one.answers) == len(one.sent)), 10)
+        for one, other in (self, self[::-1]):
+            await asyncio.wait_for(one.until(functools.partial(_all_is_said, one)), 10)
+            await asyncio.wait_for(other.until(functools.partial(_all_is_heard, one, other)), 10)
 
     def assert_in_order(self) -> None:
         for one in self:
@@ -53,6 +55,14 @@ class Call(NamedTuple):
             assert one.breaks == []
             assert [event for event, _ in one.events].count("peer_left") == 0
             assert [heard.number for heard in one.heard] == [*range(len(other.sent))]
+
+
+def _all_is_said(one: Program) -> bool:
+    return len(one.answers) == len(one.sent)
+
+
+def _all_is_heard(one: Program, other: Program) -> bool:
+    return len(other.heard) >= len(one.sent)
 
 
 @pytest.fixture
