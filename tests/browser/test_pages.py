@@ -771,6 +771,7 @@ def test_pages_work_below_a_prefix(visit: Visit, server: ServerProcess, tmp_path
         expect(page.locator("#verdict")).to_have_text("GCOM: waiting for the other side")
         below = proxy.url("http", "/drone/").partition("://")[2]
         assert all(below in url for url in visit.requested)
+        page.close()  # before the proxy: it would try to connect again
 
 
 # --- /gcom ----------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ Schema = Any
 
 @functools.lru_cache(maxsize=None)
 def document(name: str) -> Any:
-    """A published document as it stands."""
+    """A document for machines, parsed."""
     return yaml.safe_load((DOCS / name).read_text(encoding="utf-8"))
 
 

@@ -1,12 +1,8 @@
-"""Programs under supervision like systemd's: one that ends is restarted a second later.
-
-Each has a process group of its own, which gets the signals: a browser is more than one process.
-"""
+"""Programs under supervision like systemd's: one that ends is restarted a second later."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import threading
@@ -42,8 +38,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self._ending = True
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._restarts_now.set()
             self._keeper.join()
 
@@ -58,7 +53,7 @@ class Program:
         assert self._process is not None
         self._restarts_now.clear()
         self._ended_by_us = True
-        self.send(number)
+        self._process.send_signal(number)
         self._process.wait(PATIENCE)
 
     def resume(self) -> float:
@@ -67,9 +62,9 @@ class Program:
         return time.monotonic()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process, and to those that it started."""
+        """Send a signal to the process."""
         assert self._process is not None
-        os.killpg(self._process.pid, number)
+        self._process.send_signal(number)
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Wait for `text` in that many lines."""
@@ -95,7 +90,6 @@ class Program:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,
         )
 
     def _keep(self) -> None:

@@ -85,7 +85,7 @@ async def test_code_is_traded_once_for_a_token_that_outlives_restarts(
         assert again.status == 403
         assert "unknown, was used, or has expired: make another" in again.json()["error"]
         assert not [line for line in server.lines if code in line or paired["token"] in line]
-        assert [line for line in server.lines if f"with the token {paired['id']}" in line]
+        server.wait_for_line(f"with the token {paired['id']}")
     text = (folders["STATE_DIRECTORY"] / "paired.yaml").read_text()
     assert paired["token"] not in text
     with ServerProcess(tmp_path, closed) as server:
@@ -148,7 +148,7 @@ def test_full_state_folder_is_told(
         refused = trade(server, code)
         assert refused.status == 409
         assert "cannot write its file of paired devices" in refused.json()["error"]
-        assert [line for line in server.lines if "paired.yaml: no device can be paired" in line]
+        server.wait_for_line(r"paired\.yaml: no device can be paired")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"code": 3}', b"{" * 5000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import time
@@ -78,6 +79,7 @@ class Coturn:
     def stop(self) -> None:
         """End it before its time."""
         self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)  # it may be frozen
         self._process.wait(PATIENCE)
 
     def log(self) -> str:

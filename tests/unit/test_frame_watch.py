@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from signaling_server.core.insight.frame_watch import FRESH_SECONDS, FrameWatch
+from signaling_server.core.insight.frame_watch import FRESH_SECONDS, FROZEN_SECONDS, FrameWatch
 
 
 def test_first_frames_are_told_once_in_a_call() -> None:
@@ -24,3 +24,15 @@ def test_old_numbers_say_nothing_of_now() -> None:
     assert not watch.flows(10.1 + FRESH_SECONDS)
     watch.measured({"bitrate_kbps": 30.0}, 20.0)
     assert not watch.fresh(20.0)
+
+
+def test_picture_that_stands_still() -> None:
+    watch = FrameWatch()
+    assert watch.still(0.0) is None
+    watch.measured({"frames_per_second": 0.0}, 9.0)
+    assert watch.still(9.0) is None  # no frame has come yet
+    watch.measured({"frames_per_second": 30.0}, 10.0)
+    assert watch.still(10.0) is None
+    watch.measured({"frames_per_second": 0.0}, 10.0 + FROZEN_SECONDS)
+    assert watch.still(11.0 + FROZEN_SECONDS) == FROZEN_SECONDS
+    assert watch.still(11.0 + FROZEN_SECONDS + FRESH_SECONDS) is None

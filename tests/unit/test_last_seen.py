@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from signaling_server.core.insight.frame_watch import FrameWatch
 from signaling_server.core.insight.last_seen import (
     KEPT_SECONDS,
     LEAVES,
@@ -10,10 +11,12 @@ from signaling_server.core.insight.last_seen import (
     LastSeen,
     Life,
     RoomMemory,
+    Witness,
     as_values,
     gone,
     restless,
 )
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 
 
 def memory(*lives: Life, who: str = "node") -> RoomMemory:
@@ -25,6 +28,11 @@ def memory(*lives: Life, who: str = "node") -> RoomMemory:
 
 def life(left_at: float = 100.0, reason: str = "connection-lost", **more: float) -> Life:
     return Life(left_at - 1.0, left_at, reason, "10.0.0.5", **more)
+
+
+def about(to: str, state: str = "connected", frames: float | None = None) -> ConnectionReport:
+    stats = {} if frames is None else {"frames_per_second": frames}
+    return ConnectionReport(state, {}, to, stats)
 
 
 def said(of: RoomMemory, settled: str = "", now: float = 100.0) -> list[tuple[str, str]]:
@@ -57,20 +65,36 @@ def test_peer_that_was_lost_in_a_call() -> None:
 
 def test_what_the_other_side_says_of_the_call_to_a_lost_peer_counts() -> None:
     room = memory(life())
-    room.reported("gcom", "node", "connected", 105.0)
-    room.reported("gcom", "nobody", "connected", 105.0)
+    room.reported("gcom", about("node"), 105.0)
+    room.reported("gcom", about("nobody"), 105.0)
+    room.reported("gcom", about(""), 105.0)
     finding = gone(room.seen["node"], 106.0)
     assert finding
     assert finding.severity == "note"
     assert finding.text.endswith("10.0.0.5; the other side reports that their call stands.")
-    room.reported("gcom", "node", "failed", 110.0)
+    room.reported("gcom", about("node", "failed"), 110.0)
     finding = gone(room.seen["node"], 110.0)
     assert finding
     assert finding.severity == "alarm"
-    room.reported("gcom", "node", "connected", 105.0)
+    room.reported("gcom", about("node"), 105.0)
     stale = gone(room.seen["node"], 120.0)
     assert stale
     assert stale.severity == "warning"
+
+
+def test_call_with_a_lost_peer_stands_from_its_loss_until_the_picture_stands_still() -> None:
+    frames = FrameWatch()
+    frames.measured({"frames_per_second": 30.0}, 99.0)
+    room = RoomMemory()
+    watcher = {"gcom": Witness("connected", 99.0, frames)}
+    room.left("node", "streaming-node", "its session", life(), watcher)
+    severities = []
+    for now, number in (101.0, 0.0), (103.0, 0.0), (105.0, 30.0):
+        room.reported("gcom", about("node", frames=number), now)
+        finding = gone(room.seen["node"], now)
+        assert finding
+        severities.append((finding.severity, finding.side))
+    assert severities == [("note", ""), ("alarm", "node"), ("note", "")]
 
 
 def test_goodbye_is_no_loss() -> None:
@@ -80,8 +104,8 @@ def test_goodbye_is_no_loss() -> None:
 def test_reports_about_one_peer_are_bounded() -> None:
     room = memory(life())
     for number in range(SEEN + 5):
-        room.reported(f"peer-{number}", "node", "failed", 101.0)
-    assert len(room.seen["node"].reports) == SEEN
+        room.reported(f"peer-{number}", about("node", "failed"), 101.0)
+    assert len(room.seen["node"].witnesses) == SEEN
 
 
 def test_program_that_fails_on_each_offer() -> None:

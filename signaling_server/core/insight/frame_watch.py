@@ -12,6 +12,7 @@ FRESH_SECONDS = 8.0
 """Receivers report every two seconds."""
 TRICKLE_KBPS = 5.0
 """Below this no video arrives."""
+FROZEN_SECONDS = 4.0
 NO_STATS: Mapping[str, float] = {}
 
 
@@ -50,6 +51,13 @@ class FrameWatch:
         """Whether its newest stats say how it is now, and whether frames arrive."""
         known = self.stats_at is not None and "frames_per_second" in self.stats
         return known and now - (self.stats_at or 0.0) <= FRESH_SECONDS
+
+    def still(self, now: float) -> float | None:
+        """Seconds for which the picture stands still; None: it does not, or that is not known."""
+        if self.stats_at is None or self.last_frame is None or not self.fresh(now):
+            return None
+        seconds = self.stats_at - self.last_frame
+        return seconds if seconds >= FROZEN_SECONDS else None
 
     def flows(self, now: float) -> bool:
         """Whether frames arrive now, as far as is known."""

@@ -110,7 +110,7 @@ class Insight(Observer):
             if seconds is not None:
                 self.first_frames.observe(seconds)
         elif report.to:
-            room.memory.reported(peer_id, report.to, report.state, now)
+            room.memory.reported(peer_id, report, now)
         elif report.state in NO_CALL:
             room.has_no_call(peer_id)
         self._notes.add(now, room_name, sentences.reported(peer_id, report.state, report.to))

@@ -6,10 +6,12 @@ Worst case: SEEN peers of a room with LIVES lives each, ROOMS rooms; who left fi
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Iterator, NamedTuple
+from typing import Iterator, Mapping, NamedTuple
 
 from signaling_server.core.insight.finding import ALARM, NOTE, Finding
+from signaling_server.core.insight.frame_watch import FrameWatch
 from signaling_server.core.insight.side import LOST
+from signaling_server.core.protocol.rtc_report import ConnectionReport
 from signaling_server.core.words import ago
 
 KEPT_SECONDS = 600.0
@@ -26,6 +28,7 @@ LEAVES = 6
 STANDS_SECONDS = 8.0
 """How long a report that a call stands is worth something: the examples report every 2 s."""
 
+NOBODY: Mapping[str, Witness] = {}
 HOW = {"goodbye": "goodbye", "replaced": "replaced", "unauthorized": "revoked"}
 """How a peer went, by the reason; every other reason is a loss."""
 
@@ -48,10 +51,28 @@ class Life(NamedTuple):
         return HOW.get(self.reason, "lost")
 
 
+class Witness:
+    """What one peer says of its connection to another, after the other has gone."""
+
+    __slots__ = ("at", "frames", "state")
+
+    def __init__(self, state: str, at: float, frames: FrameWatch) -> None:
+        self.state, self.at, self.frames = state, at, frames
+
+    def stands(self, now: float) -> bool:
+        """Whether it still reports a connection, and no picture that stands still."""
+        fresh = self.state == "connected" and now - self.at <= STANDS_SECONDS
+        return fresh and self.frames.still(now) is None
+
+    def ended(self, now: float) -> bool:
+        """Whether it has reported that its connection broke, or that the picture stands still."""
+        return self.state in LOST or self.frames.still(now) is not None
+
+
 class Seen:
     """A peer that was here."""
 
-    __slots__ = ("lives", "peer_id", "reports", "role", "session")
+    __slots__ = ("lives", "peer_id", "role", "session", "witnesses")
 
     def __init__(self, peer_id: str) -> None:
         self.peer_id = peer_id
@@ -59,8 +80,8 @@ class Seen:
         self.session: str | None = None
         self.lives: deque[Life] = deque(maxlen=LIVES)
         """Its ended lives, the newest last."""
-        self.reports: dict[str, tuple[str, float]] = {}
-        """What others have reported of their connection to it since it went: (state, at)."""
+        self.witnesses: dict[str, Witness] = {}
+        """Who was connected to it when it went, or has reported on that since, by peer_id."""
 
     @property
     def last(self) -> Life:
@@ -73,14 +94,11 @@ class Seen:
 
     def call_stands(self, now: float) -> bool:
         """Whether somebody still reports a connection to it."""
-        return any(
-            state == "connected" and now - at <= STANDS_SECONDS
-            for state, at in self.reports.values()
-        )
+        return any(witness.stands(now) for witness in self.witnesses.values())
 
-    def call_ended(self) -> bool:
-        """Whether somebody has reported that its connection to it broke."""
-        return any(state in LOST for state, _ in self.reports.values())
+    def call_ended(self, now: float) -> bool:
+        """Whether somebody reports that the call with it is over."""
+        return any(witness.ended(now) for witness in self.witnesses.values())
 
 
 class LastSeen(NamedTuple):
@@ -101,13 +119,20 @@ class RoomMemory:
         self.seen: OrderedDict[str, Seen] = OrderedDict()
         """By peer_id, or for peers without a name by their address; who left last comes last."""
 
-    def left(self, who: str, role: str | None, session: str | None, life: Life) -> None:
-        """Record the end of a life."""
+    def left(
+        self,
+        who: str,
+        role: str | None,
+        session: str | None,
+        life: Life,
+        witnesses: Mapping[str, Witness] = NOBODY,
+    ) -> None:
+        """Record the end of a life; `witnesses`: who was connected to it, by peer_id."""
         seen = self.seen.pop(who, None) or Seen(who)
         self.seen[who] = seen
         seen.role, seen.session = role, session
         seen.lives.append(life)
-        seen.reports = {}
+        seen.witnesses = {**witnesses}
         if len(self.seen) > SEEN:
             self.seen.popitem(last=False)
 
@@ -116,11 +141,18 @@ class RoomMemory:
         seen = self.seen.get(who)
         return seen.last.left_at if seen and session and seen.session == session else None
 
-    def reported(self, peer_id: str, to: str, state: str, now: float) -> None:
+    def reported(self, peer_id: str, report: ConnectionReport, now: float) -> None:
         """Record what a peer says of its connection to one that has gone."""
-        seen = self.seen.get(to)
-        if seen and (peer_id in seen.reports or len(seen.reports) < SEEN):
-            seen.reports[peer_id] = (state, now)
+        seen = self.seen.get(report.to or "")
+        if seen is None:
+            return
+        witness = seen.witnesses.get(peer_id)
+        if witness is None:
+            if len(seen.witnesses) == SEEN:
+                return
+            witness = seen.witnesses[peer_id] = Witness(report.state, now, FrameWatch())
+        witness.state, witness.at = report.state, now
+        witness.frames.measured(report.stats, now)
 
     def forget(self, now: float) -> bool:
         """Drop what is too old; returns whether anything is left."""
@@ -150,7 +182,7 @@ def gone(seen: Seen, now: float) -> Finding | None:
     if seen.call_stands(now):
         stands = "the other side reports that their call stands"
         return Finding("lost", f"{text}; {stands}.", (seen.peer_id,), level=NOTE)
-    level = ALARM if seen.call_ended() else ""
+    level = ALARM if seen.call_ended(now) else ""
     return Finding("lost", f"{text}.", (seen.peer_id,), side=seen.peer_id, level=level)
 
 

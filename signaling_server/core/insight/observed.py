@@ -7,7 +7,7 @@ from typing import Iterator, Mapping, NamedTuple, Sequence
 
 from signaling_server.core.insight import last_seen, lone_peers, presence
 from signaling_server.core.insight.finding import Finding
-from signaling_server.core.insight.last_seen import Life, RoomMemory
+from signaling_server.core.insight.last_seen import Life, RoomMemory, Witness
 from signaling_server.core.insight.lone_peers import LonePeer
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.reading import Content
@@ -172,7 +172,13 @@ class ObservedRoom:
             in_call=max(calls, default=None),
             after_offer=any(_fell_on_offer(pair, peer.peer_id, left_at) for pair in pairs),
         )
-        self.memory.left(peer.who, peer.role, peer.session, life)
+        others = [pair.other(peer.peer_id) for pair in pairs if pair.connected]
+        witnesses = {
+            side.peer_id: Witness(side.state, side.reported_at, side.frames)
+            for side in others
+            if side.reported_at is not None
+        }
+        self.memory.left(peer.who, peer.role, peer.session, life, witnesses)
 
     def lone(self, now: float) -> LonePeer | None:
         """The peer that is alone here, if there is one."""

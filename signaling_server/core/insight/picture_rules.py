@@ -13,7 +13,6 @@ from signaling_server.core.words import ago
 
 FIRST_FRAME_SECONDS = 5.0
 """A camera that runs has sent a whole picture by then."""
-FROZEN_SECONDS = 4.0
 
 
 def no_picture(pair: Pair, now: float) -> Iterator[Finding]:
@@ -22,10 +21,11 @@ def no_picture(pair: Pair, now: float) -> Iterator[Finding]:
         frames = side.frames
         if not pair.receives(side) or not frames.fresh(now) or frames.flows(now):
             continue
-        measured = frames.stats_at or now
-        if frames.last_frame is not None:
-            if measured - frames.last_frame >= FROZEN_SECONDS:
-                yield _frozen(pair, side, measured - frames.last_frame)
+        measured, still = frames.stats_at or now, frames.still(now)
+        if still is not None:
+            yield _frozen(pair, side, still)
+        elif frames.last_frame is not None:
+            continue
         elif pair.connected_at is not None and measured - pair.connected_at >= FIRST_FRAME_SECONDS:
             yield _nothing_yet(pair, side, measured - pair.connected_at)
 
