@@ -38,7 +38,7 @@ OTHERS = (
     *("appliance/file_text.py", "appliance/whole_file.py", "appliance/address_file.py"),
     "appliance/pairing_codes.py",
     *("appliance/own_addresses.py", "appliance/reachable.py"),
-    "fleet/library.py",
+    *("fleet/library.py", "fleet/seen.py", "cli/fleet_status.py"),
     *("web/markdown.py", "web/help_page.py", "web/qr.py"),
 )
 DECLARATIONS = (

@@ -96,8 +96,9 @@ def _ask(server: RemoteServer, instance: str) -> Host:
         fleet = report.get("fleet")
         if not fleet:
             raise NoAnswerError(f"the server at {server.url} is part of no fleet")
-        name = str(fleet["name"])
-        if instance and fleet["instance"] != instance:
+        name, answers = str(fleet["name"]), str(fleet["instance"])
+        _listed(report)
+        if instance and answers != instance:
             raise NoAnswerError(f"another host answers at {server.url}: {name}")
     except NoAnswerError as error:
         return Host("", server.url, None, str(error))
