@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
+
+import pytest
 
 from fleet.memory_engine import MemoryRedis
 from fleet.simulation import Host
@@ -70,3 +74,32 @@ def test_two_hosts_with_one_name_are_told_apart() -> None:
             await host.stop()
 
     play(scene)
+
+
+def test_lines_about_another_host_carry_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        redis = MemoryRedis()
+        a, b = [await Host(CONFIG, name, redis).start() for name in "ab"]
+        await asyncio.sleep(2.5)
+        assert a.fleet is not None
+        assert b.fleet is not None
+        a.fleet.links.part(b.fleet.instance, "violation")
+        await asyncio.sleep(2)
+        await b.stop()
+        await asyncio.sleep(2)
+        await a.stop()
+
+    with caplog.at_level(logging.INFO, "signaling_server"):
+        play(scene)
+    instance = re.compile(r"(?<=the fleet) \(\w+\)$")
+    told = {
+        (instance.sub("", record.getMessage()), getattr(record, "HAWKEYE_HOST", None))
+        for record in caplog.records
+    }
+    assert {
+        ("host b is part of the fleet", "b"),
+        ("the link to host b has ended (violation)", "b"),
+        ("the link to host b has ended (stopped)", "b"),
+        ("host b has left the fleet", "b"),
+        ("host a is part of the fleet", "a"),
+    } <= told, told
