@@ -22,6 +22,7 @@ FILES = {
     "addresses.js": "text/javascript",
     "call.js": "text/javascript",
     "gcom.js": "text/javascript",
+    "fleet.js": "text/javascript",
     "hawkeye-signaling.js": "text/javascript",
     "headline.js": "text/javascript",
     "history.js": "text/javascript",

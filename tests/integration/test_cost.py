@@ -19,6 +19,7 @@ import aiohttp
 import pytest
 
 from signaling_server.app import App
+from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings, ListenSettings
 from signaling_server.logs.pipe import LogPipe
@@ -63,8 +64,8 @@ def test_signal_costs_no_more_memory_than_recorded() -> None:
     assert asyncio.run(measured()) <= PEAK_BYTES * ALLOWED
 
 
-async def _counted(form: str) -> Counter[str]:
-    """Calls by package while SIGNALS are relayed."""
+async def _counted(form: str, fleet: FleetSettings | None = None) -> Counter[str]:
+    """Calls by package while SIGNALS are relayed; `fleet`: which the server is part of."""
     calls: Counter[str] = Counter()
     auths = [{"session": who} if "session" in form else {} for who in ("node's", "gcom's")]
     ack_id = "17" if "ack" in form else ""
@@ -79,7 +80,7 @@ async def _counted(form: str) -> Counter[str]:
             if package in ("engineio", "socketio") or (package == "signaling_server" and reading):
                 calls[package] += 1
 
-    async with _served() as (_, url), aiohttp.ClientSession() as session:
+    async with _served(fleet) as (_, url), aiohttp.ClientSession() as session:
         join = _upgrade if form == "after an upgrade" else _join
         sender, receiver = [await join(session, url, auth) for auth in auths]
         if form == "after a ping":
@@ -93,9 +94,10 @@ async def _counted(form: str) -> Counter[str]:
 
 
 @asynccontextmanager
-async def _served() -> AsyncIterator[tuple[App, str]]:
+async def _served(fleet: FleetSettings | None = None) -> AsyncIterator[tuple[App, str]]:
     limits = LimitsSettings(messages_per_second=1e6, burst=10**6)
-    settings = Config(listen=ListenSettings(host="127.0.0.1", port=0), limits=limits)
+    listen = ListenSettings(host="127.0.0.1", port=0)
+    settings = Config(listen=listen, limits=limits, fleet=fleet or FleetSettings())
     pipe = LogPipe(lambda line: None, lambda: None)
     app = App(Loaded(settings, {}), pipe)
     url = await app.start()

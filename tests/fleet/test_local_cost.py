@@ -1,0 +1,20 @@
+"""A signal in a room that its host serves costs the same, whether there is a fleet or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleet.redis_server import RedisServer
+from integration.test_cost import CALLS, _counted
+from signaling_server.core.config.fleet_settings import FleetSettings
+from signaling_server.core.config.fleet_types import parse_url
+
+
+@pytest.mark.parametrize("form", CALLS)
+async def test_local_signal_costs_not_one_call_more_in_a_fleet(
+    form: str, shared_redis: RedisServer
+) -> None:
+    alone = await _counted(form)
+    together = await _counted(form, FleetSettings(url=parse_url(shared_redis.url), prefix=form))
+    ours = "signaling_server"
+    assert together[ours] == alone[ours] > 0
