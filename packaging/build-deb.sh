@@ -42,9 +42,10 @@ trap 'rm -rf "$work"' EXIT
 tree=$work/hawkeye-signaling
 mkdir -p "$tree/vendor" "$output"
 (cd "$root" && tar -c --exclude=__pycache__ signaling_server systemd packaging etc) | tar -xC "$tree"
-# The documents, without pictures, which would double the package.
-(cd "$root" && tar -c --exclude=images --exclude=node_modules --exclude=__pycache__ docs ./*.md) |
-  tar -xC "$tree"
+# The documents, without pictures, which would double the package, and without those for
+# contributors.
+not_installed=(images node_modules __pycache__ architecture.md CONTRIBUTING.md)
+(cd "$root" && tar -c "${not_installed[@]/#/--exclude=}" docs ./*.md) | tar -xC "$tree"
 mv "$tree/packaging/debian" "$tree/debian"
 mv "$tree"/systemd/hawkeye-signaling.{service,sysusers} "$tree/debian/"
 sed -f "$tree/systemd/instance.sed" "$tree/debian/hawkeye-signaling.service" \

@@ -138,6 +138,8 @@ def test_documents_are_where_slim_images_keep_them(files: dict[str, str]) -> Non
     assert {f"{doc}/{name}.md" for name in ("README", "SECURITY", "CHANGELOG")} <= {*files}
     for name in ("docs", "SECURITY.md", "CHANGELOG.md", "examples"):
         assert files[f"./usr/share/doc/hawkeye-signaling/{name}"].startswith("l")
+    # Of use only beside the source, and the package is small.
+    assert not [path for path in files if path.endswith(("/CONTRIBUTING.md", "/architecture.md"))]
 
 
 def test_changelog_and_news_are_those_of_the_project(packages: Packages, tmp_path: Path) -> None:

@@ -898,6 +898,30 @@ def test_gcom_calls_again_after_its_connection_was_closed_without_an_event(
         expect(page.locator("#verdict")).to_have_text("Video of 1 of 1")
 
 
+REJOIN = """async (room) => {
+  const { GCOM } = await import("./static/hawkeye-signaling.js");
+  const told = [];
+  const gcom = new GCOM(location.origin, { room, name: "laptop", role: "gcom" });
+  const joined = () => new Promise((tell) => {
+    gcom.addEventListener("server", ({ detail }) => detail.transport && tell());
+  });
+  gcom.addEventListener("refused", ({ detail }) => told.push(detail.code));
+  await joined();
+  const again = joined();
+  gcom.signaling.rejoin();
+  await again;
+  gcom.close();
+  return told;
+}"""
+
+
+def test_gcom_that_joins_as_another_session_is_not_refused(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    page = visit.open(f"{server.url}/gcom")
+    assert page.evaluate(REJOIN, room) == []
+
+
 def test_gcom_takes_a_token_from_the_fragment_and_forgets_the_link(
     visit: Visit, tmp_path: Path, tokens: dict[str, str]
 ) -> None:
@@ -948,24 +972,49 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Nothing."""
 
 
-def test_example_page_of_another_web_server_shows_the_video(
-    visit: Visit, server: ServerProcess, room: str
-) -> None:
-    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    threading.Thread(target=site.serve_forever, daemon=True).start()
-    try:
-        with node(server, room):
-            page = visit.open(
-                f"http://127.0.0.1:{site.server_port}/gcom.html?server={server.url}&room={room}&name=gcom"
-            )
-            expect(page.locator("#state")).to_have_text("streaming-node: connected")
-            page.wait_for_function("() => document.querySelector('video').currentTime > 1")
-            visit.said = [
-                text for text in visit.said if "favicon" not in text and LOADED not in text
-            ]
-    finally:
+@pytest.fixture
+def examples() -> Iterator[str]:
+    """The URL of docs/examples on a web server of its own."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{site.server_port}"
         site.shutdown()
-        site.server_close()
+
+
+def drop_favicon(visit: Visit) -> None:
+    visit.said = [text for text in visit.said if "favicon" not in text and LOADED not in text]
+
+
+def test_example_page_of_another_web_server_shows_the_video(
+    visit: Visit, server: ServerProcess, room: str, examples: str
+) -> None:
+    with node(server, room):
+        page = visit.open(f"{examples}/gcom.html?server={server.url}&room={room}&name=gcom")
+        expect(page.locator("#state")).to_have_text("streaming-node: connected")
+        page.wait_for_function("() => document.querySelector('video').currentTime > 1")
+        drop_favicon(visit)
+
+
+def test_example_page_sends_the_camera(
+    visit: Visit, server: ServerProcess, room: str, examples: str
+) -> None:
+    gcom = watch(visit, f"{server.url}/gcom?room={room}&name=gcom")
+    url = f"{examples}/streaming-node.html?server={server.url}&room={room}"
+    sender = visit.open(url, permissions=["camera"])
+    expect(sender.locator("#state")).to_have_text("gcom: connected")
+    tile_frames(gcom, "streaming-node")
+    drop_favicon(visit)
+
+
+def test_example_page_says_why_it_has_no_camera(
+    visit: Visit, server: ServerProcess, examples: str
+) -> None:
+    state = visit.open(f"{examples}/streaming-node.html?server={server.url}").locator("#state")
+    expect(state).to_contain_text("No camera: Permission denied. Connect one, allow it for")
+    nobody = "http://127.0.0.1:1"
+    state = visit.open(f"{examples}/streaming-node.html?server={nobody}").locator("#state")
+    expect(state).to_have_text(f"No signaling server at {nobody}")
+    visit.said.clear()
 
 
 @pytest.mark.parametrize("listed", [True, False])

@@ -55,8 +55,10 @@ addEventListener("DOMContentLoaded", () => {
 PRESS_WATCH = """
 addEventListener("DOMContentLoaded", () => {
   const press = () => {
+    // A script can press a button that is hidden already, a person cannot: look first.
+    if (!document.getElementById("run").hidden) return;
     document.getElementById("watch").click();
-    if (document.getElementById("run").hidden) setTimeout(press, 100);
+    setTimeout(press, 100);
   };
   press();
 });

@@ -1,8 +1,12 @@
-"""Programs under supervision like systemd's: one that ends is restarted a second later."""
+"""Programs under supervision like systemd's: one that ends is restarted a second later.
+
+Each has a process group of its own, which gets the signals: a browser is more than one process.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -38,7 +42,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self._ending = True
         if self._process is not None:
-            self._process.kill()
+            self.send(signal.SIGKILL)
             self._restarts_now.set()
             self._keeper.join()
 
@@ -53,7 +57,7 @@ class Program:
         assert self._process is not None
         self._restarts_now.clear()
         self._ended_by_us = True
-        self._process.send_signal(number)
+        self.send(number)
         self._process.wait(PATIENCE)
 
     def resume(self) -> float:
@@ -62,9 +66,10 @@ class Program:
         return time.monotonic()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process."""
+        """Send a signal to the program, and to the processes that it started."""
         assert self._process is not None
-        self._process.send_signal(number)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self._process.pid, number)
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Wait for `text` in that many lines."""
@@ -90,6 +95,7 @@ class Program:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            start_new_session=True,
         )
 
     def _keep(self) -> None:

@@ -18,15 +18,14 @@ SHORT = ("node-restarts", "gcom-restarts", "server-killed", "dropout-1", "dropou
 EVERY_DAY = [(kind, fault) for kind in ("python", "today") for fault in SHORT] + [
     ("javascript", "gcom-first"),
     ("javascript", "server-killed"),
+    ("page", "server-killed"),
+    ("page", "dropout-15"),
 ]
-# /gcom in Chromium may join twice under its name when gcom_in_chromium.py starts it, which is not
-# understood yet: it can be measured, and is no test.
-UNTESTED = ("page",)
 SOAK = [
     (kind, fault)
     for kind, clients in CLIENTS.items()
     for fault in FAULTS
-    if not clients.plain and kind not in UNTESTED and (kind, fault) not in EVERY_DAY
+    if not clients.plain and (kind, fault) not in EVERY_DAY
 ]
 
 

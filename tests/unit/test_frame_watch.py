@@ -28,11 +28,11 @@ def test_old_numbers_say_nothing_of_now() -> None:
 
 def test_picture_that_stands_still() -> None:
     watch = FrameWatch()
-    assert watch.still(0.0) is None
+    assert watch.frozen_for(0.0) is None
     watch.measured({"frames_per_second": 0.0}, 9.0)
-    assert watch.still(9.0) is None  # no frame has come yet
+    assert watch.frozen_for(9.0) is None  # no frame has come yet
     watch.measured({"frames_per_second": 30.0}, 10.0)
-    assert watch.still(10.0) is None
+    assert watch.frozen_for(10.0) is None
     watch.measured({"frames_per_second": 0.0}, 10.0 + FROZEN_SECONDS)
-    assert watch.still(11.0 + FROZEN_SECONDS) == FROZEN_SECONDS
-    assert watch.still(11.0 + FROZEN_SECONDS + FRESH_SECONDS) is None
+    assert watch.frozen_for(11.0 + FROZEN_SECONDS) == FROZEN_SECONDS
+    assert watch.frozen_for(11.0 + FROZEN_SECONDS + FRESH_SECONDS) is None

@@ -130,20 +130,26 @@ def test_failed_log_in_waits_for_its_answer_if_its_address_has_failed_before() -
     act(scene, tokens=TOKENS)
 
 
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each sleep, which takes no time."""
+    asked: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        asked.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return asked
+
+
 @pytest.mark.parametrize(
     ("penalty", "message"),
     [(0.01, "unknown token"), (1.2, "too many failed log-ins from this address; wait 2 s")],
 )
 def test_failed_log_in_is_answered_before_its_client_gives_up(
-    monkeypatch: pytest.MonkeyPatch, penalty: float, message: str
+    slept: list[float], penalty: float, message: str
 ) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
     async def scene(scene: Transport) -> None:
-        monkeypatch.setattr(asyncio, "sleep", sleep)
         scene.admission.penalty = lambda address: penalty  # type: ignore[method-assign]
         error = await scene.handlers.connect("1", scene.open(), request(), {"token": "x"})
         assert error is not None
@@ -154,16 +160,8 @@ def test_failed_log_in_is_answered_before_its_client_gives_up(
     act(scene, tokens=TOKENS)
 
 
-def test_valid_token_is_never_delayed_by_failures_of_its_address(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
+def test_valid_token_is_never_delayed_by_failures_of_its_address(slept: list[float]) -> None:
     async def scene(scene: Transport) -> None:
-        monkeypatch.setattr(asyncio, "sleep", sleep)
         for number in range(5):
             wrong = await scene.handlers.connect("1", scene.open(), request(), {"token": "x"})
             assert wrong is not None, number

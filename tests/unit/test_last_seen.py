@@ -67,7 +67,6 @@ def test_what_the_other_side_says_of_the_call_to_a_lost_peer_counts() -> None:
     room = memory(life())
     room.reported("gcom", about("node"), 105.0)
     room.reported("gcom", about("nobody"), 105.0)
-    room.reported("gcom", about(""), 105.0)
     finding = gone(room.seen["node"], 106.0)
     assert finding
     assert finding.severity == "note"
@@ -106,6 +105,14 @@ def test_reports_about_one_peer_are_bounded() -> None:
     for number in range(SEEN + 5):
         room.reported(f"peer-{number}", about("node", "failed"), 101.0)
     assert len(room.seen["node"].witnesses) == SEEN
+
+
+def test_witnesses_of_one_loss_are_bounded() -> None:
+    room, frames = RoomMemory(), FrameWatch()
+    crowd = {f"peer-{number}": Witness("connected", 99.0, frames) for number in range(SEEN + 5)}
+    room.left("node", "streaming-node", "its session", life(), crowd)
+    room.reported("one more", about("node"), 101.0)
+    assert [*room.seen["node"].witnesses] == [*crowd][:SEEN]
 
 
 def test_program_that_fails_on_each_offer() -> None:

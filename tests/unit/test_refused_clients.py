@@ -74,6 +74,15 @@ def test_what_happens_in_a_good_call_counts_only_if_it_is_frequent() -> None:
     assert refused.findings(1.0)
 
 
+def test_caller_without_its_connect_counts_only_if_it_is_frequent() -> None:
+    refused = RefusedClients()
+    silent = Rejected("", "", "", "10.0.0.2", "invalid-format", "no CONNECT in 5 s")
+    for _ in range(OFTEN):
+        assert refused.findings(1.0) == []
+        refused.rejected(silent, 1.0)
+    assert refused.findings(1.0)
+
+
 def test_memory_is_bounded_and_the_newest_come_first() -> None:
     refused = RefusedClients()
     for number in range(TALLIES + 5):

@@ -13,6 +13,7 @@ FRESH_SECONDS = 8.0
 TRICKLE_KBPS = 5.0
 """Below this no video arrives."""
 FROZEN_SECONDS = 4.0
+"""A picture without a new frame for so long stands still."""
 NO_STATS: Mapping[str, float] = {}
 
 
@@ -52,8 +53,11 @@ class FrameWatch:
         known = self.stats_at is not None and "frames_per_second" in self.stats
         return known and now - (self.stats_at or 0.0) <= FRESH_SECONDS
 
-    def still(self, now: float) -> float | None:
-        """Seconds for which the picture stands still; None: it does not, or that is not known."""
+    def frozen_for(self, now: float) -> float | None:
+        """Seconds since the last frame if they are at least FROZEN_SECONDS.
+
+        None: frames arrive, none has come yet, or the receiver no longer reports.
+        """
         if self.stats_at is None or self.last_frame is None or not self.fresh(now):
             return None
         seconds = self.stats_at - self.last_frame

@@ -6,6 +6,7 @@ Worst case: SEEN peers of a room with LIVES lives each, ROOMS rooms; who left fi
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from itertools import islice
 from typing import Iterator, Mapping, NamedTuple
 
 from signaling_server.core.insight.finding import ALARM, NOTE, Finding
@@ -52,7 +53,11 @@ class Life(NamedTuple):
 
 
 class Witness:
-    """What one peer says of its connection to another, after the other has gone."""
+    """One peer, and what it reports of its connection to another that has left.
+
+    ICE reports a connection for up to 30 s after the other has lost its power (consent, RFC 7675);
+    the frames stop at once. So frames that stop end the call, whatever ICE reports.
+    """
 
     __slots__ = ("at", "frames", "state")
 
@@ -60,13 +65,13 @@ class Witness:
         self.state, self.at, self.frames = state, at, frames
 
     def stands(self, now: float) -> bool:
-        """Whether it still reports a connection, and no picture that stands still."""
+        """Whether it reports that the call goes on."""
         fresh = self.state == "connected" and now - self.at <= STANDS_SECONDS
-        return fresh and self.frames.still(now) is None
+        return fresh and self.frames.frozen_for(now) is None
 
     def ended(self, now: float) -> bool:
-        """Whether it has reported that its connection broke, or that the picture stands still."""
-        return self.state in LOST or self.frames.still(now) is not None
+        """Whether it reports that the call is over."""
+        return self.state in LOST or self.frames.frozen_for(now) is not None
 
 
 class Seen:
@@ -93,7 +98,7 @@ class Seen:
         return [life for life in self.lives if now - life.left_at < MINUTE]
 
     def call_stands(self, now: float) -> bool:
-        """Whether somebody still reports a connection to it."""
+        """Whether somebody reports that the call with it goes on."""
         return any(witness.stands(now) for witness in self.witnesses.values())
 
     def call_ended(self, now: float) -> bool:
@@ -127,12 +132,14 @@ class RoomMemory:
         life: Life,
         witnesses: Mapping[str, Witness] = NOBODY,
     ) -> None:
-        """Record the end of a life; `witnesses`: who was connected to it, by peer_id."""
+        """Record the end of a life; `witnesses`: who was connected to it, by peer_id, of whom SEEN
+        are remembered.
+        """
         seen = self.seen.pop(who, None) or Seen(who)
         self.seen[who] = seen
         seen.role, seen.session = role, session
         seen.lives.append(life)
-        seen.witnesses = {**witnesses}
+        seen.witnesses = dict(islice(witnesses.items(), SEEN))
         if len(self.seen) > SEEN:
             self.seen.popitem(last=False)
 
@@ -143,14 +150,10 @@ class RoomMemory:
 
     def reported(self, peer_id: str, report: ConnectionReport, now: float) -> None:
         """Record what a peer says of its connection to one that has gone."""
-        seen = self.seen.get(report.to or "")
-        if seen is None:
+        seen = self.seen.get(report.to)
+        if seen is None or (peer_id not in seen.witnesses and len(seen.witnesses) == SEEN):
             return
-        witness = seen.witnesses.get(peer_id)
-        if witness is None:
-            if len(seen.witnesses) == SEEN:
-                return
-            witness = seen.witnesses[peer_id] = Witness(report.state, now, FrameWatch())
+        witness = seen.witnesses.setdefault(peer_id, Witness(report.state, now, FrameWatch()))
         witness.state, witness.at = report.state, now
         witness.frames.measured(report.stats, now)
 

@@ -21,13 +21,13 @@ def no_picture(pair: Pair, now: float) -> Iterator[Finding]:
         frames = side.frames
         if not pair.receives(side) or not frames.fresh(now) or frames.flows(now):
             continue
-        measured, still = frames.stats_at or now, frames.still(now)
-        if still is not None:
-            yield _frozen(pair, side, still)
-        elif frames.last_frame is not None:
-            continue
-        elif pair.connected_at is not None and measured - pair.connected_at >= FIRST_FRAME_SECONDS:
-            yield _nothing_yet(pair, side, measured - pair.connected_at)
+        frozen = frames.frozen_for(now)
+        if frozen is not None:
+            yield _frozen(pair, side, frozen)
+        elif frames.last_frame is None and pair.connected_at is not None:
+            waited = (frames.stats_at or now) - pair.connected_at
+            if waited >= FIRST_FRAME_SECONDS:
+                yield _nothing_yet(pair, side, waited)
 
 
 def _frozen(pair: Pair, side: Side, seconds: float) -> Finding:

@@ -69,7 +69,7 @@ class RefusedClients:
         found = []
         for key, tally in reversed(self._tallies.items()):
             count = sum(now - at < MINUTE for at in tally.times)
-            if count >= (OFTEN if key.code in _USUAL else 1):
+            if count >= (OFTEN if _is_usual(key.code, tally.is_peer) else 1):
                 found.append((key.room, key.who, _finding(key, tally, count)))
         return found
 
@@ -82,6 +82,13 @@ class RefusedClients:
         tally.times.append(now)
         if len(self._tallies) > TALLIES:
             self._tallies.popitem(last=False)
+
+
+def _is_usual(code: str, is_peer: bool) -> bool:
+    """Whether it happens in a good call as well. A radio that drops out while a client connects
+    leaves a caller without its CONNECT behind.
+    """
+    return code in _USUAL or (code == "invalid-format" and not is_peer)
 
 
 def _finding(key: _Key, tally: _Tally, count: int) -> Finding:

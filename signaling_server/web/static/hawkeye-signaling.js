@@ -74,9 +74,11 @@ export class Signaling {
       retries: Infinity,
     });
     for (const event of EVENTS) this.#socket.on(event, (data) => this.#receive(event, data));
-    this.#socket.on("disconnect", () => {
+    this.#socket.on("disconnect", (reason) => {
+      // This client ends its connection itself only to join again at once: `rejoin`.
+      const returns = this.#socket.active || reason === "io client disconnect";
       const message = "a newer connection uses this name, or the server has put this client out";
-      this.queue(...(this.#socket.active ? ["disconnect", null] : ["refused", { code: "replaced", message }]));
+      this.queue(...(returns ? ["disconnect", null] : ["refused", { code: "replaced", message }]));
     });
     this.#socket.on("connect_error", (error) => {
       const refusal = { code: "", message: error.message, ...error.data };
