@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
-from typing import Any
+import time
+from typing import Any, Awaitable, Callable, Iterator
+
+import pytest
 
 START = 1000.0
 
@@ -21,7 +25,7 @@ class _Selector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Use `time` for `time.monotonic` and `time.time` in what runs in it."""
+    """Its `time` takes the place of `time.monotonic` and `time.time`: see virtual_time."""
 
     def __init__(self) -> None:
         self.now = START
@@ -31,3 +35,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+
+@contextlib.contextmanager
+def virtual_time() -> Iterator[VirtualLoop]:
+    loop = VirtualLoop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", loop.time)
+        patch.setattr(time, "time", lambda: 1.8e9 + loop.time())
+        asyncio.set_event_loop(loop)
+        try:
+            yield loop
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    with virtual_time() as loop:
+        loop.run_until_complete(scene())
