@@ -15,7 +15,7 @@ import json
 import random
 from typing import Any, Awaitable, Callable, NamedTuple
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.memory_engine import MemoryRedis
@@ -76,6 +76,8 @@ STEP = st.builds(
     seconds=st.sampled_from([0.5, 1.0, 3.0, 5.0, 9.0]),
 )
 STEPS = st.lists(STEP, min_size=30, max_size=60)
+A_QUARTER = settings(max_examples=settings.default.max_examples // 4)
+"""An example takes as long as ten of other models: four hosts, and up to a minute of their time."""
 
 
 class Pair:
@@ -168,6 +170,7 @@ class Compared:
                         self.seen[pair.session] = payload["seq"]
 
 
+@A_QUARTER
 @given(steps=STEPS)
 def test_each_client_hears_the_same_of_a_fleet_as_of_one_host(steps: list[Step]) -> None:
     async def scene() -> None:
@@ -335,6 +338,7 @@ class Faulty:
                 assert other is robot or other.heard[robot.name][-1] == number
 
 
+@A_QUARTER
 @given(seed=st.integers(0, 2**16), steps=st.lists(DONE, min_size=10, max_size=40))
 def test_with_faults_nothing_comes_twice_or_late_and_everyone_is_told(
     seed: int, steps: list[Any]
