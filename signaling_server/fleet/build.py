@@ -62,6 +62,7 @@ def build(loaded: Loaded, live: Settings, transport: Transport, relay: Relay) ->
         signer(loaded.fleet_secret.encode()),
         describe,
         lambda room: room not in relay.rooms,
+        lambda: max(live.current.resume.window, live.current.hold.max_age),
     )
 
 

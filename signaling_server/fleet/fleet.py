@@ -20,9 +20,9 @@ from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.fleet.batch import Sign
 from signaling_server.core.fleet.host_record import HostRecord, differences
 from signaling_server.core.fleet.ownership import Life, Ownership
-from signaling_server.core.fleet.records import Withdrawn
 from signaling_server.core.fleet.register import Register
 from signaling_server.core.fleet.state import FleetState
+from signaling_server.core.fleet.withdrawals import Withdrawals
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.errors import Rejection
 from signaling_server.fleet.engine import Engine, EngineLost
@@ -43,7 +43,8 @@ class Fleet:
     """You must await `start` before the port is open, and `stop` before the transport is closed.
 
     `describe(name)` is this host's record for the others; `is_empty(room)` tells whether nothing of
-    a room is left in this host's relay. `instance` is the random id of this process.
+    a room is left in this host's relay. `instance` is the random id of this process. `keep()`:
+    seconds for which a host keeps what a client has left behind.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Fleet:
         sign: Sign,
         describe: Callable[[str], HostRecord],
         is_empty: Callable[[str], bool],
+        keep: Callable[[], float],
     ) -> None:
         self.instance = instance
         self._engine = engine
@@ -63,6 +65,7 @@ class Fleet:
         self._describe = describe
         self._register = Register(sign)
         self._background = background = Background()
+        silence = settings.lease + BEAT
         self._ownership = Ownership(instance, settings.patience)
         self.links = links = Links(
             instance,
@@ -72,7 +75,9 @@ class Fleet:
             sign,
             budget,
             settings.link_bytes,
-            settings.lease + BEAT,
+            silence,
+            # The other host notices the end of a link so late, and keeps things from then on.
+            Withdrawals(lambda: keep() + silence),
             self,
             background,
         )
@@ -106,9 +111,9 @@ class Fleet:
         """Whether this host serves a room, of which another host believes it."""
         return self._rooms.serves(room)
 
-    def withdraw(self, fingerprints: Iterable[str]) -> None:
-        """Tell all hosts that these grants are no longer valid."""
-        self.links.put(Withdrawn(tuple(fingerprints)))
+    def withdraw(self, gone: Iterable[str], valid: Iterable[str]) -> None:
+        """Tell all hosts that the grants of these fingerprints are no longer valid; these are."""
+        self.links.withdraw(tuple(gone), valid)
 
     # --- what the links tell (fleet/links.py) -----------------------------------------------------
 

@@ -27,6 +27,7 @@ from signaling_server.core.fleet.records import (
     Withdrawn,
 )
 from signaling_server.core.fleet.tally import Tally
+from signaling_server.core.fleet.withdrawals import Withdrawals
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.fleet.engine import Engine, EngineLost
 from signaling_server.transport.edge import EdgeDoor
@@ -70,6 +71,7 @@ class Links:
         budget: Budget,
         limit: int,
         silence: float,
+        withdrawals: Withdrawals,
         watcher: Watcher,
         background: Background,
     ) -> None:
@@ -77,6 +79,7 @@ class Links:
         self._transport = transport
         self._far = far
         self._sign = sign
+        self._withdrawals = withdrawals
         self._watcher = watcher
         self._background = background
         self._loop = asyncio.get_running_loop()
@@ -113,9 +116,16 @@ class Links:
             now = self._loop.time()
             link = self.links[host] = self._make(host, now)
             self.doors[host] = self._transport.edge(link)
+            self._greet(link)
             self._obey(link, link.tick(now))
             self._wake(link)
         return link
+
+    def _greet(self, link: Link) -> None:
+        """Tell over a link that begins what may have been lost with another."""
+        recent = self._withdrawals.recent(self._loop.time())
+        if recent:
+            link.put(Withdrawn(recent))
 
     def part(self, host: str, reason: str) -> None:
         """End the link to a host, and forget it."""
@@ -131,10 +141,11 @@ class Links:
             self.tally.retire(link)
         self.doors.pop(host, None)
 
-    def put(self, record: Record) -> None:
-        """Say something to all hosts."""
-        for link in self.links.values():
-            link.put(record)
+    def withdraw(self, gone: tuple[str, ...], valid: Iterable[str]) -> None:
+        """Tell all hosts that the grants of these fingerprints are no longer valid; these are."""
+        self._withdrawals.update(gone, valid, self._loop.time())
+        for link in self.links.values() if gone else ():
+            link.put(Withdrawn(gone))
 
     def dissolve(self, room: str) -> None:
         """Another host serves a room: hang up on all that are in it."""
@@ -216,6 +227,8 @@ class Links:
         if ended.reason == "stopped":
             self.forget(link.peer)
             self._watcher.stopped(link.peer)
+        else:
+            self._greet(link)
 
     # --- out --------------------------------------------------------------------------------------
 

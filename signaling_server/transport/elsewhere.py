@@ -22,5 +22,5 @@ class Elsewhere(Protocol):
     def serves(self, room: str) -> bool:
         """Whether this host serves a room, of which another host believes it."""
 
-    def withdraw(self, fingerprints: Iterable[str]) -> None:
-        """Tell all hosts that these grants are no longer valid."""
+    def withdraw(self, gone: Iterable[str], valid: Iterable[str]) -> None:
+        """Tell all hosts that the grants of these fingerprints are no longer valid; these are."""

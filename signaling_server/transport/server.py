@@ -189,11 +189,14 @@ class Transport:
         """
         here = {connection.grant for connection in self._connections.by_sid.values()}
         granted, self._granted = {*self._granted, *here}, self._grants()
-        may_stay = self._admission.may_stay
-        gone = [fingerprint(grant) for grant in granted if grant and not may_stay(grant)]
         elsewhere = self._handlers.arrival.elsewhere
-        if gone and elsewhere is not None:
-            elsewhere.withdraw(gone)
+        if elsewhere is None:
+            return
+        gone: list[str] = []
+        valid: list[str] = []
+        for grant in filter(None, granted | {*self._granted}):
+            (valid if self._admission.may_stay(grant) else gone).append(fingerprint(grant))
+        elsewhere.withdraw(gone, valid)
 
     def _grants(self) -> tuple[Grant, ...]:
         """What all valid tokens allow."""

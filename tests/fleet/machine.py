@@ -9,6 +9,7 @@ from typing import Any
 
 from fleet.proxy import Proxy
 from fleet.redis_server import RedisServer, free_port
+from integration.pages import get
 from integration.server import ServerProcess
 
 
@@ -68,6 +69,13 @@ class Machine:
     def heal(self) -> None:
         """What was under way passes now, as in a network that was cut."""
         self.proxy.open.set()
+
+    async def metrics(self) -> dict[str, float]:
+        """What /metrics says, by name and labels."""
+        loop = asyncio.get_running_loop()
+        text = (await loop.run_in_executor(None, get, f"{self.url}/metrics")).body
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
     async def end(self) -> None:
         if self._server is not None:

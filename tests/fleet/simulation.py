@@ -94,6 +94,7 @@ class Host:
             SIGN,
             lambda name: HostRecord(name),
             lambda room: room not in self.relay.rooms,
+            lambda: max(config.resume.window, config.hold.max_age),
         )
 
     async def start(self) -> Host:

@@ -121,7 +121,7 @@ async def test_metrics_count_clients_at_their_owner_and_links_at_both(
     await programs("drone", "gcom", b)
     await until(a, lambda found: len(found["rooms"][0]["peers"]) == 2)
     await until(a, lambda found: found["fleet"]["hosts"][1]["round_trip_ms"])
-    at_a, at_b = [samples((await ask(machine, "/metrics")).body) for machine in (a, b)]
+    at_a, at_b = [await machine.metrics() for machine in (a, b)]
     assert (at_a["hawkeye_peers"], at_b["hawkeye_peers"]) == (2, 0)
     assert (at_a["hawkeye_connections"], at_b["hawkeye_connections"]) == (1, 1)
     far = "hawkeye_fleet_far_connections"
@@ -136,14 +136,9 @@ async def test_metrics_count_clients_at_their_owner_and_links_at_both(
     assert at_a['hawkeye_fleet_round_trip_seconds{host="b"}'] > 0
     await a.stop()
     ended = await b.server.line(r"the link to host a has ended \((\w+)\)")
-    left = samples((await ask(b, "/metrics")).body)
+    left = await b.metrics()
     assert left[f'hawkeye_fleet_link_resets_total{{reason="{ended[1]}"}}'] == 1
     assert left["hawkeye_fleet_links"] == 0
-
-
-def samples(text: str) -> dict[str, float]:
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
 async def test_host_without_redis_is_up_and_says_that_it_is_alone(

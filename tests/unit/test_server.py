@@ -207,9 +207,11 @@ class Fleet:
 
     def __init__(self) -> None:
         self.withdrawn: list[set[str]] = []
+        self.valid: set[str] = set()
 
-    def withdraw(self, fingerprints: Any) -> None:
-        self.withdrawn.append({*fingerprints})
+    def withdraw(self, gone: Any, valid: Any) -> None:
+        self.withdrawn.append({*gone})
+        self.valid = {*valid}
 
     def serves(self, room: str) -> bool:
         return True
@@ -226,10 +228,11 @@ def test_other_hosts_hear_which_tokens_are_no_longer_valid() -> None:
         gone, other = (GRANT._replace(id=each) for each in ("gone", "other"))
         for grants in ([GRANT, gone], [GRANT, gone], [GRANT]):
             scene.settings.replace(Loaded(Config(), {}, Tokens(grants, released=0.0)))
-        assert fleet.withdrawn == [{fingerprint(gone)}]
+            assert fleet.valid == {fingerprint(grant) for grant in grants}
+        assert fleet.withdrawn == [set(), set(), {fingerprint(gone)}]
         scene.connect("1", other)  # of a device that was paired meanwhile
         scene.settings.replace(Loaded(Config(), {}, Tokens([GRANT], released=0.0)))
-        assert fleet.withdrawn[1:] == [{fingerprint(other)}]
+        assert fleet.withdrawn[3:] == [{fingerprint(other)}]
 
     act(scene)
 
