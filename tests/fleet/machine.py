@@ -70,10 +70,10 @@ class Machine:
         """What was under way passes now, as in a network that was cut."""
         self.proxy.open.set()
 
-    async def metrics(self) -> dict[str, float]:
+    async def metrics(self, token: str = "") -> dict[str, float]:
         """What /metrics says, by name and labels."""
         loop = asyncio.get_running_loop()
-        text = (await loop.run_in_executor(None, get, f"{self.url}/metrics")).body
+        text = (await loop.run_in_executor(None, get, f"{self.url}/metrics", token)).body
         lines = [line for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 

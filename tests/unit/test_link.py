@@ -95,6 +95,20 @@ def test_no_data_before_both_know_both_generations() -> None:
     assert two.said["b"] == ["1"]
 
 
+def test_what_was_put_in_before_the_link_is_up_is_flushed_then(two: Two) -> None:
+    woken: list[str] = []
+    late = Link(
+        "a", "b", lambda: "g", SIGN, two.budget, 999, SILENCE, two.now, lambda: woken.append("a")
+    )
+    two.ends["a"] = late
+    late.put(Admitted("early"))
+    assert (woken, late.flush()) == (["a"], [])
+    two.tick("a")
+    assert (late.up, woken) == (True, ["a", "a"])
+    two.do("a", late.flush())
+    assert two.said["b"][-1] == "early"
+
+
 def test_a_host_that_forgot_the_link_does_not_take_a_resent_batch_for_the_first(two: Two) -> None:
     two.deaf = "a"  # no acknowledgement
     two.say("a", "1")

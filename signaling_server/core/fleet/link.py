@@ -100,8 +100,7 @@ class Link:
         self._limit = limit
         self._silence = silence
         """Seconds without a word after which the link ends."""
-        self.resent = 0  # batches that were sent again
-        self.gaps = 0
+        self.resent = self.gaps = 0  # batches that were sent again; times that one was missing
         self.round_trip: float | None = None  # seconds
         self.stranger = False
         """Whether the other host speaks no version that this one does."""
@@ -109,8 +108,7 @@ class Link:
         self._begin(now)
 
     def _begin(self, now: float) -> None:
-        self.up = False
-        """Whether both generations are known to both, as far as this end knows."""
+        self.up = False  # whether both know both generations, as far as this end knows
         self._mine = self._generation()
         self._theirs = ""
         self._handled = 0
@@ -210,6 +208,8 @@ class Link:
         if not self.up:
             self.up = True
             outputs.append(self._hello())  # the other end learns that both are known
+            if self._out.pending:
+                self._wake()
         return outputs + self._take(batch, records, now)
 
     def _may_meet(self, hello: HelloHost) -> bool:
