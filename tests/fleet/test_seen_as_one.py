@@ -137,7 +137,8 @@ async def test_metrics_count_clients_at_their_owner_and_links_at_both(
     await a.stop()
     ended = await b.server.line(r"the link to host a has ended \((\w+)\)")
     left = await b.metrics()
-    assert left[f'hawkeye_fleet_link_resets_total{{reason="{ended[1]}"}}'] == 1
+    # A message that was still under way may begin another link, which ends like the first.
+    assert left[f'hawkeye_fleet_link_resets_total{{reason="{ended[1]}"}}'] >= 1
     assert left["hawkeye_fleet_links"] == 0
 
 
