@@ -1,5 +1,6 @@
 # make run     start the server from this checkout, on its defaults; make run PORT=9000 on that port
 # make test    the tests that need nothing but python3, node and npm
+# make fleet   a Redis and three hosts on this machine, to play with; needs redis-server
 # make help    everything else
 
 PYTHON ?= python3
@@ -11,10 +12,12 @@ CLIENT := signaling_server/web/static/vendor/socket.io.esm.js
 # Integration tests that wait for limits, penalties and certificates: not in `make test`.
 SLOW := $(addprefix tests/integration/test_,limits.py tokens.py tls.py honest.py secrets.py)
 
-.PHONY: help example run setup test test-all slow lint bench soak recovery-tables deb release clean needs
+.PHONY: help example run fleet setup test test-all slow lint bench soak recovery-tables deb release \
+    clean needs
 
 help:
 	@echo 'run       start the server from this checkout (own virtual environment, defaults)'
+	@echo 'fleet     a Redis and three hosts that share their rooms, on ports 8081 to 8083, or from PORT'
 	@echo 'test      unit tests, scenarios, fuzz, integration, one WebRTC call in each order'
 	@echo 'test-all  all tests, as root: also other Pythons, Debian 12, browser, faults, appliance'
 	@echo 'lint      ruff, mypy, shellcheck'
@@ -28,6 +31,10 @@ help:
 
 run: $(VENV)/run.stamp $(CLIENT)
 	@$(BIN)/hawkeye-signaling $(if $(PORT),--port $(PORT)) $(ARGS)
+
+fleet: $(VENV)/dev.stamp $(CLIENT)
+	@.ci/needs tests/fleet
+	@$(BIN)/python -m tests.fleet $(PORT)
 
 test: setup
 	$(PYTEST) tests/unit tests/scenarios tests/contract tests/fuzz tests/integration $(SLOW:%=--ignore=%)

@@ -35,8 +35,5 @@ tar -xzf "$tarball" -C "$work" package/dist/socket.io.js
 mkdir -p "$output"
 # Without its last line, which names a source map that is not shipped.
 sed '/^\/\/# sourceMappingURL=/d' "$work/package/dist/socket.io.js" >"$work/socket.io.js"
-{
-    cat "$work/socket.io.js"
-    printf '\nexport const { io } = globalThis;\n'
-} >"$work/socket.io.esm.js"
+printf '%s\n' 'import "./socket.io.js";' 'export const { io } = globalThis;' >"$work/socket.io.esm.js"
 install -m 644 "$work/socket.io.js" "$work/socket.io.esm.js" "$output/"

@@ -34,8 +34,11 @@ from signaling_server.core.config.load import (
 from signaling_server.core.protocol.events import Refused
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport
+from signaling_server.core.reporting.readiness import Phase
 from signaling_server.entrance import Entrance
 from signaling_server.errors import ConfigError
+from signaling_server.fleet.build import build, jump
+from signaling_server.fleet.seen import Seen
 from signaling_server.instruments import Instruments
 from signaling_server.logs.journal import writer_for
 from signaling_server.logs.pipe import LogPipe
@@ -70,7 +73,8 @@ class App:
         # Subscribed before the transport: a certificate that cannot be loaded stops a reload
         # before it has reached any client.
         self.settings.subscribe(self._use_settings)
-        self.relay = Relay(config)
+        in_a_fleet = config.fleet.url is not None
+        self.relay = Relay(config, jump) if in_a_fleet else Relay(config)
         self._instruments = Instruments()
         self._most_strangers = config.limits.strangers
         """As many as there are descriptors for."""
@@ -87,6 +91,7 @@ class App:
             self._entrance,
             self._ice_check.withheld,
         )
+        seen = Seen()
         self.report = SelfReport(
             self.settings,
             self.relay,
@@ -95,6 +100,11 @@ class App:
             lambda: self.transport.queue_high_water,
             lambda: self.transport.token_watch.warnings,
             self._ice_check.rows,
+            lambda: self.transport.sockets,
+            seen,
+        )
+        self._fleet = seen.fleet = (
+            build(loaded, self.settings, self.transport, self.relay) if in_a_fleet else None
         )
         self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
@@ -145,6 +155,8 @@ class App:
         listen = self.settings.current.listen
         listener = open_listener(listen.host, listen.port, listen.backlog, self.notifier)
         await self._site.start()
+        if self._fleet is not None:
+            await self._fleet.start()
         check = SelfCheck(
             listener,
             self.report.instance,
@@ -170,6 +182,7 @@ class App:
         self._background.start(self.transport.token_watch.keep_looking())
         if self.notifier.active:
             self._background.start(self._keep_notifying(check))
+        self.report.phase = Phase.SERVING
         return url
 
     async def _keep_notifying(self, check: SelfCheck) -> None:
@@ -268,9 +281,12 @@ class App:
 
     async def stop(self) -> None:
         """Close everything within `shutdown.drain` + 1 seconds, so that clients come back."""
+        self.report.phase = Phase.DRAINING
         self.notifier.stopping()
         log.info("stopping, with %d peers connected", len(self.relay.peers))
         address_file.remove()
+        if self._fleet is not None:
+            await self._fleet.stop()
         await self._door.close()
         await self.transport.close(self.settings.current.shutdown.drain)
         await self._site.stop(HTTP_CLOSE_SECONDS)

@@ -13,6 +13,9 @@ from typing import Any, Coroutine
 
 log = logging.getLogger(__name__)
 
+CANCEL_AGAIN = 2.0
+"""Seconds that a task has to clean up before it is cancelled again."""
+
 
 class Background:
     """The tasks of one owner. You must await `cancel()` when the owner ends."""
@@ -28,11 +31,16 @@ class Background:
         return task
 
     async def cancel(self) -> None:
-        """End the tasks still running."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End the tasks still running.
+
+        Cancel more than once: before Python 3.12 asyncio.wait_for drops a cancellation that comes
+        when its time is up, or what it waits for is done, and a loop around it goes on.
+        """
+        tasks = {*self._tasks}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -44,6 +44,7 @@ def routes(
             scope=access.scope,
             status_enabled=status_enabled,
             health=report.health,
+            unready=report.unready,
             status=report.status,
             metrics=report.metrics,
         ),

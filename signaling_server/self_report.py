@@ -15,10 +15,12 @@ from signaling_server.core.config.live import Settings
 from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.scope import ALL, Scope
-from signaling_server.core.reporting import status_text, timeline_report
-from signaling_server.core.reporting.metrics import Readings, render
+from signaling_server.core.reporting import fleet_report, status_text, timeline_report
+from signaling_server.core.reporting.metrics import Family, Readings, render
+from signaling_server.core.reporting.readiness import Phase, unready
 from signaling_server.core.reporting.status_report import build
-from signaling_server.core.reporting.systemd_line import status_line
+from signaling_server.core.reporting.systemd_line import fleet_line, status_line
+from signaling_server.fleet.seen import Seen
 from signaling_server.instruments import Instruments
 from signaling_server.version import RELEASED, VERSION
 
@@ -27,7 +29,8 @@ class SelfReport:
     """Reads the parts of the server; changes nothing.
 
     `queue_high_water()` is the largest number of packets that ever waited for one client,
-    `token_warnings()` says which tokens expire soon, `ice_servers()` which ICE servers answer.
+    `token_warnings()` says which tokens expire soon, `ice_servers()` which ICE servers answer,
+    `sockets()` how many connections this host has. `seen` is what it sees of its fleet.
     """
 
     def __init__(
@@ -39,9 +42,12 @@ class SelfReport:
         queue_high_water: Callable[[], int],
         token_warnings: Callable[[], list[str]] = list,
         ice_servers: Callable[[], list[dict[str, Any]]] = list,
+        sockets: Callable[[], int] = int,
+        seen: Seen | None = None,
     ) -> None:
         self.instance = secrets.token_hex(8)
         """Distinguishes this process from any other that might answer on its port."""
+        self.phase = Phase.STARTING
         self.reload_error = ""
         """Why the last reload was not applied; "" if it was."""
         self.memory_error = ""
@@ -57,6 +63,8 @@ class SelfReport:
         self._queue_high_water = queue_high_water
         self._token_warnings = token_warnings
         self._ice_servers = ice_servers
+        self._sockets = sockets
+        self._seen = seen or Seen()
         self._started_at = time.monotonic()
         self._earlier_starts: list[float] | None = None
         """None until the clock is set."""
@@ -75,6 +83,8 @@ class SelfReport:
         if self._certificate:
             texts.append(self._certificate.warning(wall_clock, RELEASED))
         texts += [self.memory_error, self.address_error, self.self_check()]
+        state = self._seen.state()
+        texts += state.sentences if state else []
         tokens = self._token_warnings() if scope.is_whole else []
         return [*filter(None, texts), *tokens, *self._settings.remarks]
 
@@ -85,11 +95,15 @@ class SelfReport:
         worst = instruments.insight.picture(now).headline
         line = status_line(self._relay, instruments.metrics, worst, now)
         refusing = ice_report.refusals(self._ice_servers())
-        return "; ".join([*self._reload_error(), *refusing, line, *self.warnings()])
+        hosts = fleet_line(self._seen.state())
+        return "; ".join([*self._reload_error(), *refusing, line, *hosts, *self.warnings()])
 
     def health(self, detailed: bool) -> dict[str, Any]:
         """The body of /healthz; with tokens on, only holders of a status token see the details."""
         summary = {"status": "ok", "instance": self.instance}
+        state = self._seen.state()
+        if state is not None:
+            summary["fleet"] = "together" if state.together else "alone"
         if not detailed:
             return summary
         return {
@@ -99,6 +113,11 @@ class SelfReport:
             "peers": len(self._relay.peers),
             "rooms": len(self._relay.rooms),
         }
+
+    def unready(self) -> str:
+        """Why a load balancer should send no client here; "": it may."""
+        needs_engine = self._settings.current.fleet.ready_needs_engine
+        return unready(self.phase, self._seen.state(), needs_engine)
 
     def status(self, scope: Scope = ALL) -> dict[str, Any]:
         """The body of /api/status for a reader who may see the rooms of `scope`."""
@@ -113,7 +132,9 @@ class SelfReport:
             [*self._reload_error(), *self.warnings(scope)],
             now,
             scope,
+            self._seen.hosts(),
         )
+        fleet_report.add(body, self._seen.state(), scope)
         timeline_report.add(body, self._instruments.timeline, self._clock(now), scope)
         return ice_report.add(body, self._ice_servers())
 
@@ -157,7 +178,12 @@ class SelfReport:
         )
         instruments = self._instruments
         insight = instruments.insight
-        return render(instruments.metrics, insight.handshakes, insight.first_frames, readings)
+        connections = Family(
+            "hawkeye_connections", "gauge", "Connections of this host.", [({}, self._sockets())]
+        )
+        more = [connections, *self._seen.families()]
+        histograms = insight.handshakes, insight.first_frames
+        return render(instruments.metrics, *histograms, readings, more)
 
     def _reload_error(self) -> list[str]:
         return [self.reload_error] if self.reload_error else []

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = (*("tests/appliance", "tests/arm64", "tests/browser", "tests/faults", "tests/outside"),)
+FOLDERS = (
+    *("tests/appliance", "tests/arm64", "tests/browser", "tests/faults", "tests/fleet"),
+    "tests/outside",
+)
 """The headings of .ci/debian-packages that are folders of tests."""
 
 

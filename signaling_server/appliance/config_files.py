@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
 from signaling_server.appliance import file_text
 from signaling_server.core.config import load as config
+from signaling_server.core.config.fleet_types import remarks as fleet_remarks
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.strays import empty, is_read, stray
 from signaling_server.core.names import INSTANCE, INSTANCE_RULE
@@ -36,10 +37,14 @@ def read(
     remarks = loaded.remarks
     if tokens is not None and not len(tokens):
         remarks += (f"{tokens_file}: {NOBODY}",)
+    fleet = loaded.config.fleet
+    remarks += fleet_remarks(fleet.url, fleet.sentinel, fleet.secret_file)
     return loaded._replace(
         tokens=tokens,
         paired=_paired() if tokens is not None else (),
         turn_secret=_secret(loaded.config.turn.secret_file),
+        fleet_password=_secret(fleet.password_file) or (fleet.url.password if fleet.url else ""),
+        fleet_secret=_secret(fleet.secret_file),
         remarks=remarks,
     )
 

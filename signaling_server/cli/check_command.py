@@ -81,5 +81,8 @@ def named_files(config: Config) -> list[str]:
         config.turn.secret_file,
         config.tls.certificate,
         config.tls.private_key,
+        config.fleet.password_file,
+        config.fleet.ca_file,
+        config.fleet.secret_file,
     )
     return [file for file in named if file]

@@ -118,10 +118,23 @@ def _add_status_and_probe(commands: Commands) -> list[argparse.ArgumentParser]:
         action="store_true",
         help="print only what is stalled or refused now; exit code 1 if anything is",
     )
+    ways.add_argument(
+        "--fleet",
+        metavar="URL",
+        nargs="*",
+        help="print it of each host of the fleet, and of those at these URLs, which get the token "
+        "too; exit code 1 if one does not answer",
+    )
     probe = commands.add_parser(
         "probe", help="let two clients do a real handshake through a running server"
     )
     probe.set_defaults(run=_probe)
+    probe.add_argument(
+        "--fleet",
+        metavar="URL",
+        nargs=2,
+        help="let the two clients meet over two hosts of a fleet; both get the token",
+    )
     support = commands.add_parser(
         "support", help="write one file for a bug report, without secrets"
     )
@@ -158,12 +171,18 @@ def _load(options: argparse.Namespace) -> Loaded:
 
 
 def _load_closed(options: argparse.Namespace) -> Loaded:
-    """As `_load`; raises ConfigError if it opens a door by accident that the last run closed."""
+    """As `_load`; raises ConfigError if it opens a door by accident that the last run closed, or
+    asks for a fleet without the library for it.
+    """
     from signaling_server.appliance import remembered
     from signaling_server.core.config.doors import refuse_accidents
 
     loaded = _load(options)
     refuse_accidents(remembered.read(), loaded)
+    if loaded.config.fleet.url:
+        from signaling_server.fleet import library
+
+        library.refuse_without(loaded)
     return loaded
 
 
@@ -206,7 +225,7 @@ def _print_config(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from signaling_server.cli import status
+    from signaling_server.cli import fleet_status, status
 
     if options.watch and options.json:
         print("--watch prints no JSON", file=sys.stderr)
@@ -214,6 +233,8 @@ def _status(options: argparse.Namespace) -> int:
     server = _remote_server(options)
     if options.watch:
         return status.watch(server)
+    if options.fleet is not None:
+        return fleet_status.fleet_status(server, options.fleet, options.json)
     show = status.check if options.check else status.status
     return show(server, options.json)
 
@@ -221,7 +242,13 @@ def _status(options: argparse.Namespace) -> int:
 def _probe(options: argparse.Namespace) -> int:
     from signaling_server.cli import probe_command  # aiohttp and socketio take long to import
 
-    return probe_command.run(_remote_server(options), options.json)
+    if options.fleet is None:
+        return probe_command.run([_remote_server(options)], options.json)
+    servers = []
+    for url in options.fleet:
+        options.url = url
+        servers.append(_remote_server(options))
+    return probe_command.run(servers, options.json)
 
 
 def _support(options: argparse.Namespace) -> int:

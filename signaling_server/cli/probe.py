@@ -7,7 +7,7 @@ import json
 import secrets
 import ssl
 import time
-from typing import Any, Awaitable, Callable, NamedTuple
+from typing import Any, Awaitable, Callable, NamedTuple, Sequence
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -124,24 +124,27 @@ def _refused(error: dict[str, Any]) -> str:
 
 
 async def probe(
-    url: str, path: str, token: str, tls: ssl.SSLContext, report: Callable[[Step], None]
+    urls: Sequence[str], path: str, token: str, tls: ssl.SSLContext, report: Callable[[Step], None]
 ) -> list[dict[str, Any]]:
     """Connect two clients and let them exchange an offer, an answer and a candidate.
 
     Returns the ICE servers that a client got.
 
-    `report` is called as each step ends; a step that fails is the last. `url` and the Socket.IO
-    `path` are the server's; `token` may be empty.
+    `report` is called as each step ends; a step that fails is the last. `urls` and the Socket.IO
+    `path` are the server's, or those of two hosts of a fleet, one for each client; `token` may be
+    empty.
     """
     install_for_clients()
-    parts = urlsplit(url)
     room = PROBE_ROOM_PREFIX + secrets.token_hex(PROBE_ROOM_BYTES)
-    place = MeetingPoint(f"{parts.scheme}://{parts.netloc}", parts.path + path, room)
+    places = [_place(url, path, room) for url in urls]
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(connector=connector) as session:
-        node, gcom = Client(session, place), Client(session, place)
+        node, gcom = Client(session, places[0]), Client(session, places[-1])
+        steps = _steps(node, gcom, token)
+        if len(urls) > 1:
+            steps.insert(0, ("two hosts of a fleet answer", lambda: two_hosts(session, urls)))
         try:
-            for name, begin in _steps(node, gcom, token):
+            for name, begin in steps:
                 step = await _timed(name, begin())
                 report(step)
                 if step.trouble:
@@ -150,6 +153,29 @@ async def probe(
             await node.leave()
             await gcom.leave()
     return node.ice_servers
+
+
+def _place(url: str, path: str, room: str) -> MeetingPoint:
+    parts = urlsplit(url)
+    return MeetingPoint(f"{parts.scheme}://{parts.netloc}", parts.path + path, room)
+
+
+async def two_hosts(session: aiohttp.ClientSession, urls: Sequence[str]) -> None:
+    """Raise ProbeError unless these are two processes, each in a fleet."""
+    instances = []
+    for url in urls:
+        try:
+            async with session.get(f"{url}/healthz") as answer:
+                health = await answer.json()
+            instances.append(health["instance"])
+            fleet = health.get("fleet")
+        except (ValueError, KeyError, TypeError, AttributeError, aiohttp.ContentTypeError):
+            raise ProbeError(f"hawkeye-signaling is not at {url}") from None
+        if fleet != "together":
+            state = "alone: Redis does not answer there" if fleet else "part of no fleet"
+            raise ProbeError(f"the host at {url} is {state}")
+    if len({*instances}) < len(instances):
+        raise ProbeError("both URLs lead to the same host")
 
 
 def _steps(node: Client, gcom: Client, token: str) -> list[tuple[str, Callable[[], Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Sequence
 
 from signaling_server.appliance.ice_asker import PATIENCE
 from signaling_server.cli.ice_notes import ask_all, row
@@ -16,8 +16,11 @@ from signaling_server.core.ice.stun_url import Target, targets
 from signaling_server.core.reporting.status_text import Line
 
 
-def run(server: RemoteServer, as_json: bool) -> int:
-    """Print the steps; returns 0, or 1 if one failed. Raises NoAnswerError if none can begin."""
+def run(servers: Sequence[RemoteServer], as_json: bool) -> int:
+    """Print the steps; returns 0, or 1 if one failed. Raises NoAnswerError if none can begin.
+
+    With two servers, the clients meet over two hosts of a fleet.
+    """
     steps: list[Step] = []
 
     def report(step: Step) -> None:
@@ -26,8 +29,9 @@ def run(server: RemoteServer, as_json: bool) -> int:
             mark = f"FAILED: {step.trouble}" if step.trouble else "ok"
             print(f"{step.name:32} {step.milliseconds:8.1f} ms  {mark}", flush=True)
 
-    url, tls = server.base(), server.tls()
-    given = asyncio.run(probe(url, server.socketio_path, server.token, tls, report))
+    first = servers[0]
+    urls, tls = [server.base() for server in servers], first.tls()
+    given = asyncio.run(probe(urls, first.socketio_path, first.token, tls, report))
     passed = not steps[-1].trouble
     wanted = _targets(given)
     said = asyncio.run(ask_all(wanted, PATIENCE))
@@ -38,7 +42,8 @@ def run(server: RemoteServer, as_json: bool) -> int:
     else:
         for each in rows:
             print(_line(each))
-        print(f"signaling {'works' if passed else 'does not work'} at {server.url}")
+        where = " and ".join(server.url for server in servers)
+        print(f"signaling {'works' if passed else 'does not work'} at {where}")
     return 0 if passed else 1
 
 

@@ -102,7 +102,7 @@ def _secrets(sources: Sources) -> list[str]:
     for read in (sources.settings, sources.load):
         with contextlib.suppress(Exception):
             loaded = read()
-            found.append(loaded.turn_secret)
+            found += [loaded.turn_secret, loaded.fleet_password, loaded.fleet_secret]
             found += (server.credential or "" for server in loaded.config.ice_servers)
     return found
 
@@ -132,7 +132,7 @@ def _probe(sources: Sources) -> str:
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        probe_command.run(sources.server(), as_json=False)
+        probe_command.run([sources.server()], as_json=False)
     return printed.getvalue()
 
 

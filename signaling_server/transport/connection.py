@@ -14,10 +14,12 @@ from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.transport.engine.plain_signal import EVENT
 from signaling_server.transport.engine.socket import ClientSocket
+from signaling_server.transport.far import FarConnection
 from signaling_server.transport.outbox import Outbox
 
 if TYPE_CHECKING:
     from signaling_server.core.protocol.auth import Grant
+    from signaling_server.transport.edge import EdgeDoor
 
 
 class Connection:
@@ -30,6 +32,7 @@ class Connection:
         "byte_rate",
         "closed_for",
         "connected_at",
+        "door",
         "grant",
         "hello",
         "outbox",
@@ -55,6 +58,8 @@ class Connection:
         self.hello = Hello("")
         self.grant: Grant | None = None
         """What its token allows."""
+        self.door: EdgeDoor | None = None
+        """The way to the host that serves its room; None: this one does."""
         self.outbox = Outbox(socket)
         self.connected_at = now
         self.closed_for = ""
@@ -118,13 +123,15 @@ class Connection:
 
 
 class Connections:
-    """All of them, by the id of either library."""
+    """All of them, by the id of either library; and those of other hosts, which are far."""
 
     def __init__(self) -> None:
         self.by_sid: dict[str, Connection] = {}
         """By Socket.IO sid."""
         self.by_engine: dict[str, Connection] = {}
         """By engine.io sid."""
+        self.far: dict[str, FarConnection] = {}
+        """Clients of other hosts, by Socket.IO sid."""
 
     def add(self, connection: Connection) -> None:
         """Add one whose CONNECT is accepted, or is rejected with an `error` before its end."""
@@ -135,7 +142,10 @@ class Connections:
         if sid is None:
             return Pulse.LIVES
         connection = self.by_sid.get(sid)
-        return connection.socket.pulse if connection else Pulse.CLOSED
+        if connection is not None:
+            return connection.socket.pulse
+        far = self.far.get(sid)
+        return far.pulse if far is not None else Pulse.CLOSED
 
     def remove(self, sid: str) -> Connection | None:
         """Remove one, given its Socket.IO sid; None: it was removed before."""

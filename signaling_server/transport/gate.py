@@ -30,6 +30,7 @@ from signaling_server.transport.engine.packets import (
     ack_id_of_binary,
     namespace_of_connect,
 )
+from signaling_server.transport.engine.plain_signal import MESSAGE, plain_signal
 from signaling_server.transport.engine.polling import query_of
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import SocketIOServer
@@ -118,6 +119,8 @@ class Gate:
                 await self._switchboard.turn(connection.hello.room)
                 if self._connections.by_engine.get(socket.sid) is not connection:
                     return  # it ended meanwhile
+                if connection.door is not None and self._passed_on(socket, packet):
+                    return
             await self._engine.dispatch(socket.sid, packet)
             self._after(socket, connection)
         except BadPacket:
@@ -127,6 +130,14 @@ class Gate:
                 self._reject(connection, rejection, packet)
         except Exception:
             self._closer.abort_after_crash(socket)
+
+    def _passed_on(self, socket: ClientSocket, packet: str) -> bool:
+        """Pass a plain signal on to the host that serves its room; False: it is something else.
+
+        The slow path would wait for the answer, and nothing else of the client be read meanwhile.
+        """
+        plain = plain_signal(f"{MESSAGE}{packet}")
+        return plain is not None and self._handlers.relay_signal(socket.sid, *plain)
 
     def _refuse_namespace(self, socket: ClientSocket, namespace: str) -> None:
         """Answer a CONNECT to a namespace other than `/` with a connect error that says why.

@@ -6,24 +6,29 @@ import asyncio
 import functools
 import logging
 import math
-import time
 from typing import AbstractSet, Any, Callable, Mapping
 
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
-from signaling_server.core.protocol.events import Fact, Left, Output, Send, SignalAccepted
+from signaling_server.core.protocol.events import (
+    Fact,
+    Left,
+    Output,
+    Send,
+    SignalAccepted,
+)
 from signaling_server.core.protocol.limits import Penalties
 from signaling_server.core.protocol.messages import parse_argument
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
-from signaling_server.core.protocol.turn_credentials import ice_servers
 from signaling_server.core.protocol.unknown_events import unknown_event
-from signaling_server.core.protocol.wall_clock import server_time
 from signaling_server.entrance import Entrance
 from signaling_server.errors import Rejection
 from signaling_server.transport.admission import PERMANENT, Admission, address_of
+from signaling_server.transport.arrival import Arrival
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
+from signaling_server.transport.edge import EdgeDoor
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.socketio_server import ConnectError, SocketIOServer
 from signaling_server.transport.switchboard import Switchboard
@@ -67,7 +72,6 @@ class Handlers:
         withheld: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
         self._entrance = entrance
-        self._withheld = withheld
         self._settings = settings
         self._engine = engine
         self._connections = connections
@@ -76,8 +80,9 @@ class Handlers:
         self._closer = closer
         self._observe = observe
         self._report = report
-        self.events: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
-            "signal": self.signal,
+        self.arrival = Arrival(settings, admission, switchboard, withheld)
+        self.events: Mapping[str, Callable[[str, str], Any]] = {
+            "signal": self.signal_anywhere,
             "ice_servers": self.ice_servers,
             "report": self.report,
         }
@@ -91,7 +96,7 @@ class Handlers:
         try:
             if socket.sid in self._entrance:  # it takes a place that its handshake did not
                 self._admission.refuse_if_full()
-            outputs = await self._join(connection, request, auth)
+            outputs = await self.arrival.join(connection, request, auth)
         except Rejection as rejection:
             self._switchboard.record(connection, rejection)
             if rejection.code in PERMANENT:
@@ -109,26 +114,6 @@ class Handlers:
         # only after this handler has returned, and nothing may come before that answer.
         self._switchboard.perform(outputs)
         return None
-
-    async def _join(self, connection: Connection, request: web.Request, auth: Any) -> list[Output]:
-        """Ask the two judges of CONNECT (admission.py); raises Rejection."""
-        hello, connection.grant = self._admission.identify(auth, request)
-        wait = self._admission.wait_for_turn(hello.room)
-        if wait or self._switchboard.is_crowd(hello.room):
-            await asyncio.sleep(wait)
-            await self._switchboard.turn(hello.room)  # behind the end of its last connection
-            hello, connection.grant = self._admission.identify(auth, request)  # may be revoked now
-        joined = self._admission.introduce(
-            connection.sid,
-            hello,
-            connection.address,
-            connection.socket.transport,
-            connection.grant,
-        )
-        connection.hello = joined.hello
-        servers, _ = self._ice_servers(connection)
-        told = server_time(time.time())
-        return self._switchboard.ask(joined._replace(ice_servers=servers, server_time=told))
 
     async def _punished(self, connection: Connection, rejection: Rejection) -> Rejection:
         """What a client is told, after a while if its address has guessed before.
@@ -160,7 +145,10 @@ class Handlers:
 
     def _depart(self, connection: Connection, reason: str, goodbye: bool) -> None:
         try:
-            self._switchboard.handle(Left(connection.sid, reason, goodbye))
+            if connection.door is not None:
+                connection.door.left(connection, reason, goodbye)
+            else:
+                self._switchboard.handle(Left(connection.sid, reason, goodbye))
             self._observe(connection.disconnected(reason))
         except Exception:
             # With an exception, python-socketio 5.x would keep the sid; the sweep finds the peer.
@@ -195,8 +183,8 @@ class Handlers:
 
     def _relay(self, connection: Connection, argument: str, ack_id: str) -> None:
         try:
-            outputs = self._switchboard.signal(connection, argument)
-            if ack_id:
+            outputs = self._switchboard.signal(connection, argument, ack_id)
+            if ack_id and outputs is not None:
                 self._answer(connection, ack_id, outputs)
         except Rejection as rejection:
             self._refuse(connection, ack_id, rejection)
@@ -217,16 +205,34 @@ class Handlers:
         if waits:
             self._switchboard.check_queue(connection)
 
+    async def signal_anywhere(self, sid: str, text: str) -> dict[str, Any]:
+        """`signal`, wherever the room is served."""
+        connection = self._connections.by_sid[sid]
+        if connection.door is not None:
+            return await self._signal_elsewhere(connection, connection.door, text)
+        return self.signal(sid, text)
+
     def signal(self, sid: str, text: str) -> dict[str, Any]:
         """Relay a signal, on the slow path; returns the answer for an ack."""
         connection = self._connections.by_sid[sid]
         try:
-            accepted = _accepted(self._switchboard.signal(connection, text))
+            accepted = _accepted(self._switchboard.signal(connection, text) or [])
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
         if accepted is None:
             return REPLACED
         return {"ok": True, "delivered": accepted.delivered, "held": accepted.held > 0}
+
+    async def _signal_elsewhere(
+        self, connection: Connection, door: EdgeDoor, text: str
+    ) -> dict[str, Any]:
+        ack = door.expect(connection)
+        try:
+            self._switchboard.signal(connection, text, ack)
+        except Rejection as rejection:
+            await door.answer(connection, ack, passed=False)
+            return self._switchboard.reject(connection, rejection)
+        return await door.answer(connection, ack, passed=True)
 
     def ice_servers(self, sid: str, text: str) -> dict[str, Any]:
         """Answer with fresh ICE servers."""
@@ -235,17 +241,8 @@ class Handlers:
             self._switchboard.count(connection)
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
-        servers, ttl = self._ice_servers(connection)
+        servers, ttl = self.arrival.ice_servers(connection)
         return {"ice_servers": servers, "ttl": ttl}
-
-    def _ice_servers(self, connection: Connection) -> tuple[list[dict[str, Any]], int | None]:
-        return ice_servers(
-            self._settings.current,
-            self._settings.turn_secret,
-            connection.peer_id,
-            time.time(),
-            self._withheld(),
-        )
 
     def unknown(self, event: str, sid: str, text: str) -> dict[str, Any]:
         """Refuse an event that the server does not know."""
@@ -264,7 +261,10 @@ class Handlers:
             report = parse_report(parse_argument(text, REPORT_BYTES))
         except Rejection as rejection:
             return self._switchboard.reject(connection, rejection)
-        self._report(connection.hello.room, connection.peer_id, report)
+        if connection.door is not None:
+            connection.door.report(connection, text)
+        else:
+            self._report(connection.hello.room, connection.peer_id, report)
         return {"ok": True}
 
 

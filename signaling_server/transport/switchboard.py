@@ -28,6 +28,7 @@ from signaling_server.errors import Rejection
 from signaling_server.transport.closing import Closer
 from signaling_server.transport.connection import Connection, Connections
 from signaling_server.transport.crowds import MANY, Act, Crowds
+from signaling_server.transport.far import FarConnection
 
 _COMMANDS = Forward, Send, Close
 MOST_WAITING = 64
@@ -54,6 +55,7 @@ class Switchboard:
         self._settings = settings
         self._relay = relay
         self._connections = connections.by_sid
+        self._far = connections.far
         self._closer = closer
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
@@ -68,10 +70,11 @@ class Switchboard:
             Close: self._close,
         }
 
-    def signal(self, connection: Connection, text: str) -> list[Output]:
+    def signal(self, connection: Connection, text: str, ack_id: str = "") -> list[Output] | None:
         """Relay a signal, given its JSON text; returns what followed. Raises Rejection.
 
-        The fast path and the slow path meet here.
+        None: the host that serves its room has it, and will answer. The fast path and the slow path
+        meet here.
         """
         connection.received += 1
         limits = self._settings.current.limits
@@ -83,6 +86,9 @@ class Switchboard:
         if not connection.byte_rate.take(size, now, values):
             raise Rejection("rate-limited", f"more than {limits.bytes_per_second:.0f} bytes/s")
         signal = parse_signal(text, limits.message_bytes, limits.json_depth)
+        if connection.door is not None:
+            connection.door.signal(connection, signal, ack_id)
+            return None
         outputs = self._relay.signal(connection.sid, signal, now)
         self.perform(outputs)
         return outputs
@@ -119,7 +125,8 @@ class Switchboard:
         by_room: defaultdict[str, list[Command]] = defaultdict(list)
         for output in outputs:
             if isinstance(output, _COMMANDS):
-                connection = self._connections.get(output.sid)
+                sid = output.sid
+                connection = self._connections.get(sid) or self._far.get(sid)
                 if connection is not None:
                     by_room[connection.hello.room].append(output)
             else:
@@ -132,7 +139,7 @@ class Switchboard:
                     self._commands[type(command)](command)
 
     def _carry_out(self, sid: str, commands: list[Command]) -> None:
-        if sid in self._connections:
+        if sid in self._connections or sid in self._far:
             for command in commands:
                 self._commands[type(command)](command)
 
@@ -140,7 +147,7 @@ class Switchboard:
         """Whether what happens in a room has to wait for its turn."""
         return room in self._crowded or room in self._waiting
 
-    def signal_later(self, connection: Connection, text: str, relay: Act) -> None:
+    def signal_later(self, connection: Connection | FarConnection, text: str, relay: Act) -> None:
         """Call `relay`, which raises nothing, for a signal in the turn of its room.
 
         Raises Rejection if too much waits, but for a client of which nothing waits.
@@ -157,7 +164,7 @@ class Switchboard:
 
         self._crowds.act_later(room, act)
 
-    def _too_much_waits(self, connection: Connection, name: str) -> bool:
+    def _too_much_waits(self, connection: Connection | FarConnection, name: str) -> bool:
         room = self._relay.rooms.get(name)
         copies = len(room.peers) * self._crowds.events(name) if room else 0
         return connection.waiting > 0 and (
@@ -179,35 +186,44 @@ class Switchboard:
 
     def _forward(self, command: Forward) -> None:
         sid, signal, sender, seq = command
-        connection = self._connections.get(sid)
+        connection = self._connections.get(sid) or self._far.get(sid)
         if connection is not None and connection.forward(signal, sender, seq):
             self.check_queue(connection)
 
     def _send(self, command: Send) -> None:
-        connection = self._connections.get(command.sid)
+        connection = self._connections.get(command.sid) or self._far.get(command.sid)
         if connection and connection.emit(command.event, command.payload):
             self.check_queue(connection)
 
     def _close(self, command: Close) -> None:
-        connection = self._connections.get(command.sid)
-        if connection:
-            alive = functools.partial(self.handle, StillAlive(command.sid))
-            connection.socket.when_heard = alive if command.code == "replaced" else None
-            self._closer.dismiss(connection, command.code)
+        sid, code = command.sid, command.code
+        connection = self._connections.get(sid) or self._far.get(sid)
+        if connection is None:
+            return
+        alive = functools.partial(self.handle, StillAlive(sid)) if code == "replaced" else None
+        if isinstance(connection, FarConnection):
+            connection.dismiss(code, alive)
+        else:
+            connection.socket.when_heard = alive
+            self._closer.dismiss(connection, code)
 
-    def check_queue(self, connection: Connection) -> None:
+    def check_queue(self, connection: Connection | FarConnection) -> None:
         """End the connection of a client that does not read what waits for it."""
-        if connection.outbox.over(self._settings.current.limits, self._relay.budget):
+        if isinstance(connection, FarConnection):
+            connection.abort("slow-consumer")  # it asks only when its link is full
+        elif connection.outbox.over(self._settings.current.limits, self._relay.budget):
             self._closer.abort(connection.socket, "slow-consumer")
 
-    def reject(self, connection: Connection, rejection: Rejection) -> dict[str, Any]:
+    def reject(
+        self, connection: Connection | FarConnection, rejection: Rejection
+    ) -> dict[str, Any]:
         """Tell a client what it did wrong; returns the answer for an ack."""
         if connection.emit("error", rejection.payload()):
             self.check_queue(connection)
         self.record(connection, rejection)
         return {"ok": False, "error": {"code": rejection.code, "message": rejection.message}}
 
-    def record(self, connection: Connection, rejection: Rejection) -> None:
+    def record(self, connection: Connection | FarConnection, rejection: Rejection) -> None:
         """Pass on the fact of a rejection."""
         self._observe(connection.rejected(rejection.code, rejection.noted))
 

@@ -1,7 +1,8 @@
 """Watches the tokens of connected clients: warns before they expire, and may end those that have.
 
 A live connection stays when its token expires, because to end it in flight could end a video; with
-`auth.end_expired` it ends. What is decided is in core/protocol/token_expiry.py.
+`auth.end_expired` it ends. In a fleet the host of a client warns, and the one that serves its room
+ends it. What is decided is in core/protocol/token_expiry.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import time
 
 from signaling_server.core.config.live import Settings
+from signaling_server.core.fleet.joining import is_voucher
 from signaling_server.core.protocol.auth import Grant
 from signaling_server.core.protocol.events import Revoked
 from signaling_server.core.protocol.relay import Relay
@@ -49,10 +51,11 @@ class TokenWatch:
     def look(self, wall: float, monotonic: float) -> float:
         """Warn and disconnect whom it concerns; returns the seconds until the next look."""
         soon = expiring(self._seconds_left(wall))
-        self.warnings = sorted(warning(grant, left) for grant, left in soon.items())
-        for grant in soon.keys() - self._told:
-            self._tell(grant, soon[grant])
-        self._told = set(soon)
+        ours = {grant: left for grant, left in soon.items() if not is_voucher(grant)}
+        self.warnings = sorted(warning(grant, left) for grant, left in ours.items())
+        for grant in ours.keys() - self._told:
+            self._tell(grant, ours[grant])
+        self._told = set(ours)
         calm = self._clock.is_calm(wall, monotonic)
         expired = frozenset(grant for grant, left in soon.items() if left <= 0)
         if expired and calm and self._settings.current.auth.end_expired:
@@ -64,7 +67,8 @@ class TokenWatch:
         tokens = self._settings.tokens
         if tokens is None:
             return {}
-        grants = self._relay.grants()
+        here = {connection.grant for connection in self._connections.by_sid.values()}
+        grants = here | self._relay.grants()  # some are here, and in a room of another host
         return {grant: tokens.seconds_left(grant, wall) for grant in grants if grant is not None}
 
     def _tell(self, grant: Grant, left: float) -> None:

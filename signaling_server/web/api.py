@@ -1,4 +1,4 @@
-"""`GET /healthz`, `/api/status` and `/metrics`: the state of the server, for programs."""
+"""`GET /healthz`, `/readyz`, `/api/status`, `/metrics`: the state of the server, for programs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ def routes(
     scope: Callable[[web.Request], Scope],
     status_enabled: Callable[[], bool],
     health: Callable[[bool], dict[str, Any]],
+    unready: Callable[[], str],
     status: Callable[[Scope], dict[str, Any]],
     metrics: Callable[[], Awaitable[str]],
 ) -> list[web.RouteDef]:
     """The routes. /api/status and /metrics answer 401 where `refusal(request)` is not None.
 
-    `health(detailed)` is the body of /healthz, which everyone may ask; `status(scope)` that of
-    /api/status, which is 404 unless `status_enabled()`, for a caller who may see the rooms of
-    `scope(request)`; `metrics()` that of /metrics. The last two are called at most once a second,
-    `status` so for each scope. You must call this in the event loop that serves the routes.
+    `health(detailed)` is the body of /healthz, which everyone may ask, as /readyz, which is 503
+    while `unready()` says why. `status(scope)` is that of /api/status, which is 404 unless
+    `status_enabled()`, for a caller who may see the rooms of `scope(request)`; `metrics()` that of
+    /metrics. The last two are called at most once a second, `status` so for each scope. You must
+    call this in the event loop that serves the routes.
     """
 
     async def status_body(seen: Scope) -> bytes:
@@ -42,6 +44,11 @@ def routes(
 
     async def healthz(request: web.Request) -> web.Response:
         return web.json_response(health(await refusal(request) is None), headers=NO_STORE)
+
+    async def readyz(request: web.Request) -> web.Response:
+        reason = unready()
+        status, text = (503, reason) if reason else (200, "ready")
+        return web.json_response({"status": text}, status=status, headers=NO_STORE)
 
     async def api_status(request: web.Request) -> web.Response:
         if not status_enabled():
@@ -60,6 +67,7 @@ def routes(
     return [
         web.get("/healthz", healthz),
         web.options("/healthz", no_content),
+        web.get("/readyz", readyz),
         web.get("/api/status", api_status),
         web.get("/metrics", prometheus),
     ]

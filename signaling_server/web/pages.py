@@ -22,6 +22,7 @@ FILES = {
     "addresses.js": "text/javascript",
     "call.js": "text/javascript",
     "gcom.js": "text/javascript",
+    "fleet.js": "text/javascript",
     "hawkeye-signaling.js": "text/javascript",
     "headline.js": "text/javascript",
     "history.js": "text/javascript",
@@ -34,13 +35,14 @@ FILES = {
     "status.js": "text/javascript",
     "token.js": "text/javascript",
     "vendor/socket.io.esm.js": "text/javascript",
+    "vendor/socket.io.js": "text/javascript",
 }
 """The files under /static. A table, so that no path of a client's making reaches the disk."""
 VENDORED = {"socket.io.js": "vendor/socket.io.js"}
-"""Files that packaging/fetch-browser-client.sh puts there."""
+"""Where a file is that is served under another name as well."""
 STATUS_NEEDS_TOKEN = "This server requires a token. From a shell: hawkeye-signaling status"
-SHARED = ("hawkeye-signaling.js", "vendor/socket.io.esm.js")
-"""ES modules that a page of any origin may import; whether it may connect is another matter."""
+SHARED = ("hawkeye-signaling.js", "vendor/socket.io.esm.js", "vendor/socket.io.js")
+"""What a page of any origin may import; whether it may connect is another matter."""
 HEADERS = {
     "Cache-Control": "no-cache",  # a browser asks each time, so that it sees an upgrade at once
     "Content-Security-Policy": (

@@ -262,7 +262,7 @@ def test_pages_that_are_turned_off_are_not_found(tmp_path: Path) -> None:
 
 
 def test_static_serves_no_other_file(server: ServerProcess) -> None:
-    for path in ("static/pages.py", "static/..%2fpages.py", "static/vendor/socket.io.js"):
+    for path in ("static/pages.py", "static/..%2fpages.py", "static/vendor/help.html"):
         assert fetch(f"{server.url}/{path}")[0] == 404
 
 

@@ -154,6 +154,7 @@ def test_paths_and_methods_are_those_of_the_table_and_the_text() -> None:
     assert said == published - {"GET /socket.io/"}
 
 
+FLEET = ["properties", "fleet", "anyOf", 0]
 STATUS = [
     ("server", ["properties", "server"]),
     ("headline", ["properties", "headline", "anyOf", 0]),
@@ -167,6 +168,9 @@ STATUS = [
     ("ice_servers", ["properties", "ice_servers", "items"]),
     ("refusals", ["properties", "refusals", "items"]),
     ("diagnosis", ["properties", "diagnosis", "items"]),
+    ("fleet", FLEET),
+    ("fleet.hosts", [*FLEET, "properties", "hosts", "items"]),
+    ("fleet.elsewhere", [*FLEET, "properties", "elsewhere", "items"]),
 ]
 
 
@@ -191,7 +195,7 @@ def test_status_has_the_fields_of_the_table(field: str, path: list[Any]) -> None
 
 def test_every_field_of_status_is_in_the_table() -> None:
     table = rows(section("http-api.md", "`/api/status`"))
-    named = {quoted(row[0])[0].split("[")[0] for row in table if quoted(row[0])}
+    named = {re.split(r"[\[.]", quoted(row[0])[0])[0] for row in table if quoted(row[0])}
     assert named >= set(openapi("Status")["properties"])
 
 

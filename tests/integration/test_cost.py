@@ -21,6 +21,7 @@ import pytest
 
 from integration.credentials import make_ca, make_certificate
 from signaling_server.app import App
+from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings, ListenSettings, TLSSettings
 from signaling_server.logs.pipe import LogPipe
@@ -88,8 +89,12 @@ def test_signal_costs_no_more_memory_than_recorded() -> None:
     assert asyncio.run(measured()) <= PEAK_BYTES * ALLOWED
 
 
-async def _counted(form: Form, folder: Path) -> Counter[str]:
-    """Calls by package while SIGNALS are relayed."""
+async def _counted(
+    form: Form,
+    folder: Path,
+    fleet: FleetSettings = FleetSettings(),
+) -> Counter[str]:
+    """Calls by package while SIGNALS are relayed; `fleet`: which the server is part of."""
     calls: Counter[str] = Counter()
     reading: list[FrameType] = []
 
@@ -103,7 +108,7 @@ async def _counted(form: Form, folder: Path) -> Counter[str]:
                 calls[package] += 1
 
     tls = _certified(folder) if form.tls else TLSSettings()
-    async with _served(tls) as (_, url), aiohttp.ClientSession() as session:
+    async with _served(tls, fleet) as (_, url), aiohttp.ClientSession() as session:
         join = _upgrade if form.upgraded else _join
         sender, receiver = [await join(session, url, _auth(form, who)) for who in ("node", "gcom")]
         if form.ping:
@@ -126,9 +131,13 @@ def _certified(folder: Path) -> TLSSettings:
 
 
 @asynccontextmanager
-async def _served(tls: TLSSettings = TLSSettings()) -> AsyncIterator[tuple[App, str]]:  # noqa: B008
+async def _served(
+    tls: TLSSettings = TLSSettings(),  # noqa: B008
+    fleet: FleetSettings = FleetSettings(),
+) -> AsyncIterator[tuple[App, str]]:
     limits = LimitsSettings(messages_per_second=1e6, burst=10**6)
-    settings = Config(listen=ListenSettings(host="127.0.0.1", port=0), limits=limits, tls=tls)
+    listen = ListenSettings(host="127.0.0.1", port=0)
+    settings = Config(listen=listen, limits=limits, tls=tls, fleet=fleet)
     pipe = LogPipe(lambda line: None, lambda: None)
     app = App(Loaded(settings, {}), pipe)
     url = await app.start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from signaling_server.core.config.schema import Config
 from signaling_server.core.protocol.events import (
@@ -27,7 +27,7 @@ from signaling_server.core.protocol.events import (
     StillAlive,
     Ticked,
 )
-from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.hello import Hello, session_hash
 from signaling_server.core.protocol.messages import parse_signal
 from signaling_server.core.protocol.relay import Relay
 
@@ -42,8 +42,8 @@ def settings(**sections: dict[str, Any]) -> Config:
 class Scene:
     """A relay, a clock, and what everybody hears. Clients are known by their sid."""
 
-    def __init__(self, **sections: dict[str, Any]) -> None:
-        self.relay = Relay(settings(**sections))
+    def __init__(self, jump: Callable[[], int] = int, **sections: dict[str, Any]) -> None:
+        self.relay = Relay(settings(**sections), jump)
         self.now = 1000.0
         self.facts: list[Output] = []
         self.payloads: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
@@ -62,7 +62,8 @@ class Scene:
         **more: Any,
     ) -> None:
         """A connection says hello; raises Rejection. `more`: further fields of Joined."""
-        hello = Hello(room, name, role, session, seen, by_rule)
+        public = session_hash(session) if session else None  # as the door does
+        hello = Hello(room, name, role, public, seen, by_rule)
         fields = {"address": f"address-of-{sid}", "transport": "websocket", **more}
         self._handle(Joined(sid, hello, **fields))
 
@@ -114,6 +115,10 @@ class Scene:
             self._handle(Ticked())
         self.now = end
 
+    def dissolve(self, room: str) -> None:
+        """The room is another host's."""
+        self._carry_out(self.relay.dissolve(room))
+
     def tick(self) -> None:
         """Wake the relay though it did not ask for it."""
         self._handle(Ticked())
@@ -132,7 +137,9 @@ class Scene:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
     def _handle(self, event: Event) -> list[Output]:
-        outputs = self.relay.handle(event, self.now)
+        return self._carry_out(self.relay.handle(event, self.now))
+
+    def _carry_out(self, outputs: list[Output]) -> list[Output]:
         for output in outputs:
             if isinstance(output, Forward):
                 self._hear(output.sid, "signal", _as_sent(output))

@@ -11,6 +11,7 @@ from yarl import URL
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
+from signaling_server.core.fleet.joining import voucher
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.hello import Hello
@@ -172,3 +173,9 @@ def test_clients_of_a_crowd_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch)
     waits = [door.admission.wait_for_turn(room) for room in ("crowd", "crowd", "other")]
     assert waits[0] == waits[2] == 0.0
     assert waits[1] > 0.0
+
+
+def test_a_client_that_another_host_vouched_for_is_judged_there() -> None:
+    grant = Grant("elsewhere", "ab" * 32, "node")
+    assert not Door(tokens=TOKENS).admission.may_stay(grant)
+    assert Door(tokens=TOKENS).admission.may_stay(voucher(grant))

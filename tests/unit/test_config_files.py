@@ -248,6 +248,24 @@ def test_turn_secret_is_one_line(etc: Path, content: str) -> None:
         config_files.read(None, {})
 
 
+def test_password_and_secret_of_a_fleet_are_read_from_their_files(etc: Path) -> None:
+    for name in ("password", "secret"):
+        (etc / name).write_text(f"the {name}\n")
+    files = f"password_file: {etc / 'password'}, secret_file: {etc / 'secret'}"
+    conf_d(etc, fleet=f"fleet: {{url: 'redis://a', {files}}}\n")
+    loaded = config_files.read(None, {})
+    assert (loaded.fleet_password, loaded.fleet_secret) == ("the password", "the secret")
+    assert loaded.remarks == ()
+
+
+def test_password_of_a_fleet_may_be_in_its_url(etc: Path) -> None:
+    conf_d(etc, fleet="fleet: {url: 'redis://:in-the-url@10.0.0.5'}\n")
+    loaded = config_files.read(None, {})
+    assert (loaded.fleet_password, loaded.fleet_secret) == ("in-the-url", "")
+    (remark,) = loaded.remarks
+    assert remark.startswith("fleet.secret_file is not set")
+
+
 def test_missing_turn_secret_is_a_complaint(etc: Path) -> None:
     (etc / "config.yaml").write_text("turn: {urls: ['turn:10.0.0.1'], secret_file: /no/such}")
     with pytest.raises(ConfigError, match="there is no such file"):

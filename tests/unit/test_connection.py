@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,3 +101,10 @@ def test_pulse_of_a_connection_is_that_of_its_socket() -> None:
     assert connections.pulse("sid") is Pulse.SILENT
     assert connections.pulse("lost by the library") is Pulse.CLOSED
     assert connections.pulse(None) is Pulse.LIVES
+
+
+def test_pulse_of_a_far_client_is_what_its_host_told() -> None:
+    connections = Connections()
+    far: Any = SimpleNamespace(pulse=Pulse.SILENT)
+    connections.far["far"] = far
+    assert connections.pulse("far") is Pulse.SILENT

@@ -408,3 +408,19 @@ def test_packet_of_a_client_that_ended_before_its_turn_is_dropped() -> None:
         assert (scene.engine.done, socket.done) == ([], [])
 
     act(scene)
+
+
+def test_plain_signal_for_a_room_elsewhere_does_not_wait_for_its_answer() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        passed: list[str] = []
+        door: Any = SimpleNamespace(
+            signal=lambda connection, signal, ack: passed.append(f"{signal.type} {ack}")
+        )
+        scene.connections.by_sid["sid"].door = door
+        await scene.gate.message(socket, '25["signal",{"type":"offer","data":{}}]')
+        assert passed == ["offer 5"]
+        await scene.gate.message(socket, '2["report",{}]')
+        assert scene.engine.done == ["0", '2["report",{}]']
+
+    act(scene)

@@ -23,6 +23,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.limits import TokenBucket
 from signaling_server.core.protocol.occupancy import CROWD
+from signaling_server.errors import Rejection
 from signaling_server.transport import switchboard as switchboard_module
 from signaling_server.transport.engine.socket import Waiting
 from unit.fake_engine import Transport, crash
@@ -478,7 +479,7 @@ def test_other_events_are_answered() -> None:
 
 def test_welcome_tells_the_time_and_the_ice_servers_that_are_not_withheld() -> None:
     async def scene(scene: Transport) -> None:
-        scene.handlers._withheld = lambda: {"stun:a"}
+        scene.handlers.arrival._withheld = lambda: {"stun:a"}
         before = time.time()
         socket = await join(scene, "1", "node")
         after = time.time()
@@ -496,6 +497,8 @@ def test_flood_of_any_event_is_rejected(event: str) -> None:
         await join(scene, "1", "node")
         scene.connections.by_sid["1"].bucket = TokenBucket(0, 0, 0.0)
         answer = scene.handlers.events[event]("1", "{}")
+        if event == "signal":  # of which another host may have the answer
+            answer = await answer
         assert answer["error"]["code"] == "rate-limited"
         assert [fact.peer_id for fact in scene.facts if isinstance(fact, Rejected)] == ["node"]
 
@@ -509,3 +512,80 @@ def test_rate_is_that_of_the_settings_at_connect() -> None:
         assert scene.handlers.signal("1", OFFER)["error"]["code"] == "rate-limited"
 
     act(scene, Config(limits=LimitsSettings(messages_per_second=0.001, burst=1)))
+
+
+# --- a room that another host serves --------------------------------------------------------------
+
+
+class FarDoor:
+    """The way to another host. It answers, or refuses."""
+
+    def __init__(self, refuses: bool = False) -> None:
+        self.refuses = refuses
+        self.done: list[Any] = []
+
+    def signal(self, connection: Any, signal: Any, ack_id: str) -> None:
+        if self.refuses:
+            raise Rejection("rate-limited", "too much waits")
+        self.done.append((signal.type, ack_id))
+
+    def expect(self, connection: Any) -> str:
+        return "77"
+
+    async def answer(self, connection: Any, ack: str, passed: bool) -> dict[str, Any]:
+        self.done.append(("answer", ack, passed))
+        return {"ok": True, "far": True}
+
+    def report(self, connection: Any, text: str) -> None:
+        self.done.append(("report", text))
+
+    def left(self, connection: Any, reason: str, goodbye: bool) -> None:
+        self.done.append(("left", reason, goodbye))
+
+
+async def join_far(scene: Transport, door: FarDoor) -> FakeSocket:
+    socket = scene.open("engine-1")
+    scene.connect("1", socket, "node").door = door  # type: ignore[assignment]
+    scene.connections.by_sid["1"].outbox.uncork()
+    return socket
+
+
+def test_signal_for_a_room_elsewhere_is_answered_by_its_host() -> None:
+    async def scene(scene: Transport) -> None:
+        door = FarDoor()
+        socket = await join_far(scene, door)
+        assert scene.handlers.relay_signal("engine-1", OFFER, "5")
+        assert door.done == [("offer", "5")]
+        assert socket.written == []
+        answer = await scene.handlers.events["signal"]("1", OFFER)
+        assert answer == {"ok": True, "far": True}
+        assert door.done[1:] == [("offer", "77"), ("answer", "77", True)]
+
+    act(scene)
+
+
+def test_signal_that_a_room_elsewhere_has_no_room_for_is_refused_on_both_paths() -> None:
+    async def scene(scene: Transport) -> None:
+        door = FarDoor(refuses=True)
+        socket = await join_far(scene, door)
+        assert scene.handlers.relay_signal("engine-1", OFFER, "5")
+        assert heard(socket) == ["error", "ok"]
+        answer = await scene.handlers.events["signal"]("1", OFFER)
+        assert answer["error"]["code"] == "rate-limited"
+        assert door.done == [("answer", "77", False)]
+
+    act(scene)
+
+
+def test_report_and_departure_from_a_room_elsewhere_go_to_its_host() -> None:
+    async def scene(scene: Transport) -> None:
+        door = FarDoor()
+        await join_far(scene, door)
+        text = '{"state":"connected"}'
+        assert scene.handlers.events["report"]("1", text) == {"ok": True}
+        assert scene.reports == []
+        scene.handlers.disconnect("1", "client disconnect")
+        assert door.done == [("report", text), ("left", "goodbye", True)]
+        assert ends(scene) == ["goodbye"]
+
+    act(scene)

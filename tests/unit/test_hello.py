@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
+from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token, session_hash
 from signaling_server.errors import Rejection
 
 
@@ -26,7 +26,7 @@ def test_client_that_says_nothing_is_in_the_default_room(auth: object) -> None:
 
 def test_every_field_of_auth_is_read() -> None:
     auth = {"room": "drone-1", "name": "node", "role": "sender", "session": "key", "seen": 3}
-    assert hello(auth) == Hello("drone-1", "node", "sender", "key", 3)
+    assert hello(auth) == Hello("drone-1", "node", "sender", session_hash("key"), 3)
 
 
 def test_url_alone_gives_room_name_and_role() -> None:
@@ -41,6 +41,12 @@ def test_auth_beats_the_query_and_empty_counts_as_absent() -> None:
 
 def test_first_duplicate_that_is_not_empty_counts() -> None:
     assert hello(None, "name=&name=first&name=second").name == "first"
+
+
+def test_hash_distinguishes_sessions_without_revealing_them() -> None:
+    assert session_hash("key") == session_hash("key") == "4b80490258cf782fcd7abf4c76c0f949"
+    assert session_hash("key") != session_hash("kez")
+    assert len(session_hash("\ud800")) == 32
 
 
 def test_session_and_seen_are_never_read_from_the_url() -> None:
@@ -72,7 +78,7 @@ def test_invalid_roles(role: object) -> None:
 
 def test_empty_session_is_none() -> None:
     assert hello({"session": "", "seen": None}) == Hello("default")
-    assert hello({"session": "x" * 128}).session == "x" * 128
+    assert hello({"session": "x" * 128}).session == session_hash("x" * 128)
 
 
 @pytest.mark.parametrize("session", ["x" * 129, 7, True, ["key"]])

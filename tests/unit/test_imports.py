@@ -34,6 +34,9 @@ def test_there_is_something_to_look_at(loaded: set[str]) -> None:
     [
         "difflib",  # two rooms with similar names
         "segno",  # /api/qr
+        "redis",  # a fleet
+        "signaling_server.fleet.fleet",
+        "signaling_server.fleet.redis_engine",
         "signaling_server.appliance.ice_asker",  # a STUN server in the configuration
         "signaling_server.appliance.ice_channel",
         "signaling_server.core.ice.question",

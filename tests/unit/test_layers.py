@@ -55,6 +55,24 @@ def test_only_the_seam_and_the_probe_know_socketio(module: str) -> None:
     assert allowed or not libraries & {"socketio", "engineio"}
 
 
+@pytest.mark.parametrize("module", modules(PACKAGE / "transport"))
+def test_the_transport_does_not_know_where_a_fleet_meets(module: str) -> None:
+    names = imported(PACKAGE / module)
+    assert not [name for name in names if name.startswith("signaling_server.fleet")]
+
+
+@pytest.mark.parametrize("module", modules(PACKAGE))
+def test_only_the_fleet_knows_redis(module: str) -> None:
+    libraries = {name.split(".")[0] for name in imported(PACKAGE / module)}
+    assert module.startswith("fleet/") or "redis" not in libraries
+
+
+def test_fleet_knows_redis_but_its_interface_does_not() -> None:
+    assert "redis.exceptions" in {*imported(PACKAGE / "fleet/redis_engine.py")}
+    for module in ("fleet/engine.py", "fleet/library.py"):
+        assert not [name for name in imported(PACKAGE / module) if name.startswith("redis")]
+
+
 @pytest.mark.parametrize("module", modules(PACKAGE / "transport/engine"))
 def test_the_seam_knows_nothing_of_the_rest_of_the_transport(module: str) -> None:
     ours = {name for name in imported(PACKAGE / module) if "signaling_server.transport" in name}
@@ -69,7 +87,8 @@ SEES = {
     "protocol": ("config",),
     "ice": ("config", "protocol"),
     "insight": ("config", "protocol"),
-    "reporting": ("config", "protocol", "insight"),
+    "fleet": ("config", "protocol"),
+    "reporting": ("config", "protocol", "insight", "fleet"),
     "certificate": ("config", "protocol"),
     "announcement": ("config", "protocol"),
 }

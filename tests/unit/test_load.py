@@ -199,3 +199,10 @@ def test_reload_renews_a_certificate() -> None:
     new = replace(Config(), tls=TLSSettings("/renewed", "/key"))
     assert changes_needing_restart(old, new) == ()
     assert applied_by_reload(old, new) == new
+
+
+def test_values_of_a_fleet_that_contradict_each_other_are_refused_where_they_stand() -> None:
+    assert complaints("fleet:\n  url: redis://\n") == [
+        "a.yaml:2:8: fleet.url names no host, and there is no fleet.sentinel to ask for one"
+    ]
+    assert len(complaints("fleet: {url: 'redis://', lease: 0}")) == 1  # the lease

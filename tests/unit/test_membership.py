@@ -170,11 +170,20 @@ def test_revoked_peers_are_out_at_once_whether_they_are_present_or_away() -> Non
     assert list(house.members.present) == ["sid-third"]
 
 
+def test_room_that_is_dissolved_is_empty_and_nobody_is_told() -> None:
+    house = House()
+    house.lose(house.gcom)
+    outputs = house.members.dissolve(house.node.room)
+    assert kinds(outputs) == [PeerLeft, PeerLeft]
+    assert house.node.state is house.gcom.state is State.GONE
+    assert not house.members.occupancy.rooms
+
+
 def test_fact_that_a_peer_has_joined_says_what_the_peer_says_of_itself() -> None:
     house = House()
     hello = Hello("drone-1", "node", "camera", "key", 7)
     peer = Peer(Room("drone-1"), Joined("sid-node", hello, "10.0.0.1", "polling"), house.budget)
     assert joined(peer, True) == PeerJoined(
         *("sid-node", "node", "drone-1", "10.0.0.1", "polling", True),
-        *("camera", peer.public_session, 7),
+        *("camera", peer.session, 7),
     )

@@ -16,7 +16,7 @@ from signaling_server.core.protocol.events import (
     SignalAccepted,
 )
 from signaling_server.core.protocol.messages import Signal
-from signaling_server.core.reporting.metrics import Metrics, Readings, render
+from signaling_server.core.reporting.metrics import Family, Metrics, Readings, render
 
 READINGS = Readings(
     peers=2,
@@ -167,3 +167,19 @@ def test_refused_callers_are_counted_by_code_from_zero() -> None:
     rows = render(metrics, Histogram((1.0,)), Histogram((5.0,)), READINGS).splitlines()
     assert 'hawkeye_refused_total{code="old-client"} 1' in rows
     assert 'hawkeye_refused_total{code="jsonp"} 0' in rows
+
+
+def test_parts_of_the_server_add_metrics_at_the_end() -> None:
+    more = [
+        Family("hawkeye_x", "gauge", "Some.", [({}, 3)]),
+        Family("hawkeye_y_total", "counter", "More.", [({"a": "b"}, 4)]),
+    ]
+    page = render(Metrics(), Histogram((1.0,)), Histogram((1.0,)), READINGS, more)
+    assert page.splitlines()[-6:] == [
+        "# HELP hawkeye_x Some.",
+        "# TYPE hawkeye_x gauge",
+        "hawkeye_x 3",
+        "# HELP hawkeye_y_total More.",
+        "# TYPE hawkeye_y_total counter",
+        'hawkeye_y_total{a="b"} 4',
+    ]

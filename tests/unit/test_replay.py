@@ -10,7 +10,6 @@ from signaling_server.core.protocol.replay import (
     Replay,
     Sender,
     delivery_horizon,
-    session_hash,
 )
 
 LIMITS = ResumeSettings(window=30.0, max_messages=3, max_bytes=3000)
@@ -36,12 +35,6 @@ def numbers(entries: list[KeptSignal | MissedEvent]) -> list[int]:
     return [entry.seq for entry in entries]
 
 
-def test_hash_distinguishes_sessions_without_revealing_them() -> None:
-    assert session_hash("key") == session_hash("key") == "4b80490258cf782fcd7abf4c76c0f949"
-    assert session_hash("key") != session_hash("kez")
-    assert len(session_hash("\ud800")) == 32
-
-
 def test_delivery_horizon_outlasts_a_ping_its_timeout_and_two_rounds_of_looking() -> None:
     assert delivery_horizon(SocketIOSettings(ping_interval=25, ping_timeout=20)) == 25 + 3 * 20
 
@@ -51,6 +44,23 @@ def test_signals_are_numbered_from_1_or_from_what_was_seen() -> None:
         1,
         8,
     ]
+
+
+def test_number_of_another_relay_resumes_nothing_of_which_something_was_heard() -> None:
+    replay = Replay(Budget(10_000), 1000, jumped=True)
+    assert replay.can_resume(0)  # its welcome told it to begin at 0, or did not arrive
+    assert wait(replay)
+    assert replay.can_resume(0)
+    assert numbers(replay.resume(0, 0.0)) == [1001]
+    assert not replay.can_resume(0)
+    assert not replay.can_resume(999)
+    assert replay.can_resume(1000)
+    replay = Replay(Budget(10_000), 1000, jumped=True)
+    assert replay.resume(0, 0.0) == []
+    assert replay.can_resume(0)
+    assert sent(replay) == 1001
+    assert not replay.can_resume(0)
+    assert Replay(Budget(10_000), 1000).can_resume(0)
 
 
 def test_later_signals_are_sent_again_and_stay_kept() -> None:

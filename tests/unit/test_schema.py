@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from signaling_server.core.config.fleet_settings import FleetSettings
+from signaling_server.core.config.fleet_types import RedisUrl, Sentinel
 from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.load import Loaded, load
 from signaling_server.core.config.schema import (
@@ -101,6 +103,9 @@ ice_check: {interval: 1, withhold: true}
 status: {enabled: false}
 logging: {level: error, format: plain}
 shutdown: {drain: 0.5}
+fleet: {url: "redis://a", password_file: /p, ca_file: /ca, sentinel: {}, name: a, prefix: b,
+        secret_file: /s, lease: 5, patience: 6, link_bytes: 7, advertise: http://a,
+        ready_needs_engine: true}
 names: [{name: node, address: 10.0.0.2}]
 """
     config, origins, *_ = loaded(text)
@@ -119,6 +124,20 @@ names: [{name: node, address: 10.0.0.2}]
         status=type(config.status)(False),
         logging=type(config.logging)("error", "plain"),
         shutdown=type(config.shutdown)(0.5),
+        fleet=FleetSettings(
+            RedisUrl("redis", "a"),
+            "/p",
+            "/ca",
+            Sentinel(),
+            "a",
+            "b",
+            "/s",
+            5,
+            6,
+            7,
+            "http://a",
+            True,
+        ),
         names=(Rule("node", address="10.0.0.2"),),
     )
     assert [key for key, origin in origins.items() if origin == "default"] == ["version"]

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from signaling_server.appliance import starts
+from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
+from signaling_server.core.fleet.state import FleetState
 from signaling_server.core.ice import ice_report
 from signaling_server.core.protocol.auth import Tokens
 from signaling_server.core.protocol.events import PeerJoined, PeerLeft
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.scope import Scope
+from signaling_server.core.reporting.readiness import Phase
+from signaling_server.fleet.seen import Seen
 from signaling_server.instruments import Instruments
 from signaling_server.self_report import SelfReport
 from signaling_server.version import RELEASED, VERSION
@@ -171,3 +175,56 @@ def test_warnings_follow_a_reload() -> None:
     assert reporting.warnings() == [OPEN]
     settings.replace(Loaded(replace(Config()), {}, Tokens([], 0.0)))
     assert reporting.warnings() == []
+
+
+class InFleet(Seen):
+    """A host whose fleet is in this state."""
+
+    def __init__(self, state: FleetState) -> None:
+        super().__init__()
+        self.seen = state
+
+    def state(self) -> FleetState:
+        return self.seen
+
+
+TOGETHER = FleetState("a", "1f", together=True, seconds=9.0, lost_because="", lost=0.0)
+ALONE = TOGETHER._replace(together=False, lost_because="it hangs", lost=12.0)
+APART = "Redis has not answered for 12 s: rooms on two hosts are apart (it hangs)"
+
+
+def in_fleet(state: FleetState, loaded: Loaded = OPEN_SERVER) -> SelfReport:
+    parts = Settings(loaded), Relay(loaded.config), Instruments(), None
+    return SelfReport(*parts, lambda: 0, seen=InFleet(state))
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_health_says_whether_the_fleet_is_together(detailed: bool) -> None:
+    assert in_fleet(TOGETHER).health(detailed)["fleet"] == "together"
+    assert in_fleet(ALONE).health(detailed)["fleet"] == "alone"
+    assert "fleet" not in report().health(detailed)
+
+
+def test_loss_of_redis_is_a_warning() -> None:
+    reporting = in_fleet(ALONE)
+    assert reporting.warnings() == [OPEN, APART]
+    assert reporting.systemd_line().endswith(f"1 host: a (here); {OPEN}; {APART}")
+    assert reporting.status()["fleet"]["state"] == "alone"
+    assert report().status()["fleet"] is None
+
+
+def test_server_is_ready_while_it_serves() -> None:
+    reporting = report()
+    assert reporting.unready() == "starting"
+    reporting.phase = Phase.SERVING
+    assert reporting.unready() == ""
+    reporting.phase = Phase.DRAINING
+    assert reporting.unready() == "draining"
+
+
+def test_host_that_is_alone_is_unready_if_the_configuration_wants_it() -> None:
+    needs = replace(Config(), fleet=FleetSettings(ready_needs_engine=True))
+    for loaded, reason in ((OPEN_SERVER, ""), (Loaded(needs, {}), "alone")):
+        reporting = in_fleet(ALONE, loaded)
+        reporting.phase = Phase.SERVING
+        assert reporting.unready() == reason

@@ -8,13 +8,17 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, LimitsSettings
+from signaling_server.core.fleet.joining import fingerprint
+from signaling_server.core.fleet.link import Link
 from signaling_server.core.protocol.auth import Grant, Tokens, digest, new_token
 from signaling_server.core.protocol.events import Disconnected, Fact, Joined, Rejected, Ticked
 from signaling_server.core.protocol.hello import Hello
+from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.entrance import Entrance
 from signaling_server.transport import closing, server
 from signaling_server.transport.connection import Connection
+from signaling_server.transport.far import FarConnection
 from signaling_server.transport.server import Transport
 from unit.fake_socket import FakeSocket
 
@@ -114,6 +118,17 @@ def test_sweep_removes_peers_without_a_connection(caplog: pytest.LogCaptureFixtu
     act(scene)
 
 
+def test_sweep_leaves_the_clients_of_other_hosts_to_their_links() -> None:
+    async def scene(scene: Scene) -> None:
+        scene.connect("1")
+        far: Any = scene.connections.remove("1")
+        scene.connections.far["1"] = far
+        assert scene.transport.sweep() == 0
+        assert scene.peers() == ["peer-1"]
+
+    act(scene)
+
+
 def test_sweep_wakes_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SWEEP_SECONDS", 0.0)
 
@@ -182,3 +197,110 @@ def test_first_line_of_a_request_shows_its_token(monkeypatch: pytest.MonkeyPatch
 
     asyncio.run(play())
     assert asked == ["token=a&x", "", "", ""]
+
+
+# --- a fleet --------------------------------------------------------------------------------------
+
+
+class Fleet:
+    """Other hosts, as far as they are told something."""
+
+    def __init__(self) -> None:
+        self.withdrawn: list[set[str]] = []
+        self.valid: set[str] = set()
+
+    def withdraw(self, gone: Any, valid: Any) -> None:
+        self.withdrawn.append({*gone})
+        self.valid = {*valid}
+
+    def serves(self, room: str) -> bool:
+        return True
+
+
+def a_link() -> Link:
+    return Link("b", "a", lambda: "g", lambda text: "", Budget(10**9), 10**6, 4.5, 0.0)
+
+
+def test_other_hosts_hear_which_tokens_are_no_longer_valid() -> None:
+    async def scene(scene: Scene) -> None:
+        fleet: Any = Fleet()
+        scene.transport.meet(fleet)
+        gone, other = (GRANT._replace(id=each) for each in ("gone", "other"))
+        for grants in ([GRANT, gone], [GRANT, gone], [GRANT]):
+            scene.settings.replace(Loaded(Config(), {}, Tokens(grants, released=0.0)))
+            assert fleet.valid == {fingerprint(grant) for grant in grants}
+        assert fleet.withdrawn == [set(), set(), {fingerprint(gone)}]
+        scene.connect("1", other)  # of a device that was paired meanwhile
+        scene.settings.replace(Loaded(Config(), {}, Tokens([GRANT], released=0.0)))
+        assert fleet.withdrawn[3:] == [{fingerprint(other)}]
+
+    act(scene)
+
+
+def test_owner_of_a_room_ends_clients_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "FAREWELL", 0.01)
+
+    async def scene(scene: Scene) -> None:
+        goes, returns, gone = (scene.connect(sid) for sid in "123")
+        door = scene.transport.edge(a_link())
+        gone.closed = True
+        here = scene.connections.by_sid
+        door._shut(here["1"], "replaced", True)
+        door._shut(here["2"], "slow-consumer", False)
+        door._shut(here["3"], "slow-consumer", False)
+        await asyncio.gather(*scene.transport._background._tasks)
+        assert goes.done == ["drain", "hang up"]
+        assert returns.done == ["abort"]
+        assert here["2"].closed_for == "slow-consumer"
+        assert gone.done == []
+
+    act(scene)
+
+
+def test_client_that_is_ended_while_it_connects_is_ended_when_it_is_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "SOON", 0.0)
+
+    async def scene(scene: Scene) -> None:
+        socket = FakeSocket("late")
+        connection = Connection("late", socket, "127.0.0.1", LimitsSettings())
+        scene.transport._shut(connection, "slow-consumer", False)
+        assert socket.done == []
+        scene.connections.add(connection)
+        ended = asyncio.Event()
+        socket.abort = ended.set  # type: ignore[method-assign]
+        await ended.wait()
+        assert connection.closed_for == "slow-consumer"
+
+    act(scene)
+
+
+def test_room_of_another_host_is_dissolved() -> None:
+    async def scene(scene: Scene) -> None:
+        near, closed = scene.connect("1"), scene.connect("2")
+        far = FarConnection("far", Hello("default", "gcom"), "", a_link())
+        scene.connections.far["far"] = far
+        scene.transport._switchboard.handle(Joined("far", far.hello))
+        scene.transport._switchboard.handle(Joined("nowhere", Hello("default", "x")))
+        scene.transport.dissolve("default")
+        scene.transport.dissolve("empty")
+        closed.closed = True
+        ended = asyncio.Event()
+        near.hang_up = ended.set  # type: ignore[method-assign]
+        await ended.wait()
+        assert closed.done == []
+        assert far.closed_for == "moved"
+        assert scene.relay.rooms == {}
+
+    act(scene)
+
+
+def test_connections_of_this_host_are_counted_and_no_others() -> None:
+    async def scene(scene: Scene) -> None:
+        assert scene.transport.sockets == 0
+        scene.connect("1")
+        scene.connections.far["far"] = FarConnection("far", Hello("default", "x"), "", a_link())
+        assert scene.transport.sockets == 1
+
+    act(scene)

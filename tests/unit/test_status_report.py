@@ -237,3 +237,17 @@ def test_status_of_a_scope_tells_of_no_other_room() -> None:
     assert [event["room"] for event in found["events"]] == ["mine"]
     assert (found["diagnosis"], found["refusals"]) == ([], [])
     assert "other" not in json.dumps(found["rooms"])
+
+
+def test_peer_of_another_host_has_its_name() -> None:
+    scene = Scene()
+    scene.join("n", name="node")
+    scene.join("g", name="gcom")
+    relay = scene.relay
+    sids = {peer.peer_id: peer.sid for peer in relay.peers.values()}
+    found = build(relay, Metrics(), Insight(), "1", 1.0, [], scene.now, hosts={sids["gcom"]: "b"})
+    peers = found["rooms"][0]["peers"]
+    assert [(peer["peer_id"], peer.get("host")) for peer in peers] == [
+        ("node", None),
+        ("gcom", "b"),
+    ]

@@ -165,3 +165,38 @@ def test_span_has_two_units_at_most(seconds: float, text: str) -> None:
 
 def test_line_of_a_peer_does_not_control_a_terminal() -> None:
     assert Line("a\x1b[2Jb").printable == "a?[2Jb"
+
+
+def host(name: str, state: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "state": state, "rooms": 1, "peers": 2, "url": None, **more}
+
+
+def test_fleet_is_told_with_its_hosts_and_the_rooms_elsewhere() -> None:
+    hosts = [
+        host("a", "here", url="http://a"),
+        host("b", "linked", round_trip_ms=1.5),
+        host("c", "unlinked"),
+    ]
+    rooms = [
+        {"room": "r1", "host": "b", "url": None, "peers": ["x", "y"]},
+        {"room": "r2", "host": "c", "url": "http://c", "peers": ["z"]},
+    ]
+    found = told(fleet={"state": "together", "hosts": hosts, "elsewhere": rooms})
+    assert [(" ".join(line.text.split()), line.style) for line in found] == [
+        ("", ""),
+        ("fleet: together, 3 hosts", "title"),
+        ("a here, 1 room, 2 peers, http://a", ""),
+        ("b linked, 1 room, 2 peers, 1.5 ms", ""),
+        ("c unlinked, 1 room, 2 peers", "warning"),
+        ("room r1 is at b; from here: x, y", ""),
+        ("room r2 is at c (http://c); from here: z", ""),
+    ]
+
+
+def test_server_without_a_fleet_tells_nothing_of_one() -> None:
+    assert told(fleet=None) == told()
+
+
+def test_peer_at_another_host_is_told_with_it() -> None:
+    peer = {**PEER, "host": "b"}
+    assert told(rooms=[room(peers=[peer])])[2].text.endswith("3 s, connected to b")

@@ -10,6 +10,7 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config, HoldSettings, LimitsSettings
+from signaling_server.core.fleet.link import Link
 from signaling_server.core.protocol.byte_rate import ByteRate
 from signaling_server.core.protocol.events import (
     Fact,
@@ -19,19 +20,21 @@ from signaling_server.core.protocol.events import (
     NameContested,
     PeerJoined,
     PeerReplaced,
+    Pulse,
     Revoked,
     Send,
     SignalAccepted,
     Ticked,
 )
 from signaling_server.core.protocol.hello import Hello
-from signaling_server.core.protocol.limits import TokenBucket
+from signaling_server.core.protocol.limits import Budget, TokenBucket
 from signaling_server.core.protocol.occupancy import CROWD
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.errors import Rejection
 from signaling_server.transport import switchboard as switchboard_module
 from signaling_server.transport.connection import Connections
 from signaling_server.transport.crowds import MANY
+from signaling_server.transport.far import FarConnection
 from signaling_server.transport.switchboard import Switchboard
 
 OFFER = '{"type":"offer","data":{}}'
@@ -50,6 +53,7 @@ class Connection:
         self.waits = self.too_much = False
         self.outbox = self
         self.hello = Hello("default")
+        self.door: Any = None
 
     def emit(self, event: str, payload: dict[str, Any]) -> bool:
         self.heard.append(event)
@@ -104,6 +108,20 @@ class Board:
         self.connections.by_sid[sid] = connection
         self.switchboard.handle(Joined(sid, Hello("default", name or None)))
         return connection
+
+
+def far_gcom(board: Board, limit: int = 10**6) -> tuple[FarConnection, Link]:
+    """A client of another host joins; what it was told is in the link, and waits there."""
+    link = Link("a", "b", lambda: "g", lambda text: "", Budget(10**9), limit, 4.5, 0.0)
+    far = FarConnection("far", Hello("default", "gcom"), "192.0.2.1", link)
+    board.connections.far["far"] = far
+    board.switchboard.handle(Joined("far", far.hello))
+    return far, link
+
+
+def letters(link: Link) -> str:
+    """The kinds of what waits in a link."""
+    return "".join(text[0] for text in link._out.pending)
 
 
 @pytest.fixture
@@ -371,3 +389,66 @@ def test_timer_that_is_no_longer_needed_is_cancelled() -> None:
 
 def test_cancel_without_a_timer_is_nothing(board: Board) -> None:
     board.switchboard.cancel()
+
+
+# --- clients of other hosts -----------------------------------------------------------------------
+
+
+def test_far_client_is_told_the_same_in_the_same_order(board: Board) -> None:
+    node = board.join("1", "node")
+    _, link = far_gcom(board)
+    board.switchboard.signal(node, OFFER)
+    assert letters(link) == "EEF"  # welcome, peer_joined, the offer
+    assert node.heard == ["welcome", "peer_joined"]
+
+
+def test_far_client_that_is_replaced_is_dismissed_and_may_show_that_it_lives(board: Board) -> None:
+    far, link = far_gcom(board)
+    board.join("2", "gcom")
+    assert letters(link) == "EEC"  # welcome, replaced
+    assert board.ended == []
+    far.heard(Pulse.LIVES)
+    assert isinstance(board.facts[-1], NameContested)
+
+
+def test_far_client_whose_token_is_revoked_shows_no_life_that_counts(board: Board) -> None:
+    far, link = far_gcom(board)
+    board.switchboard.handle(Revoked({None}))
+    assert letters(link) == "EEC"
+    assert far.when_heard is None
+
+
+def test_far_client_is_ended_while_its_link_is_full(board: Board) -> None:
+    node = board.join("1", "node")
+    far, link = far_gcom(board, limit=0)
+    assert far.closed_for == "slow-consumer"
+    board.switchboard.signal(node, OFFER)
+    assert letters(link).count("C") == 1
+
+
+def test_far_clients_of_a_crowd_have_their_turn(board: Board) -> None:
+    async def scene() -> None:
+        _, link = far_gcom(board)
+        crowd = [Send("far", "error", {}) for _ in range(MANY + 1)]
+        board.switchboard.perform([*crowd])
+        assert letters(link) == "E"
+        board.switchboard.flush()
+        assert letters(link) == "E" * (MANY + 2)
+        del board.connections.far["far"]
+        board.switchboard.perform([*crowd])
+        board.switchboard.flush()
+        assert letters(link) == "E" * (MANY + 2)
+
+    asyncio.run(scene())
+
+
+def test_signal_for_a_room_elsewhere_is_checked_here_and_passed_on(board: Board) -> None:
+    node = board.join("1", "node")
+    passed: list[str] = []
+    node.door = SimpleNamespace(
+        signal=lambda one, signal, ack: passed.append(f"{signal.type} {ack}")
+    )
+    assert board.switchboard.signal(node, OFFER, "5") is None
+    with pytest.raises(Rejection):
+        board.switchboard.signal(node, "{}", "6")
+    assert passed == ["offer 5"]

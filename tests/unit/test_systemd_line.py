@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from signaling_server.core.config.schema import Config
+from signaling_server.core.fleet.state import FleetState, HostState
 from signaling_server.core.insight.finding import Finding
 from signaling_server.core.insight.headline import Headline
 from signaling_server.core.protocol.events import Joined, Rejected, SignalAccepted
@@ -10,7 +11,7 @@ from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.messages import Signal
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.reporting.metrics import Metrics
-from signaling_server.core.reporting.systemd_line import status_line
+from signaling_server.core.reporting.systemd_line import fleet_line, status_line
 
 OFFER = SignalAccepted("sid", "node", "default", Signal("offer", None, 2, "{"), 1, 0)
 
@@ -70,3 +71,18 @@ def test_what_is_wrong_comes_first_with_what_to_do(room: str | None, start: str)
 def test_note_is_no_reason_to_look() -> None:
     note = Headline(Finding("alone", "gcom is alone in drone-1: nobody else has joined it."), "r")
     assert status_line(relay_with(), Metrics(), note, 0.0) == "no peers; 0 signals"
+
+
+def fleet_of(*linked: bool) -> FleetState:
+    hosts = [
+        HostState(name, name, "", "1", 0, 0, 1.0, 0.0, None, linked=is_linked)
+        for name, is_linked in zip("abc", (True, *linked))
+    ]
+    return FleetState("a", "a", True, 1.0, "", 0.0, hosts)
+
+
+def test_fleet_is_told_with_the_hosts_that_are_linked() -> None:
+    assert fleet_line(None) == []
+    assert fleet_line(fleet_of()) == ["1 host: a (here)"]
+    assert fleet_line(fleet_of(True, False)) == ["2 hosts: a (here), b"]
+    assert fleet_line(fleet_of(True, True)._replace(together=False)) == ["1 host: a (here)"]

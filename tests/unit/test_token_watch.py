@@ -8,8 +8,9 @@ import pytest
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import AuthSettings, Config, LimitsSettings
+from signaling_server.core.fleet.joining import voucher
 from signaling_server.core.protocol.auth import Grant, Tokens
-from signaling_server.core.protocol.events import Joined, Revoked
+from signaling_server.core.protocol.events import Joined, Left, Revoked
 from signaling_server.core.protocol.hello import Hello
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.transport.connection import Connection, Connections
@@ -62,6 +63,23 @@ def test_client_and_operator_are_warned_once_before_a_token_expires(
     assert scene.gcom.written == []
     assert scene.watch.warnings == ["the token of node expires in less than an hour"]
     assert caplog.text.count("the token of node expires in less than an hour") == 1
+
+
+def test_token_that_another_host_vouches_for_ends_here_and_is_warned_of_there() -> None:
+    scene = Scene(end_expired=True)
+    vouched = voucher(Grant("3", "", "far", expires=NOON + 50))
+    scene.relay.handle(Joined("far", Hello("default", "far"), grant=vouched), 0.0)
+    scene.look(0.0)
+    assert scene.watch.warnings == ["the token of node expires in less than an hour"]
+    assert scene.look(50.0) == 50.0
+    assert scene.events == [Revoked(frozenset({vouched}), "the token has expired")]
+
+
+def test_client_in_a_room_of_another_host_is_warned_here() -> None:
+    scene = Scene()
+    scene.relay.handle(Left("node", "goodbye", True), 0.0)
+    scene.look(0.0)
+    assert scene.node.written == ['2["token_expires",{"seconds":100}]']
 
 
 def test_live_connection_stays_when_its_token_expires() -> None:

@@ -59,6 +59,12 @@ def test_rendered_configuration_shows_no_secret() -> None:
     )
 
 
+def test_rendered_configuration_shows_no_password_of_a_url() -> None:
+    text = render(loaded("fleet: {url: 'redis://hawkeye:hunter2@a', sentinel: {}}"))
+    assert 'url: "redis://hawkeye:***@a:6379"   # a.yaml:1 (restart)' in text
+    assert "hunter2" not in text
+
+
 def test_strange_file_name_stays_in_its_comment() -> None:
     text = render(load([("a\nlisten: 5", "hold: {enabled: false}")], {}))
     assert "enabled: false                      # a?listen: 5:1" in text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, NamedTuple
 
 from signaling_server.core.config import yaml_tree
 from signaling_server.core.config.field_types import Complaints, mapping_items
+from signaling_server.core.config.fleet_types import contradictions
 from signaling_server.core.config.schema import (
     KEYS,
     SECTIONS,
@@ -40,6 +41,10 @@ class Loaded(NamedTuple):
     """What the tokens of paired devices allow, where auth.tokens_file is set."""
     turn_secret: str = ""
     """The content of turn.secret_file."""
+    fleet_password: str = ""
+    """Of Redis: the content of fleet.password_file, or what fleet.url says."""
+    fleet_secret: str = ""
+    """The content of fleet.secret_file."""
     files: tuple[str, ...] = ()
     """The names of the files, in the order in which they were read."""
     nulls: frozenset[str] = frozenset()
@@ -127,8 +132,12 @@ def _refuse_contradictions(
         if complaints.keys.isdisjoint(pair) and len(given) == 1:
             sentence = f"{' and '.join(pair)} belong together: set both or neither"
             complaints.add(places[given[0]], given[0], sentence)
+    fleet = config.fleet
+    if not any(key.startswith("fleet.") for key in complaints.keys):
+        for name, text in contradictions(fleet.url, fleet.password_file, fleet.sentinel):
+            complaints.add(places[f"fleet.{name}"], f"fleet.{name}", f"fleet.{name} {text}")
     message = "limits.message_bytes"
-    for queue in MUST_HOLD_A_MESSAGE:
+    for queue in (*MUST_HOLD_A_MESSAGE, *(("fleet.link_bytes",) if fleet.url else ())):
         size, least = value_of(config, queue), value_of(config, message)
         if complaints.keys.isdisjoint((queue, message)) and size < least:
             sentence = f"{queue} is {size}, but must be at least {message}, which is {least}"

@@ -6,9 +6,9 @@ A key is stated once, as a field of its section. Reading (load.py), writing and 
 
 from __future__ import annotations
 
-from dataclasses import Field, field, fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal
 
 from signaling_server.core.config.field_types import (
     ENDPOINT,
@@ -16,13 +16,14 @@ from signaling_server.core.config.field_types import (
     HOST,
     ROOM,
     TRANSPORTS,
-    FieldType,
     boolean,
     float_,
     integer,
     one_of,
 )
+from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.config.ice_servers import ICE_SERVERS, TURN_URLS, IceServer
+from signaling_server.core.config.key import key
 from signaling_server.core.config.network_types import (
     HOST_NAMES,
     NAMING,
@@ -36,24 +37,9 @@ if TYPE_CHECKING:
 else:
     from signaling_server.core.config.section import section
 
-T = TypeVar("T")
-
-Restart = Union[bool, Literal["on or off", "off"]]
-"""Whether a change of a key needs a restart: never, always, where it is or was null, where it is
-null."""
-
 _A_DAY = 86400.0
 """More seconds than this are a mistake of unit, such as milliseconds."""
 _ENGINE_IO = "Engine.IO cuts off fractions of a second"
-
-
-def key(default: T, type: FieldType, doc: str, *, restart: Restart = False) -> T:
-    """A key of the configuration: a field that knows its type and its meaning.
-
-    `doc` says what the key is, in at most 60 characters with the mark of `restart`, so that a line
-    of etc/example.yaml fits into 100 columns.
-    """
-    return field(default=default, metadata={"type": type, "doc": doc, "restart": restart})
 
 
 @section(frozen=True)
@@ -261,6 +247,7 @@ class Config:
     status: StatusSettings = StatusSettings()
     logging: LoggingSettings = LoggingSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
+    fleet: FleetSettings = FleetSettings()
     names: tuple[Rule, ...] = key(
         (), NAMING, "for clients without one: [{name: node, address: 10.0.0.2}]"
     )

@@ -10,6 +10,7 @@ import re
 from typing import Iterator, Mapping
 
 from signaling_server.core.config.field_types import yaml_meaning
+from signaling_server.core.config.fleet_types import RedisUrl, Sentinel
 from signaling_server.core.config.ice_servers import IceServer
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import KEYS, SECTIONS, TOP, Config, value_of
@@ -81,6 +82,10 @@ def _text(value: object) -> str:
     if isinstance(value, IceServer):
         masked = {"credential": "***"} if value.credential else {}
         return _mapping({**value.payload(), **masked})
+    if isinstance(value, Sentinel):
+        return _mapping(value.payload())
+    if isinstance(value, RedisUrl):
+        return _text(str(value))
     if isinstance(value, Rule):
         return _mapping({name: text for name, text in value._asdict().items() if text is not None})
     if isinstance(value, (tuple, list)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from signaling_server.core.names import NAME, NAME_RULE
@@ -20,11 +21,19 @@ class Hello(NamedTuple):
     name: str | None = None
     role: str | None = None
     session: str | None = None
-    """A random key that the client makes once per run of its program; a secret."""
+    """The hash of the random key that the client makes once per run of its program. The key itself
+    is a secret, and goes no further than `parse_hello`."""
     seen: int = 0
     """The last `seq` it saw in this session."""
     by_rule: str | None = None
     """The rule that gave the name, such as `names[0]`; None: it has none, or brought its own."""
+
+
+def session_hash(session: str) -> str:
+    """What others see of a session key: the same after a restart of the server, and no way back."""
+    return hashlib.sha256(
+        b"hawkeye-signaling session " + session.encode("utf-8", "surrogatepass")
+    ).hexdigest()[:32]
 
 
 def parse_token(auth: Any, query: Mapping[str, Sequence[str]]) -> str | None:
@@ -65,4 +74,5 @@ def parse_hello(auth: Any, query: Mapping[str, Sequence[str]], default_room: str
         raise Rejection("invalid-format", f"auth.session must be text of {most}")
     if type(seen) is not int or not 0 <= seen <= MAX_SEEN:
         raise Rejection("invalid-format", "auth.seen must be a whole number (the last seq you saw)")
-    return Hello(room or default_room, name, role, session, seen)
+    public = session_hash(session) if session else None
+    return Hello(room or default_room, name, role, public, seen)

@@ -22,7 +22,7 @@ from signaling_server.core.protocol.events import (
 )
 from signaling_server.core.protocol.notices import Notice
 from signaling_server.core.protocol.occupancy import Occupancy
-from signaling_server.core.protocol.peers import Change, Peer, State
+from signaling_server.core.protocol.peers import Change, Peer, Room, State
 
 
 class Membership:
@@ -136,6 +136,13 @@ class Membership:
             outputs += self.depart(away, Change.EXPIRED, "connection-lost")
         return outputs
 
+    def dissolve(self, room: Room) -> list[Output]:
+        """Remove all peers of a room, and announce it to nobody."""
+        outputs: list[Output] = []
+        for peer in list(room.peers.values()):
+            outputs += self._vanish(peer, Change.DISSOLVED, "moved")
+        return outputs
+
     def revoke(self, event: Revoked) -> list[Output]:
         """Remove all peers whose grants are no longer valid, with what they left for others."""
         outputs: list[Output] = []
@@ -170,4 +177,4 @@ def place(peer: Peer) -> tuple[str, str, str]:
 def joined(peer: Peer, rejoined: bool) -> PeerJoined:
     """The fact that a peer has entered its room."""
     where = peer.address, peer.transport
-    return PeerJoined(*place(peer), *where, rejoined, peer.role, peer.public_session, peer.seen)
+    return PeerJoined(*place(peer), *where, rejoined, peer.role, peer.session, peer.seen)

@@ -9,7 +9,8 @@ connection, or be without one for a while. A peer's life:
     a session   v   │ same session comes back in time
                AWAY ┘───window over, or taken over────────────> GONE
 
-From both of these, a revoked token leads to GONE at once.
+From both of these, a revoked token leads to GONE at once, and so does the room's move to another
+host.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from signaling_server.core.protocol.contests import Claim
 from signaling_server.core.protocol.events import Joined
 from signaling_server.core.protocol.hold import Hold
 from signaling_server.core.protocol.limits import Budget
-from signaling_server.core.protocol.replay import Departures, Replay, Sender, session_hash
+from signaling_server.core.protocol.replay import Departures, Replay, Sender
 from signaling_server.errors import Rejection
 
 Introductions = Tuple[Announcement, Announcement]
@@ -49,6 +50,8 @@ class Change(IntEnum):
     EXPIRED = 5
     """Its window is over, or a newcomer needs its place."""
     REVOKED = 6
+    DISSOLVED = 7
+    """Its room is another host's."""
 
 
 TRANSITIONS = {
@@ -61,6 +64,8 @@ TRANSITIONS = {
     (State.AWAY, Change.EXPIRED): State.GONE,
     (State.PRESENT, Change.REVOKED): State.GONE,
     (State.AWAY, Change.REVOKED): State.GONE,
+    (State.PRESENT, Change.DISSOLVED): State.GONE,
+    (State.AWAY, Change.DISSOLVED): State.GONE,
 }
 
 
@@ -79,7 +84,6 @@ class Peer:
         "introductions",
         "name",
         "peer_id",
-        "public_session",
         "replay",
         "role",
         "room",
@@ -91,7 +95,7 @@ class Peer:
         "untold",
     )
 
-    def __init__(self, room: Room, joined: Joined, budget: Budget) -> None:
+    def __init__(self, room: Room, joined: Joined, budget: Budget, jump: int = 0) -> None:
         hello = joined.hello
         self.room = room
         self.sid = joined.sid
@@ -104,7 +108,6 @@ class Peer:
         self.role = hello.role
         self.session = hello.session
         self.seen = hello.seen
-        self.public_session = session_hash(hello.session) if hello.session else None
         self.description = _described(self)
         """What others learn of it: {peer_id, name?, role?, session?}. Made once, because in a crowd
         everybody learns of everybody; never change it."""
@@ -113,7 +116,9 @@ class Peer:
         self.state = State.PRESENT
         self.hold = Hold(budget)
         self.as_sender = Sender(self.peer_id)
-        self.replay = Replay(budget, hello.seen, room.departures) if hello.session else None
+        self.replay: Replay | None = None
+        if hello.session:
+            self.replay = Replay(budget, hello.seen + jump, room.departures, jumped=jump > 0)
         self.away_until = 0.0
         self.untold = 0
         """Held signals that expired while it was away: it is told when it is back."""
@@ -149,7 +154,7 @@ def _described(peer: Peer) -> dict[str, Any]:
         "peer_id": peer.peer_id,
         "name": peer.name,
         "role": peer.role,
-        "session": peer.public_session,
+        "session": peer.session,
     }
     return {key: value for key, value in known.items() if value is not None}
 
@@ -168,7 +173,7 @@ class Room:
         self.departures = Departures()
         self.peers: dict[str, Peer] = {}
         self.sessions: dict[tuple[str | None, str], Peer] = {}
-        """By (name, session key)."""
+        """By (name, session)."""
 
     def add(self, peer: Peer) -> None:
         """Add a peer, as the newest."""

@@ -54,7 +54,11 @@ MOST_TOLD = 1000
 class Relay:
     """The state of all rooms. Does no I/O and never looks at a clock."""
 
-    def __init__(self, settings: Config) -> None:
+    def __init__(self, settings: Config, jump: Callable[[], int] = int) -> None:
+        """`jump()` is added to the numbers of a new peer with a session. In a fleet it is random:
+        a session that went on at another relay has seen numbers there that mean nothing here.
+        """
+        self._jump = jump
         self._members = Membership(settings)
         self.rooms = self._members.occupancy.rooms
         self.crowds = self._members.occupancy.crowds
@@ -116,7 +120,8 @@ class Relay:
         returning = claims.returning(room, hello)
         if returning:
             return self._resume(returning, event, now)
-        peer = Peer(room, event, self.budget)
+        jump = self._jump() if hello.session else 0
+        peer = Peer(room, event, self.budget, jump)
         older = claims.holder(room, hello)
         same_session = older is not None and hello.session and older.session == hello.session
         dropped = older.unheard if older and same_session else 0
@@ -242,6 +247,13 @@ class Relay:
             return self._members.depart(peer, Change.LEFT, event.reason)
         peer.replay.settle(now - self._delivery.horizon)
         return [self._members.break_off(peer, event.reason, now + window)]
+
+    def dissolve(self, room: str) -> list[Output]:
+        """Remove all peers of a room that another host serves: nobody is told, for all are to come
+        back, and meet there. You must hang up the connections of those that were present.
+        """
+        found = self.rooms.get(room)
+        return self._members.dissolve(found) if found else []
 
     # --- time and configuration -------------------------------------------------------------------
 

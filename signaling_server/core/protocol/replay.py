@@ -25,7 +25,6 @@ which each signal takes, touches the ends alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from typing import Any, Iterable, NamedTuple
 
@@ -33,13 +32,6 @@ from signaling_server.core.config.schema import ResumeSettings, SocketIOSettings
 from signaling_server.core.protocol.events import make
 from signaling_server.core.protocol.limits import OVERHEAD, Budget
 from signaling_server.core.protocol.messages import Signal
-
-
-def session_hash(session: str) -> str:
-    """What others see of a session key: the same after a restart of the server, and no way back."""
-    return hashlib.sha256(
-        b"hawkeye-signaling session " + session.encode("utf-8", "surrogatepass")
-    ).hexdigest()[:32]
 
 
 def delivery_horizon(socketio: SocketIOSettings) -> float:
@@ -109,14 +101,28 @@ class Replay:
         "_entries",
         "_looked_at",
         "_lost",
+        "_start",
         "_too_many",
+        "_wrote",
         "seq",
     )
 
-    def __init__(self, budget: Budget, seen: int = 0, departures: Departures | None = None) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        seen: int = 0,
+        departures: Departures | None = None,
+        *,
+        jumped: bool = False,
+    ) -> None:
+        """`jumped`: `seen` is not a number that the client has seen, but higher (relay.py)."""
         self.seq = seen
         """The number of the newest signal. It goes on from what the client saw as an earlier peer:
         if it never gets the welcome of this one, it returns with a number of that one."""
+        self._start = seen if jumped else 0
+        """With a lower number a client comes from another relay, or has heard nothing here."""
+        self._wrote = False
+        """Whether it may have heard a signal here."""
         self._budget = budget
         self._departures = departures or Departures()
         """From the room of its peer."""
@@ -148,6 +154,7 @@ class Replay:
         sent all the same, and counts as lost.
         """
         seq = self.seq = self.seq + 1
+        self._wrote = True
         # Few calls, and one to the budget: a signal to each peer with a session comes through here.
         entries, before, freed = self._entries, now - horizon, 0
         most, room = limits.max_messages, limits.max_bytes - self._bytes - size
@@ -202,8 +209,9 @@ class Replay:
             self._budget.release(freed)
 
     def can_resume(self, seen: int) -> bool:
-        """Whether nothing after `seen` is missing."""
-        return self._lost <= seen <= self.seq
+        """Whether nothing after `seen` is missing, and nothing of it was heard."""
+        known = seen >= self._start or not self._wrote
+        return known and self._lost <= seen <= self.seq
 
     def resume(self, seen: int, now: float) -> list[KeptSignal | MissedEvent]:
         """All that came after `seen`, in order; signals stay kept: this connection may die too."""
@@ -214,6 +222,7 @@ class Replay:
             if isinstance(entry, MissedEvent) or (entry.seq > seen and not entry.sender.gone)
         ]
         self._refill(entry._replace(at=now) for entry in missed if isinstance(entry, KeptSignal))
+        self._wrote = self._wrote or len(self._entries) > 0
         return missed
 
     def clear(self) -> None:

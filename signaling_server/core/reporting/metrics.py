@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Counter as CounterOf
-from typing import Iterable, Mapping, NamedTuple
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from signaling_server.core.histogram import Histogram
 from signaling_server.core.protocol.events import (
@@ -109,8 +109,30 @@ class Readings(NamedTuple):
     """Such as {"version": "1.0.0", "python": "3.11.2"}."""
 
 
+class Family(NamedTuple):
+    """A metric that a part of the server adds."""
+
+    name: str
+    kind: str
+    """`gauge` or `counter`."""
+    text: str
+    samples: Sequence[tuple[Mapping[str, str], float]]
+    """(labels, value)."""
+
+    @property
+    def rows(self) -> Iterable[str]:
+        """Its lines on the page."""
+        yield from _head(self.name, self.kind, self.text)
+        for labels, value in self.samples:
+            yield f"{self.name}{_labels(labels) if labels else ''} {value}"
+
+
 def render(
-    metrics: Metrics, handshakes: Histogram, first_frames: Histogram, readings: Readings
+    metrics: Metrics,
+    handshakes: Histogram,
+    first_frames: Histogram,
+    readings: Readings,
+    more: Sequence[Family] = (),
 ) -> str:
     """The page of /metrics."""
     signals = {kind: metrics.signals[kind] for kind in VALID_TYPES}
@@ -162,6 +184,7 @@ def render(
         *_single("process_cpu_seconds_total", "counter", "CPU time used.", readings.cpu),
         *_head("hawkeye_build_info", "gauge", "What is running; always 1."),
         f"hawkeye_build_info{_labels(readings.build)} 1",
+        *(row for family in more for row in family.rows),
     ]
     return "\n".join(rows) + "\n"
 

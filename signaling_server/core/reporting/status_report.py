@@ -5,6 +5,7 @@ The only place that makes JSON of what insight knows. Field by field: docs/proto
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Mapping, Sequence
 
 from signaling_server.core.insight.finding import Finding
@@ -37,11 +38,13 @@ def build(
     warnings: Sequence[str],
     now: float,
     scope: Scope = ALL,
+    hosts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """{server, headline, counters, rooms, diagnosis, events, refusals}.
 
     `uptime` is in seconds, `now` on the clock of the facts. Of rooms outside of `scope`, and of
-    clients in no room, only the counters tell.
+    clients in no room, only the counters tell. `hosts` are the names of the hosts of a fleet to
+    which peers are connected, by Socket.IO sid; those that are not in it are here.
     """
     picture = insight.picture(now, scope)
     reports = {report.name: report for report in picture.rooms}
@@ -54,7 +57,7 @@ def build(
         "headline": _headline(picture.headline),
         "counters": _counters(metrics),
         "rooms": [
-            _room(room, reports.get(room.name, RoomReport(room.name, {}, (), ())), now)
+            _room(room, reports.get(room.name, RoomReport(room.name, {}, (), ())), hosts, now)
             for room in relay.rooms.values()
             if scope.covers(room.name)
         ],
@@ -91,11 +94,11 @@ def _headline(headline: Headline | None) -> dict[str, Any] | None:
     }
 
 
-def _room(room: Room, report: RoomReport, now: float) -> dict[str, Any]:
+def _room(room: Room, report: RoomReport, hosts: Mapping[str, str], now: float) -> dict[str, Any]:
     """The relay knows who is there, insight what happened between them."""
     return {
         "room": room.name,
-        "peers": [_peer(peer, report.peers, now) for peer in room.peers.values()],
+        "peers": [_peer(peer, report.peers, hosts, now) for peer in room.peers.values()],
         "pairs": [_pair(pair, now) for pair in report.pairs],
         "diagnosis": _findings(report.diagnosis),
         "last_seen": _last_seen(report.last_seen, now),
@@ -116,9 +119,12 @@ def _last_seen(gone: Sequence[LastSeen], now: float) -> list[dict[str, Any]]:
     ]
 
 
-def _peer(peer: Peer, counts: Mapping[str, PeerCounts], now: float) -> dict[str, Any]:
+def _peer(
+    peer: Peer, counts: Mapping[str, PeerCounts], hosts: Mapping[str, str], now: float
+) -> dict[str, Any]:
     count = counts.get(peer.peer_id, PeerCounts(now))
     rule = {"named_by": peer.by_rule} if peer.by_rule else {}
+    host = {"host": hosts[peer.sid]} if peer.sid in hosts else {}
     return {
         "peer_id": peer.peer_id,
         "name": peer.name,
@@ -130,6 +136,7 @@ def _peer(peer: Peer, counts: Mapping[str, PeerCounts], now: float) -> dict[str,
         "connected_seconds": _ago(count.since, now),
         "signals": count.signals,
         "refused": count.refused,
+        **host,
     }
 
 

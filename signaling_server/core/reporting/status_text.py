@@ -56,12 +56,30 @@ def lines(report: Json) -> Iterator[Line]:
             yield from _finding(finding, "")
     for refusal in report.get("refusals", ()):
         yield _refusal(refusal)
+    yield from _fleet(report.get("fleet"))
     for room in rooms:
         yield Line("")
         yield from _room(room)
     yield from _ice_servers(report.get("ice_servers", ()))
     if not any("timeline" in room for room in rooms):
         yield from _events(report.get("events", ()))
+
+
+def _fleet(fleet: Any) -> Iterator[Line]:
+    if not fleet:
+        return
+    hosts, state = fleet["hosts"], fleet["state"]
+    yield Line("")
+    yield Line(f"fleet: {state}, {plural(len(hosts), 'host')}", "title")
+    for host in hosts:
+        counts = f"{plural(host['rooms'], 'room')}, {plural(host['peers'], 'peer')}"
+        trip = host.get("round_trip_ms")
+        told = [host["state"], counts, "" if trip is None else f"{trip:g} ms", host.get("url")]
+        style: Style = "" if host["state"] in ("here", "linked") else "warning"
+        yield Line(f"  {host['name']:24} {', '.join(filter(None, told))}", style)
+    for room in fleet.get("elsewhere", ()):
+        where = f"{room['host']} ({room['url']})" if room.get("url") else room["host"]
+        yield Line(f"  room {room['room']} is at {where}; from here: {', '.join(room['peers'])}")
 
 
 def _room(room: Json) -> Iterator[Line]:
@@ -85,6 +103,8 @@ def _peer(peer: Json) -> Line:
     role = peer.get("role")
     who = f"{peer['peer_id']} ({role})" if role else peer["peer_id"]
     more = ["away"] if peer["state"] != "present" else []
+    if peer.get("host"):
+        more.append(f"connected to {peer['host']}")
     rule = peer.get("named_by")
     if rule not in (None, ""):
         more.append(f"named by rule {rule}" if isinstance(rule, int) else f"named by {rule}")

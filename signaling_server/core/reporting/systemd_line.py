@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signaling_server.core.fleet.state import FleetState
 from signaling_server.core.insight.finding import NOTE
 from signaling_server.core.insight.headline import Headline
 from signaling_server.core.protocol.relay import Relay
@@ -23,6 +24,15 @@ def status_line(relay: Relay, metrics: Metrics, headline: Headline | None, now: 
     if metrics.last_error:
         parts.append(f"last error: {metrics.last_error}")
     return "; ".join(parts)
+
+
+def fleet_line(state: FleetState | None) -> list[str]:
+    """Such as ["3 hosts: a (here), b, c"]; what is wrong is among the warnings."""
+    if state is None:
+        return []
+    there = [host.name for host in state.hosts[1:] if host.linked and state.together]
+    names = first([f"{state.name} (here)", *there], SHOWN_PEERS)
+    return [f"{plural(1 + len(there), 'host')}: {names}"]
 
 
 def _worst(headline: Headline | None) -> list[str]:

@@ -3,3 +3,7 @@
 internals.py lists those private parts. The rest of transport/ sees two things of this folder:
 SocketIOServer, the configured library, and ClientSocket, one client's connection.
 """
+
+from signaling_server.transport.engine import without_brokers
+
+without_brokers.load("socketio")

@@ -14,7 +14,9 @@ from typing import Tuple
 
 EVENT = '2["signal",'
 """How the Socket.IO packet of a plain signal without an ack begins, in both directions."""
-PLAIN = "4" + EVENT
+MESSAGE = "4"
+"""How a message of Engine.IO begins, before the Socket.IO packet that it carries."""
+PLAIN = MESSAGE + EVENT
 """How its message begins."""
 _END = "]"
 ARGUMENT_AT = len(PLAIN)

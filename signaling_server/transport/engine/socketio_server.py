@@ -74,8 +74,8 @@ class EventCallbacks(Protocol):
         """It sent an event that `events` does not name."""
 
     @property
-    def events(self) -> Mapping[str, Callable[[str, str], dict[str, Any]]]:
-        """By name: handlers of (sid, text), which return the answer for an ack."""
+    def events(self) -> Mapping[str, Callable[[str, str], Any]]:
+        """By name: handlers of (sid, text), which return the answer for an ack, or await it."""
 
 
 class SocketIOServer:

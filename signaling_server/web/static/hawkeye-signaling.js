@@ -44,6 +44,7 @@ export class Signaling {
   #last = Promise.resolve();
   #handle;
   #socket;
+  #places;
 
   /**
    * `handle(event, data)` is called for one event at a time, and may be async. Events are those of
@@ -52,17 +53,17 @@ export class Signaling {
    * - "retry", {code, message}: a try to connect has failed; the next one follows;
    * - "refused", {code, message}: the server wants no further try. It is the last event.
    *
-   * @param {string} url  of the server, with its path if it is below one: https://HOST/drone
+   * @param {string | string[]} url  of the server, with its path if it is below one:
+   *   https://HOST/drone; of several, after each failed try, the next one is tried
    * @param {(event: string, data: any) => any} handle
    * @param {Options} options
    */
   constructor(url, handle, options = {}) {
     const { name, role, room, token, path, transports = ["websocket", "polling"] } = options;
     this.#handle = handle;
-    const place = new URL(url, globalThis.location?.href);
-    const prefix = place.pathname.replace(/(\/socket\.io)?\/*$/, "");
-    this.#socket = io(`${place.origin}/${place.search}`, {
-      path: path ?? `${prefix}/socket.io`,
+    this.#places = [url].flat().map((each) => placeOf(each, path));
+    this.#socket = io(this.#places[0].uri, {
+      path: this.#places[0].path,
       transports,
       tryAllTransports: true,
       forceNew: true,
@@ -83,12 +84,18 @@ export class Signaling {
     });
     this.#socket.on("connect_error", (error) => {
       const refusal = { code: "", message: error.message, ...error.data };
+      if (this.#socket.active) this.#turnToNext();
       this.queue(this.#socket.active ? "retry" : "refused", refusal);
     });
   }
 
   get connected() {
     return this.#socket.connected;
+  }
+
+  /** Of the server that it is connected to, or tries next. */
+  get url() {
+    return this.#places[0].url;
   }
 
   /** "websocket" or "polling"; undefined while there is no connection. */
@@ -128,6 +135,15 @@ export class Signaling {
     this.#socket.disconnect();
   }
 
+  /** The next try goes to the next server: socket.io-client reads all of this at every try. */
+  #turnToNext() {
+    if (this.#places.length === 1) return;
+    this.#places.push(this.#places.shift());
+    const [{ uri, path }] = this.#places;
+    this.#socket.io.uri = uri;
+    Object.assign(this.#socket.io.opts, { path, query: undefined });
+  }
+
   #receive(event, data) {
     // After a restart the server knows no earlier session, and counts from 1.
     if (event === "welcome" && !data.resumed) this.#seen = 0;
@@ -154,7 +170,7 @@ class Peer extends EventTarget {
   calls = new Map(); // peer_id -> Call
   #timer;
 
-  /** @param {string} url @param {Options} options */
+  /** @param {string | string[]} url @param {Options} options */
   constructor(url, options) {
     super();
     this.signaling = new Signaling(url, (event, data) => this.#handle(event, data), options);
@@ -312,7 +328,7 @@ export class GCOM extends Peer {
 
 /** Offers `stream` to every peer in the room. Only the node offers: GCOM answers. */
 export class StreamingNode extends Peer {
-  /** @param {string} url @param {MediaStream} stream @param {Options} options */
+  /** @param {string | string[]} url @param {MediaStream} stream @param {Options} options */
   constructor(url, stream, options) {
     super(url, options);
     this.stream = stream;
@@ -425,6 +441,13 @@ export async function measure(pc) {
     width: rtp?.frameWidth,
     height: rtp?.frameHeight,
   };
+}
+
+/** Where Socket.IO is on the server of this URL. */
+function placeOf(url, path) {
+  const { origin, search, pathname } = new URL(url, globalThis.location?.href);
+  const prefix = pathname.replace(/(\/socket\.io)?\/*$/, "");
+  return { url, uri: `${origin}/${search}`, path: path ?? `${prefix}/socket.io` };
 }
 
 function end(candidate) {

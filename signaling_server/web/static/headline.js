@@ -14,7 +14,7 @@ export const tone = (severity) => TONES[severity] ?? "plain";
 export function verdict(status) {
   const calls = status.rooms.flatMap(({ room, pairs }) => pairs.map((pair) => ({ room, ...pair })));
   const found = status.headline === undefined ? firstStalled(calls) : status.headline;
-  const state = stateOf(calls, status.rooms);
+  const state = stateOf(calls, status.rooms, status.fleet);
   if (!found || (found.severity === "note" && state.tone === "good")) return state;
   const where = found.room ? `${found.room}: ` : "";
   const text = found.text.startsWith(where) ? found.text : where + found.text;
@@ -38,7 +38,7 @@ function firstStalled(calls) {
   return { severity: "alarm", room: call.room, text, code: first?.code ?? "stalled" };
 }
 
-function stateOf(calls, rooms) {
+function stateOf(calls, rooms, fleet) {
   const count = (wanted) => calls.filter(({ state }) => state === wanted).length;
   const connected = count("connected");
   if (calls.length && connected === calls.length) {
@@ -53,6 +53,7 @@ function stateOf(calls, rooms) {
   if (connected) return { tone: "busy", text: `${connected} of ${calls.length} calls connected` };
   if (calls.length) return { tone: "busy", text: "Connecting …" };
   if (rooms.length) return { tone: "plain", text: "Waiting for the other side" };
+  if (fleet?.elsewhere.length) return { tone: "plain", text: "All peers here are in rooms of other hosts" };
   return { tone: "plain", text: "Nobody is connected yet" };
 }
 

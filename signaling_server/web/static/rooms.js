@@ -195,7 +195,7 @@ function stage({ stage: name, by, seconds_ago: seconds, count }) {
 }
 
 function peer({ connected_seconds: seconds, signals, refused, ...shown }) {
-  const { peer_id: id, name, role, address, transport, state, named_by: rule } = shown;
+  const { peer_id: id, name, role, address, transport, state, host, named_by: rule } = shown;
   const details = [
     role === name ? null : role,
     address,
@@ -203,6 +203,7 @@ function peer({ connected_seconds: seconds, signals, refused, ...shown }) {
     state === "away" ? "away, may come back" : `connected for ${ago(seconds)}`,
     signals === undefined ? null : `${signals} signals`,
     refused ? `${refused} refused` : null,
+    host ? `connected to ${host}` : null,
     namedBy(rule),
   ];
   return element(

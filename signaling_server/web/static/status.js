@@ -3,6 +3,7 @@
 // Text from clients (names, roles, rooms) is set as text or attributes, never as HTML.
 
 import * as addresses from "./addresses.js";
+import * as fleet from "./fleet.js";
 import { advice, clockWarning, verdict } from "./headline.js";
 import { ago, element, morph } from "./page.js";
 import * as rooms from "./rooms.js";
@@ -136,7 +137,8 @@ function show(status) {
   document.body.classList.remove("stale");
   const found = verdict(status);
   setVerdict(found);
-  showWarnings(status.server);
+  showFleet(status.fleet);
+  showWarnings(status);
   showRefusals(status.refusals ?? []); // older servers have none
   morph(part("general"), (status.diagnosis ?? []).map(rooms.finding)); // of clients in no room
   showIceServers(status.ice_servers ?? []);
@@ -153,8 +155,18 @@ function show(status) {
   addresses.start(authorization, () => Boolean(tokens.token()));
 }
 
-function showWarnings({ warnings, time }) {
-  const shown = [...warnings.map((text) => element("li", {}, text)), clockWarning(time)].filter(Boolean);
+/** `hosts` is null on a server without a fleet. */
+function showFleet(hosts) {
+  const shown = hosts ? fleet.show(hosts) : { warnings: [], hosts: [], elsewhere: [] };
+  part("fleet-title").hidden = !hosts;
+  morph(part("fleet-warnings"), shown.warnings);
+  morph(part("hosts"), shown.hosts);
+  part("elsewhere-title").hidden = shown.elsewhere.length === 0;
+  morph(part("elsewhere"), shown.elsewhere);
+}
+
+function showWarnings({ server: { warnings, time }, fleet: hosts }) {
+  const shown = [...fleet.others(warnings, hosts).map((text) => element("li", {}, text)), clockWarning(time)].filter(Boolean);
   part("warnings-title").hidden = shown.length === 0;
   morph(part("warnings"), shown);
 }
@@ -178,11 +190,11 @@ function showIceServers(servers) {
   morph(part("ice"), shown);
 }
 
-function showRooms({ rooms: found, former_rooms: former = [] }, worst) {
+function showRooms({ rooms: found, former_rooms: former = [], fleet: hosts }, worst) {
   const { elements, sentence } = rooms.show(found, part("filter").value, worst);
   part("filter-form").hidden = !rooms.needsFilter(found);
   part("found").textContent = sentence;
-  morph(part("rooms"), found.length ? elements : [nobody()]);
+  morph(part("rooms"), found.length || hosts?.elsewhere.length ? elements : [nobody()]);
   part("former-title").hidden = former.length === 0;
   morph(part("former"), former.map(rooms.former));
 }

@@ -1,0 +1,1 @@
+"""Several hosts with the same rooms. The one folder that imports redis."""

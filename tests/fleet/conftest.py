@@ -1,0 +1,89 @@
+"""Tests against a real redis-server. A test may be a coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from fleet.hosts import Hosts
+from fleet.redis_server import RedisServer, free_port
+
+TEST_SECONDS = 60.0
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    loop: Any = pyfuncitem.funcargs["loop"]
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    loop.run_until_complete(asyncio.wait_for(pyfuncitem.obj(**arguments), TEST_SECONDS))
+    return True
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "obj", None)):
+            item.fixturenames.insert(0, "loop")
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """For tests that do it no harm; each has a prefix of its own."""
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """For one test, which may stop, freeze and kill it."""
+    server = RedisServer(tmp_path).start()
+    yield server
+    server.thaw_if_there()
+    server.kill()
+
+
+@pytest.fixture
+def start_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Starts further ones: `start_redis(NAME, LINE ..., arguments=[...])`."""
+    started: list[RedisServer] = []
+
+    def start(name: str, *lines: str, arguments: tuple[str, ...] = ()) -> RedisServer:
+        started.append(RedisServer(tmp_path, *lines, name=name))
+        return started[-1].start(*arguments)
+
+    yield start
+    for server in started:
+        server.thaw_if_there()
+        server.kill()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def hosts(loop: asyncio.AbstractEventLoop) -> Iterator[Hosts]:
+    """Engines, stopped at the end."""
+    hosts = Hosts(f"t{next(_numbers)}")
+    yield hosts
+    loop.run_until_complete(hosts.stop())
