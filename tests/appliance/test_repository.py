@@ -39,6 +39,27 @@ def deb(packages: Packages) -> Path:
     return packages.deb
 
 
+def agent(key: Path) -> str:
+    """What the agent of a GnuPG home says, such as its process id; nothing if none runs."""
+    ask = ("gpg-connect-agent", "--no-autostart", "--homedir", str(key), "getinfo pid", "/bye")
+    return "".join(line for line in host_command(*ask).splitlines() if line.startswith("D "))
+
+
+def test_only_an_agent_that_was_there_before_is_left_behind(deb: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    code, said = attempt(tmp_path, deb)
+    assert code == 0, said
+    assert not agent(key)
+    host_command("gpg-connect-agent", "--homedir", str(key), "/bye")  # starts one
+    try:
+        before = agent(key)
+        code, said = attempt(tmp_path, deb)
+        assert code == 0, said
+        assert agent(key) == before != ""
+    finally:
+        host_command("gpgconf", "--homedir", str(key), "--kill", "gpg-agent")
+
+
 def test_ubuntu_suite_without_ubuntus_keys_says_where_they_are(deb: Path, tmp_path: Path) -> None:
     code, said = attempt(tmp_path, deb, "jammy", "arm64")
     assert code == 1
