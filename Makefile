@@ -22,7 +22,7 @@ help:
 	@echo 'test-all  all tests, as root: also other Pythons, Debian 12, browser, faults, appliance'
 	@echo 'lint      ruff, mypy, shellcheck'
 	@echo 'bench     cost of a signal, time to start, memory'
-	@echo 'soak      tests that take too long for every day: 10,000 models, long dropouts'
+	@echo 'soak      tests that take too long for every day: 10,000 models, long dropouts, Debian 11'
 	@echo 'recovery-tables  measure the tables of docs/recovery.md, as root, 80 minutes'
 	@echo 'deb       the Debian package, into dist/'
 	@echo 'release   VERSION=X.Y.Z: give the unreleased changes that version, and today'"'"'s date'

@@ -4,23 +4,21 @@ set -euo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 # Debian's python3, not a pyenv one
 umask 022
 
-usage="usage: build-deb.sh [--wheels DIR] [--output DIR] [--version VERSION] [--source DIR]
+usage="usage: build-deb.sh [--wheels DIR] [--output DIR] [--source DIR]
   --wheels DIR       take the wheels of wheels.lock from DIR instead of the package index, and
-                     and the tarball of browser.lock too, if it is in DIR
+                     the tarball of browser.lock too, if it is in DIR
   --output DIR       write the .deb to DIR (default: dist)
-  --version VERSION  build with another version number, to test an upgrade
   --source DIR       leave the source tree of the package in DIR, for autopkgtest
 
 The package has the date of the last commit, or \$SOURCE_DATE_EPOCH."
 fail() { echo "build-deb.sh: $1" >&2; exit "${2:-1}"; }
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-wheels='' output=$root/dist version='' source=''
+wheels='' output=$root/dist source=''
 while [ $# -gt 0 ]; do
   case $1 in
     --wheels) wheels=$(cd "${2:?}" && pwd); shift 2 ;;
     --output) mkdir -p "${2:?}"; output=$(cd "$2" && pwd); shift 2 ;;
-    --version) version=${2:?}; shift 2 ;;
     --source) source=$(realpath -m "${2:?}"); shift 2 ;;
     -h | --help) echo "$usage"; exit ;;
     *) echo "$usage" >&2; exit 2 ;;
@@ -31,7 +29,7 @@ missing=$(dpkg-checkbuilddeps "$root/packaging/debian/control" 2>&1 | sed 's/.*:
 python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
 [ -z "$missing" ] || fail "install first: $missing"
 
-: "${version:=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$root/signaling_server/version.py")}"
+version=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$root/signaling_server/version.py")
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(
   git -c safe.directory="$root" -C "$root" log -1 --format=%ct 2>/dev/null
 )} || fail "no commit gives the date: set SOURCE_DATE_EPOCH"

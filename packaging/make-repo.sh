@@ -47,7 +47,17 @@ for deb; do debs+=("$(realpath -e "$deb")"); done
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap end EXIT
+
+# gpg starts an agent that would stay. One that was there before is not this script's.
+agent() { gpg-connect-agent --no-autostart --homedir "$key_home" 'getinfo pid' /bye 2>/dev/null; }
+agent_before=$(agent) || true
+end() {
+  rm -rf "$work"
+  if [ -z "$agent_before" ] && [ -d "$key_home" ]; then
+    gpgconf --homedir "$key_home" --kill gpg-agent
+  fi
+}
 
 # A separate apt for which no package is installed, so that it fetches all dependencies.
 fetch_dependencies() {

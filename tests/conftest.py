@@ -26,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the Python that runs the servers of the integration tests",
     )
     parser.addoption(
+        "--kinds",
+        default="",
+        metavar="KIND,...",
+        help="of the integration tests that run with each kind of client, only these kinds",
+    )
+    parser.addoption(
         "--no-fast-path",
         action="store_true",
         help="the servers of the integration tests relay every signal by the slow path",

@@ -10,13 +10,18 @@ at the same time as there are processors.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Iterable, NamedTuple
+
+import aiohttp.web  # noqa: F401
+import coverage
+import hypothesis  # noqa: F401
+import pytest
+import socketio  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "signaling_server"
@@ -81,32 +86,38 @@ def tests_of(module: str) -> list[str]:
 
 
 def check(module: str) -> Result:
-    """Run the tests of a module and measure that module alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "COVERAGE_FILE": f"{folder}/coverage",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they take longer to load than most tests run
-        }
-        coverage = [sys.executable, "-m", "coverage"]
-        for step in (
-            [*coverage, "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests_of(module)],
-            [*coverage, "report", f"--include={PACKAGE / module}", "-m", "--fail-under=100"],
-        ):
-            done = subprocess.run(
-                step, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-            if done.returncode:
-                return Result(module, False, done.stdout.decode())
-    return Result(module, True, "")
+    """Run the tests of a module, in a process of their own, and measure that module alone."""
+    file = str(PACKAGE / module)
+    config = str(ROOT / "pyproject.toml")
+    # Its `source` would let it measure the whole package.
+    measured = coverage.Coverage(None, source=[], include=[file], config_file=config)
+    with tempfile.TemporaryFile("w+") as said:
+        for descriptor in (1, 2):
+            os.dup2(said.fileno(), descriptor)
+        sys.stdout = sys.stderr = said
+        measured.start()
+        code = pytest.main(["-q", "-p", "no:cacheprovider", *tests_of(module)])
+        measured.stop()
+        try:
+            covered = measured.report(file=said, show_missing=True) == 100.0
+        except coverage.exceptions.NoDataError as nothing:
+            covered = False
+            print(nothing, file=said)
+        said.seek(0)
+        passed = code == 0 and covered
+        return Result(module, passed, "" if passed else said.read())
 
 
 def main(modules: list[str]) -> int:
     doubles = same_names(modules_of_the_package())
     for double in doubles:
         print(f"same name, so same test module: {', '.join(double)}")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(check, modules or default_modules()))
+    os.chdir(ROOT)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take longer to load than most tests
+    # Forks of this process, which has loaded what most tests need, but nothing of the package.
+    assert not any(name.startswith("signaling_server") for name in sys.modules)
+    with multiprocessing.get_context("fork").Pool(maxtasksperchild=1) as pool:
+        results = pool.map(check, modules or default_modules(), chunksize=1)
     for result in results:
         print(f"{'covered' if result.covered else 'MISSING':8} {result.module}")
         print(result.report, end="")

@@ -5,41 +5,81 @@ from __future__ import annotations
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import pytest
 
 from .machine import CACHE, ROOT, SUITES, Machine, host_command, tree
+from .once import digest, made_once, source
 from .service import INSIDE, Service
 
 OLDER = "0.0.9"
 """A version to upgrade from: the same tree with a lower number."""
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --quiet -o Dpkg::Use-Pty=0 --yes"
-EXTRAS = ("avahi-daemon", "autopkgtest", "dpkg-dev", "ufw")
+EXTRAS = ("avahi-daemon", "autopkgtest", "dpkg-dev", "redis-server", "ufw")
 """Packages that tests install on machines beside the package."""
 
 
-class Packages(NamedTuple):
-    """What the builds made."""
+class Packages:
+    """What is built from the checkout: each piece when a test asks for it, once for all processes.
 
-    deb: Path
-    older: Path
-    """In a folder of its own."""
-    repositories: dict[str, Path]
-    """A signed repository for each suite, with all dependencies, and with EXTRAS."""
-    source: Path
-    """The source tree of the package."""
+    `folder`: the machines see it; tests put further packages there, to upgrade to.
+    """
+
+    def __init__(self, build: Callable[..., Path], folder: Path) -> None:
+        self._build = build
+        self._key = source()
+        self.folder = folder
+
+    @cached_property
+    def _built(self) -> Path:
+        def make(folder: Path) -> None:
+            self._build("--output", str(folder), "--source", str(folder / "source"))
+
+        return made_once("package", self._key, make)
+
+    @property
+    def deb(self) -> Path:
+        (deb,) = self._built.glob("*.deb")
+        return deb
+
+    @property
+    def source(self) -> Path:
+        """The source tree of the package."""
+        return self._built / "source"
+
+    @cached_property
+    def older(self) -> Path:
+        """The same package with the number OLDER, in a folder of its own."""
+        tree, folder = self.folder / "tree", self.folder / "older"
+        folder.mkdir()
+        host_command("dpkg-deb", "--raw-extract", str(self.deb), str(tree))
+        host_command("sed", "-i", f"s/^Version: .*/Version: {OLDER}/", str(tree / "DEBIAN/control"))
+        host_command("dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(folder))
+        shutil.rmtree(tree)
+        return next(folder.glob("*.deb"))
+
+    def repository(self, suite: str) -> Path:
+        """A signed repository for a suite, with all dependencies, and with EXTRAS."""
+
+        def make(folder: Path) -> None:
+            make_repository(suite, folder / "repository", self.deb, "amd64", EXTRAS)
+
+        return made_once(f"repository-{suite}", self._key, make) / "repository"
 
 
 @pytest.fixture(scope="session")
 def wheels() -> Path:
-    """The wheels of the lock file, fetched once."""
-    folder = CACHE / "wheels"
+    """The wheels of the lock file."""
+    lock = ROOT / "packaging/wheels.lock"
     download = "python3 -m pip --quiet download --require-hashes --no-deps --only-binary :all:"
-    lock = str(ROOT / "packaging/wheels.lock")
-    host_command(*download.split(), "--dest", str(folder), "--requirement", lock)
-    return folder
+
+    def make(folder: Path) -> None:
+        host_command(*download.split(), "--dest", str(folder), "--requirement", str(lock))
+
+    return made_once("wheels", digest(lock), make)
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +96,7 @@ def build(wheels: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def packages(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    work = tmp_path_factory.mktemp("packages")
-    with ThreadPoolExecutor(2) as pool:
-        trees = [pool.submit(tree, suite) for suite in SUITES]
-        source = work / "source"
-        deb = build("--output", str(work), "--source", str(source))
-        older = build("--output", str(work / "older"), "--version", OLDER)
-        made = {s: make_repository(s, work / s, deb, "amd64", EXTRAS) for s in SUITES}
-        for waiting in trees:
-            waiting.result()
-    return Packages(deb, older, made, source)
+    return Packages(build, tmp_path_factory.mktemp("packages"))
 
 
 def make_repository(
@@ -78,30 +109,10 @@ def make_repository(
     return folder
 
 
-def _peer(suite: str, work: Path) -> Path:
-    """A repository with redis-server for a suite, made once: a service to compare with."""
-    made = CACHE / f"peer-{suite}"
-    if not made.exists():
-        control = work / "hawkeye-peer/DEBIAN/control"
-        control.parent.mkdir(parents=True)
-        names = "Package: hawkeye-peer\nVersion: 1\nArchitecture: all\n"
-        maintainer = "Maintainer: Hawkeye maintainers <maintainers@users.noreply.github.com>\n"
-        control.write_text(f"{names}{maintainer}Depends: redis-server\nDescription: redis-server\n")
-        deb = work / "hawkeye-peer_1_all.deb"
-        host_command("dpkg-deb", "--build", str(control.parents[1]), str(deb))
-        make_repository(suite, work / "repository", deb, "amd64")
-        shutil.move(work / "repository", made)
-    return made
-
-
 @pytest.fixture
 def redis(machine: Machine) -> Iterator[str]:
     """redis-server's unit, installed for one test."""
-    place = "/etc/apt/sources.list.d/peer.sources"
-    machine.shell(
-        f"sed s,/media/hawkeye,/mnt/peer, /mnt/peer/*.sources >{place}; apt-get -qq update"
-    )
-    machine.shell(f"{APT} install --no-install-recommends redis-server; rm {place}")
+    machine.shell(f"{APT} install --no-install-recommends redis-server")
     yield "redis-server.service"
     machine.shell(f"{APT} purge --autoremove redis-server")
 
@@ -112,11 +123,13 @@ def machine(
 ) -> Iterator[Machine]:
     """A machine without a network, with the package installed by its name, without Recommends."""
     suite = request.param
-    repository = packages.repositories[suite]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(tree, suite)  # which mostly waits for the network
+        repository = packages.repository(suite)
+        waiting.result()
     shared = {
         "/media/hawkeye": repository,
         "/mnt/older": packages.older.parent,
-        "/mnt/peer": _peer(suite, tmp_path_factory.mktemp("peer")),
         "/mnt/source": packages.source,
         INSIDE: Path(__file__).parent / "inside",
     }

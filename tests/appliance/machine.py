@@ -1,7 +1,6 @@
 """A machine to install the package on: a Debian tree, booted with its real systemd by nspawn.
 
-Works on a host without systemd. The machine has no network but its own loopback. As a program:
-make the trees, so that the tests find them.
+Works on a host without systemd. The machine has no network but its own loopback.
 """
 
 from __future__ import annotations
@@ -253,8 +252,3 @@ def _cgroups(name: str) -> list[Path]:
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS / name]
     return [CGROUPS / h / name for h in LEGACY_HIERARCHIES if (CGROUPS / h).exists()]
-
-
-if __name__ == "__main__":
-    for suite in SUITES:
-        print(tree(suite))

@@ -105,6 +105,29 @@ def test_address_that_comes_back_is_used_again(
     assert leased.restarts == 0
 
 
+def test_server_starts_as_soon_as_its_leased_address_is_there(
+    machine: Machine, service: Service
+) -> None:
+    """A DHCP server may be slower than the boot: READY=1 waits for the address."""
+    machine.network("ip link add hk2 type veth peer name hk3; ip link set hk2 up")
+    try:
+        service.configure("listen: {host: 10.0.0.7}\n")
+        machine.run("systemctl", "restart", "--no-block", service.unit)
+        said = "not serving: cannot listen on 10.0.0.7, port 8080: Cannot assign requested address"
+        machine.until(lambda: service.status == said, 5, said)
+        before = service.restarts
+        machine.until(lambda: service.restarts >= before + 2, 15, "it tries again and again")
+        assert not service.active
+        machine.network("ip addr add 10.0.0.7/24 dev hk2")
+        machine.until(lambda: service.active, 5, "READY=1")
+        machine.until(lambda: service.status.startswith("no peers"), 5, "the status")
+        assert "signaling works at http://10.0.0.7:8080" in machine.run(
+            "hawkeye-signaling", "probe"
+        )
+    finally:
+        machine.network("ip link del hk2")
+
+
 # --- where it listens -----------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ def machine_without_user_namespaces(
     request: pytest.FixtureRequest, packages: Packages, tmp_path: Path
 ) -> Iterator[Machine]:
     """A machine with the package, in which user.max_user_namespaces is 0."""
-    repository = packages.repositories[request.param]
+    repository = packages.repository(request.param)
     shared = {"/media/hawkeye": repository, INSIDE: Path(__file__).parent / "inside"}
     # In a user namespace of its own, whose limit does not concern the host.
     machine = Machine(request.param, tmp_path, shared, "--private-users=pick")
@@ -98,6 +98,7 @@ def test_service_starts_without_user_namespaces(machine_without_user_namespaces:
 # --- what it costs, beside another service --------------------------------------------------------
 
 
+@pytest.mark.timed
 def test_start_and_memory_beside_redis(
     service: Service, redis: str, record: Callable[..., None]
 ) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from .conftest import Packages
 from .machine import ROOT, host_command
+from .once import BUILT_FROM
 
 UNIT_FILE = ROOT / "systemd/hawkeye-signaling.service"
-BUILT_FROM = ("signaling_server", "systemd", "etc", "packaging", "docs")
 
 
 def copy_source(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 from typing import Iterator
@@ -22,6 +23,9 @@ from signaling_server.cli.main import main
 print(aiohttp.__file__, signaling_server.__file__, flush=True)
 sys.exit(main(sys.argv[1:]))
 """
+
+ELF_MACHINES = {"amd64": 62, "arm64": 183}
+"""EM_X86_64 and EM_AARCH64 of elf.h."""
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +78,31 @@ def url(command: list[str], tree: Path, tmp_path: Path) -> Iterator[str]:
 def test_its_server_shakes_hands_with_its_probe(command: list[str], url: str) -> None:
     said = host_command(*command, "probe", "--url", url)
     assert f"signaling works at {url}" in said
+
+
+@pytest.mark.parametrize("architecture", ELF_MACHINES)
+@pytest.mark.parametrize("python", ["3.8", "3.9"], ids=["cp38", "cp39"])
+def test_every_bundle_is_for_its_python_and_architecture_and_replaces_the_package(
+    packages: Packages, python: str, architecture: str, tmp_path: Path
+) -> None:
+    """tests/arm64 runs that of 3.9; Debian has no Python 3.8 for arm64 (docs/hardware.md)."""
+    script = str(ROOT / "packaging/build-bundled.sh")
+    options = ("--python", python, "--arch", architecture, "--output", str(tmp_path))
+    deb = host_command(script, *options, str(packages.deb)).splitlines()[-1]
+    host_command("dpkg-deb", "--extract", deb, str(tmp_path / "tree"))
+    libraries = [*(tmp_path / "tree").rglob("*.so")]
+    tag = f".cpython-{python.replace('.', '')}-"
+    assert any("aiohttp/_http_parser" in str(library) for library in libraries)
+    for library in libraries:
+        assert tag in library.name
+        head = library.read_bytes()[:20]
+        assert struct.unpack_from("<H", head, 18)[0] == ELF_MACHINES[architecture]
+
+    def field(name: str) -> str:
+        return host_command("dpkg-deb", "--field", deb, name).strip()
+
+    assert field("Architecture") == architecture
+    assert field("Conflicts") == field("Provides") == "hawkeye-signaling"
+    minor = int(python.split(".")[1])
+    assert field("Depends").startswith(f"python3 (>= {python}~), python3 (<< 3.{minor + 1}~), ")
+    assert "python3-aiohttp" not in field("Depends")

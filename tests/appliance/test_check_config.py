@@ -28,10 +28,7 @@ def tokens(service: Service) -> Iterator[Service]:
     )
     service.configure(f"auth: {{tokens_file: {TOKENS}}}\n")
     yield service
-    machine.shell(
-        f"chmod 755 {ETC}/conf.d;"
-        f"rm -rf {TOKENS} {ETC}/conf.d/50-test.yaml /home/operator /opt/secret"
-    )
+    machine.shell(f"chmod 755 {ETC}/conf.d;rm -rf {TOKENS} {ETC}/conf.d/50-test.yaml /opt/secret")
 
 
 def test_file_that_only_root_can_read_is_a_mistake_and_the_advice_helps(tokens: Service) -> None:
@@ -73,20 +70,32 @@ def test_groups_that_an_override_adds_count(tokens: Service) -> None:
     assert tokens.active
 
 
-def test_folder_that_the_sandbox_hides_is_named_by_check_and_service(tokens: Service) -> None:
-    machine = tokens.machine
-    machine.shell(
-        f"mkdir -p /home/operator; cp {TOKENS} /home/operator/; chmod 644 /home/operator/*"
-    )
-    tokens.configure("auth: {tokens_file: /home/operator/tokens.yaml}\n")
-    sentence = "/home/operator/tokens.yaml: the service cannot see files below /home"
-    code, said = check(machine)
-    assert code == 78
-    assert said.startswith(sentence)
-    machine.run("systemctl", "restart", "--no-block", tokens.unit)
-    machine.until(lambda: sentence in tokens.status, 15, sentence)
-    tokens.drop_in("ProtectHome=no")
-    assert check(machine)[0] == 0
+@pytest.mark.parametrize("folder", ["/home", "/root", "/run/user", "/tmp", "/var/tmp"])
+def test_folder_that_the_sandbox_hides_is_named_by_check_and_service(
+    tokens: Service, folder: str
+) -> None:
+    machine, place = tokens.machine, f"{folder}/operator"
+    key = "PrivateTmp" if folder.endswith("tmp") else "ProtectHome"
+    mode = machine.run("stat", "--format=%a", folder) if folder != "/run/user" else "755"
+    file = f"{place}/tokens.yaml"
+    machine.shell(f"mkdir -p {place}; cp {TOKENS} {file}; chmod 644 {file}")
+    try:
+        if folder == "/root":
+            machine.run("chmod", "755", folder)  # what hides it is the sandbox alone
+        tokens.configure(f"auth: {{tokens_file: {file}}}\n")
+        sentence = f"{file}: the service cannot see files below {folder}: its sandbox ({key}=)"
+        code, said = check(machine)
+        assert code == 78
+        assert said.startswith(sentence)
+        machine.run("systemctl", "restart", "--no-block", tokens.unit)
+        machine.until(lambda: sentence in tokens.status, 15, sentence)
+        tokens.drop_in(f"{key}=no")
+        assert check(machine)[0] == 0
+        machine.attempt("systemctl", "stop", tokens.unit)  # it may be about to start again
+        tokens.systemctl("start")
+        assert "open to anyone" not in tokens.status
+    finally:
+        machine.shell(f"chmod {mode} {folder}; rm -r {place}")
 
 
 @pytest.mark.parametrize("kind", ["named pipe", "device"])

@@ -1,6 +1,7 @@
 """The offline repository for arm64 (Raspberry Pi, Jetson): unpacked, and run under qemu-user.
 
 The server answers, tells systemd READY, lets the probe's clients shake hands, reloads and stops.
+On Debian 11 it is the one of the package with an aiohttp of its own.
 """
 
 from __future__ import annotations
@@ -9,37 +10,62 @@ import signal
 import socket
 import struct
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 import pytest
 
-from appliance.conftest import build, make_repository, wheels  # noqa: F401
-from appliance.machine import CACHE
+from appliance.conftest import Packages, build, make_repository, packages, wheels  # noqa: F401
+from appliance.machine import ROOT, host_command
 
 from .foreign import PATIENCE, Served, Tree, unpack
 
 EMULATOR = Path("/usr/bin/qemu-aarch64-static")
-PYTHONS = {"bookworm": "/usr/bin/python3.11", "trixie": "/usr/bin/python3.13"}
+PYTHONS = {
+    "bullseye": "/usr/bin/python3.9",
+    "bookworm": "/usr/bin/python3.11",
+    "trixie": "/usr/bin/python3.13",
+}
+RARE = "bullseye"
+"""Debian 11 is no longer supported: by `make soak` only."""
 EM_AARCH64 = 183
+PRIVATE = "/usr/share/hawkeye-signaling"
+"""The package's own folder of libraries."""
 
 
-@pytest.fixture(scope="module")
-def deb(build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
-    CACHE.mkdir(parents=True, exist_ok=True)
-    return build("--output", str(tmp_path_factory.mktemp("deb")))
-
-
-@pytest.fixture(scope="module", params=PYTHONS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(s, marks=pytest.mark.soak) if s == RARE else s for s in PYTHONS],
+)
 def suite(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def tree(suite: str, deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def tree(suite: str, packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Tree:  # noqa: F811
     work = tmp_path_factory.mktemp(suite)
-    repository = make_repository(suite, work / "repository", deb, "arm64")
+    if suite == RARE:
+        return bullseye(packages.deb, work)
+    repository = make_repository(suite, work / "repository", packages.deb, "arm64")
     names = unpack(repository, work / "tree")
     assert next(name for name in names if name.startswith("libc6_")).endswith("_arm64.deb")
+    return Tree(work / "tree", EMULATOR)
+
+
+def bullseye(deb: Path, work: Path) -> Tree:
+    """Debian 11's own packages of what hawkeye-signaling-bundled depends on, and that itself.
+
+    Not from a repository of ours: Debian no longer has the security updates that it would contain.
+    """
+    script = str(ROOT / "packaging/build-bundled.sh")
+    options = ("--python", "3.9", "--arch", "arm64", "--output", str(work))
+    made = host_command(script, *options, str(deb)).splitlines()[-1]
+    needs = "python3,python3-sdnotify,python3-systemd,python3-uvloop,python3-yaml"
+    mmdebstrap = "mmdebstrap --quiet --mode=root --variant=extract --architectures=arm64"
+    source = "deb http://deb.debian.org/debian bullseye main"
+    host_command(*mmdebstrap.split(), f"--include={needs}", "bullseye", str(work / "tree"), source)
+    host_command("dpkg-deb", "--extract", made, str(work / "tree"))
+    for name in ("proc", "run"):
+        (work / "tree" / name).mkdir(exist_ok=True)
     return Tree(work / "tree", EMULATOR)
 
 
@@ -62,11 +88,14 @@ def test_python_of_the_tree_is_for_arm64(suite: str, tree: Tree) -> None:
 
 
 def test_compiled_libraries_load(suite: str, tree: Tree) -> None:
-    """aiohttp's C extensions, journald's and uvloop's are the distribution's for arm64."""
-    program = "import aiohttp._websocket, systemd.journal, uvloop, yaml, ssl; print('loaded')"
-    if suite == "trixie":
-        program = program.replace("aiohttp._websocket", "aiohttp._websocket.mask")
-    assert tree.run(PYTHONS[suite], "-I", "-c", program) == "loaded\n"
+    """aiohttp's C extensions, journald's and uvloop's are for arm64."""
+    mask = "aiohttp._websocket" if suite == "bookworm" else "aiohttp._websocket.mask"
+    program = f"import {mask}, systemd.journal, uvloop, yaml, ssl; print({mask}.__file__)"
+    if suite == RARE:
+        program = f"import sys; sys.path.insert(0, '{PRIVATE}'); {program}"
+    file = tree.run(PYTHONS[suite], "-I", "-c", program)
+    assert file.endswith("-aarch64-linux-gnu.so\n")
+    assert file.startswith(PRIVATE) == (suite == RARE)
 
 
 def test_server_answers_when_it_says_ready(served: Served) -> None:

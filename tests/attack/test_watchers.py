@@ -55,6 +55,7 @@ async def times(pair: Pair) -> list[float]:
     return found
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("path", ["/api/status", "/metrics"])
 def test_many_watchers_do_not_slow_a_pair_down(tmp_path: Path, path: str) -> None:
     async def scene(server: ServerProcess) -> None:

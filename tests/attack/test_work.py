@@ -16,6 +16,7 @@ from attack.crowd import Pair, join
 from framing import frame
 from integration.server import ServerProcess
 
+pytestmark = pytest.mark.timed
 SLOWEST = 0.1
 """Seconds at the 99th percentile of a round trip of two signals; a quiet server takes 0.002."""
 MEGABYTES = 256

@@ -30,6 +30,22 @@ def pytest_configure(config: pytest.Config) -> None:
         server.SOCKETIO["fast_path"] = False
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the kinds of clients that --kinds does not name."""
+    chosen = config.getoption("--kinds").split(",")
+    assert chosen == [""] or {*chosen} <= {*KINDS}, f"--kinds: choose from {', '.join(KINDS)}"
+    others = {*KINDS} - {*chosen} if chosen != [""] else set()
+    left_out = [item for item in items if _kind(item) in others]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _kind(item: pytest.Item) -> Any:
+    """The kind of client of a test; None if it has none, or is of another folder."""
+    return item.callspec.params.get("kind") if hasattr(item, "callspec") else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a coroutine in the loop in which the clients live."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Iterator
 
@@ -13,6 +15,8 @@ from integration.server import ROOT
 
 PIP = "pip==23.0.1"
 EXAMPLES = ROOT / "docs" / "examples"
+WITH_PIP = "### With pip\n"
+VENDOR = "signaling_server/web/static/vendor"
 NEEDED = "import aiohttp, aiortc, socketio; socketio.AsyncClient()"
 
 
@@ -67,3 +71,29 @@ def test_every_other_line_is_understood(environment: Path) -> None:
         said = pip(environment, "install", "--dry-run", "--ignore-installed", *line.split())
         assert "does not provide the extra" not in said, (file, line)
         assert "socketio" not in line or "aiohttp" in said, (file, line)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The files of the repository, without what was made in this checkout."""
+    git = ("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT))
+    listed = subprocess.run([*git, "ls-files", "-z"], stdout=subprocess.PIPE, check=True).stdout
+    for name in listed.decode().rstrip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_clone_is_installed_with_the_scripts_of_its_pages(environment: Path, clone: Path) -> None:
+    said = (ROOT / "docs/operations.md").read_text().split(WITH_PIP)[1].split("\n## ")[0]
+    assert "`pip install .`" in said
+    (script,) = re.findall(r"run `(\S+)`", said)
+    subprocess.run([f"./{script}"], cwd=clone, check=True)
+    wheels = clone / "wheels"
+    pip(environment, "wheel", "-qq", "--no-deps", "--wheel-dir", str(wheels), str(clone))
+    (wheel,) = wheels.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"{VENDOR}/{name}" for name in ("socket.io.js", "socket.io.esm.js", "help.html")} <= {
+        *names
+    }
