@@ -45,6 +45,7 @@ def test_hosts_and_rooms_elsewhere_link_to_the_pages_of_their_hosts(
     b = host("b", "linked", url="https://b.example", round_trip_ms=1.23, rooms=2)
     room = {"room": "drone 2", "host": "b", "url": "https://b.example", "peers": ["gcom", "x"]}
     status["fleet"] = fleet(b, host("c", "unlinked"), elsewhere=[room])
+    status.update(rooms=[], headline=None)  # other tests leave some on this server
     page = show(visit, server.url, status)
     hosts = page.locator("#hosts li")
     expect(hosts.nth(0)).to_have_text("a this host · 1 room · 2 peers")
