@@ -112,7 +112,7 @@ class Fleet:
         return self._rooms.serves(room)
 
     def withdraw(self, gone: Iterable[str], valid: Iterable[str]) -> None:
-        """Tell all hosts that the grants of these fingerprints are no longer valid; these are."""
+        """Tell all hosts which grants are no longer valid; `valid` are, both by fingerprint."""
         self.links.withdraw(tuple(gone), valid)
 
     # --- what the links tell (fleet/links.py) -----------------------------------------------------

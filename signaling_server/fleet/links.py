@@ -142,7 +142,7 @@ class Links:
         self.doors.pop(host, None)
 
     def withdraw(self, gone: tuple[str, ...], valid: Iterable[str]) -> None:
-        """Tell all hosts that the grants of these fingerprints are no longer valid; these are."""
+        """Tell all hosts which grants are no longer valid; `valid` are, both by fingerprint."""
         self._withdrawals.update(gone, valid, self._loop.time())
         for link in self.links.values() if gone else ():
             link.put(Withdrawn(gone))

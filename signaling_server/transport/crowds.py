@@ -89,8 +89,8 @@ class Crowds:
         self._clock = clock
         # OrderedDict, not dict: see strangers.py.
         self.rooms: OrderedDict[str, _Crowd] = OrderedDict()
-        """Those in which something waits, by name; the next one first. Never another dictionary:
-        every signal looks here, without a call."""
+        """Those in which something waits, by name; the next one first. This dictionary is never
+        replaced: the switchboard holds it, and looks in it at every signal without a call."""
         self._turn_is_set = False
 
     def act_later(self, room: str, act: Act) -> None:

@@ -23,4 +23,4 @@ class Elsewhere(Protocol):
         """Whether this host serves a room, of which another host believes it."""
 
     def withdraw(self, gone: Iterable[str], valid: Iterable[str]) -> None:
-        """Tell all hosts that the grants of these fingerprints are no longer valid; these are."""
+        """Tell all hosts which grants are no longer valid; `valid` are, both by fingerprint."""

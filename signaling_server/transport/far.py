@@ -18,7 +18,7 @@ from signaling_server.core.protocol.messages import Signal
 
 
 class FarConnection:
-    """Stands in for a connection that is elsewhere: the same methods as far as others use them."""
+    """Represents a connection to another host: the methods of Connection that others call."""
 
     __slots__ = (
         "_link",

@@ -181,7 +181,7 @@ async def test_host_that_revokes_a_token_while_it_is_cut_off_tells_that_afterwar
             folder = tmp_path / f"tokens of {name}"
             folder.mkdir()
             file = write_tokens(folder, lines)
-            # So late that nothing but the revocation can remove what is kept.
+            # Nothing but the revocation removes what is kept before the test ends.
             keeping = {"hold": {"max_age": 600}, "resume": {"window": 600}}
             fleet = {"prefix": "cut-off", "lease": 2}
             hosts.append(machines.make(name, auth={"tokens_file": file}, fleet=fleet, **keeping))

@@ -4,8 +4,8 @@ The same clients do the same at one host, and spread over three hosts of a fleet
 memory. Without a fault each client must hear the same from both, byte for byte.
 
 With faults it cannot be the same, but what a client's program hears of another's must grow: nothing
-twice, nothing in another order; and when all is well again, everyone knows who is there, and hears
-what is said from then on.
+twice, nothing in another order. After the last fault each client knows who is in the room, and
+hears what is said from then on.
 """
 
 from __future__ import annotations

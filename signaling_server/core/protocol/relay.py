@@ -3,8 +3,7 @@
 `Relay.handle(event, now)` takes an event and returns what follows from it, in order: commands
 (`Send`, `Forward`, `Close`), which the transport must carry out in that order, and facts (all
 others), which logs, metrics and insight record. A client's fault is raised as `Rejection`, and
-nothing has changed then. `next_deadline()` says when `Ticked` is due. `now` is seconds on a
-monotonic clock.
+nothing has changed then. `next_deadline()` says when `Ticked` is due. `now`: monotonic seconds.
 
 No accepted signal vanishes unless its sender or its receiver is told, or is gone itself.
 Wire format and semantics: docs/protocol.md.

@@ -320,9 +320,10 @@ export class GCOM extends Peer {
     if (state === "connected") return; // the camera's matter, not the connection's
     if (seconds < HANG_UP_SECONDS[state === "closed" ? "closed" : "broken"]) return;
     this.hangUp(call.peerId);
-    // Every node calls a session anew: where a call stands, this one's node has to notice by itself.
-    const stands = ({ pc }) => pc.connectionState === "connected";
-    if (![...this.calls.values()].some(stands)) this.signaling.rejoin();
+    // A new session makes every node call again, which would interrupt calls that are established:
+    // while there is one, the node of this call has to notice by itself.
+    const established = ({ pc }) => pc.connectionState === "connected";
+    if (![...this.calls.values()].some(established)) this.signaling.rejoin();
   }
 }
 
