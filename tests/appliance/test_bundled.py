@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 import subprocess
 from pathlib import Path
 from typing import Iterator
 
 import pytest
+
+from arm64.foreign import PATIENCE, Served, Tree, debian_11
 
 from .conftest import Packages
 from .machine import ROOT, host_command
@@ -78,6 +81,19 @@ def url(command: list[str], tree: Path, tmp_path: Path) -> Iterator[str]:
 def test_its_server_shakes_hands_with_its_probe(command: list[str], url: str) -> None:
     said = host_command(*command, "probe", "--url", url)
     assert f"signaling works at {url}" in said
+
+
+@pytest.mark.soak
+def test_bundle_for_python_3_9_runs_on_debian_11(packages: Packages, tmp_path: Path) -> None:
+    """tests/arm64 runs that for arm64."""
+    tree = Tree(debian_11(packages.deb, "amd64", tmp_path))
+    python, program = "/usr/bin/python3.9", "/usr/bin/hawkeye-signaling"
+    with Served(tree, python, tmp_path) as served:
+        served.until("READY=1")
+        assert served.health()["status"] == "ok"
+        assert "signaling works" in tree.run(python, "-I", program, "probe")
+        served.send(signal.SIGTERM)
+        assert served.process.wait(PATIENCE) == 0, served.log()
 
 
 @pytest.mark.parametrize("architecture", ELF_MACHINES)

@@ -1,7 +1,8 @@
-"""A tree of another architecture, unpacked from an offline repository, whose programs qemu runs.
+"""A tree of another system, unpacked from Debian's packages and ours, whose programs run here.
 
-Nothing is configured or booted: packages are unpacked, and one program at a time runs in the tree
-under qemu-user. No binfmt_misc is needed, because the server starts no other program.
+Nothing is configured or booted: packages are unpacked, and one program at a time runs in the tree,
+under qemu-user if the tree is of another architecture. No binfmt_misc is needed, because the server
+starts no other program.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from appliance.machine import ROOT, host_command
 
 PATIENCE = 400.0
 """Seconds; emulation takes ten to thirty times as long."""
@@ -44,13 +47,33 @@ def unpack(repository: Path, tree: Path) -> list[str]:
     return [deb.name for deb in debs]
 
 
-class Tree:
-    """An unpacked tree. `emulator`: the static qemu of its architecture."""
+def debian_11(deb: Path, architecture: str, work: Path) -> Path:
+    """The tree of a Debian 11 with hawkeye-signaling-bundled, made from `deb`.
 
-    def __init__(self, tree: Path, emulator: Path) -> None:
+    Not from a repository of ours: Debian no longer has the security updates that it would contain.
+    """
+    script = str(ROOT / "packaging/build-bundled.sh")
+    options = ("--python", "3.9", "--arch", architecture, "--output", str(work))
+    made = host_command(script, *options, str(deb)).splitlines()[-1]
+    needs = "python3,python3-sdnotify,python3-systemd,python3-uvloop,python3-yaml"
+    mmdebstrap = f"mmdebstrap --quiet --mode=root --variant=extract --architectures={architecture}"
+    source = "deb http://deb.debian.org/debian bullseye main"
+    tree = work / "tree"
+    host_command(*mmdebstrap.split(), f"--include={needs}", "bullseye", str(tree), source)
+    host_command("dpkg-deb", "--extract", made, str(tree))
+    for name in ("proc", "run"):
+        (tree / name).mkdir(exist_ok=True)
+    return tree
+
+
+class Tree:
+    """An unpacked tree. `emulator`: the static qemu of its architecture, if that is another."""
+
+    def __init__(self, tree: Path, emulator: Path | None = None) -> None:
         self.root = tree
-        self._emulator = emulator.name
-        shutil.copy(emulator, tree / emulator.name)
+        self._emulator = [f"/{emulator.name}"] if emulator else []
+        if emulator:
+            shutil.copy(emulator, tree / emulator.name)
 
     def command(self, *command: str) -> list[str]:
         """What runs a program of the tree: a path, then its arguments."""
@@ -59,8 +82,8 @@ class Tree:
             'mount -t tmpfs tmpfs "$0/tmp";'
             'exec chroot "$0" "$@"'
         )
-        emulated = (f"/{self._emulator}", *command)
-        return ["unshare", "--mount", "sh", "-ec", setup, str(self.root), *emulated]
+        inside = [str(self.root), *self._emulator, *command]
+        return ["unshare", "--mount", "sh", "-ec", setup, *inside]
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
@@ -79,8 +102,11 @@ class Tree:
 class Served:
     """The server of the tree, with a socket in place of systemd's. A context manager."""
 
-    def __init__(self, tree: Tree, python: str, folder: Path, port: int) -> None:
-        self.port = port
+    def __init__(self, tree: Tree, python: str, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = int(taken.getsockname()[1])
+        settings = tree.root / "etc/hawkeye-signaling/conf.d/port.yaml"
+        settings.write_text(f"listen: {{host: 127.0.0.1, port: {self.port}}}\n")
         self._tree, self._python = tree, python
         self._log = folder / "log"
         # In the tree, because the server sees no other folder.

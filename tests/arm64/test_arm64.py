@@ -7,7 +7,6 @@ On Debian 11 it is the one of the package with an aiohttp of its own.
 from __future__ import annotations
 
 import signal
-import socket
 import struct
 from pathlib import Path
 from typing import Iterator
@@ -15,9 +14,8 @@ from typing import Iterator
 import pytest
 
 from appliance.conftest import Packages, build, make_repository, packages, wheels  # noqa: F401
-from appliance.machine import ROOT, host_command
 
-from .foreign import PATIENCE, Served, Tree, unpack
+from .foreign import PATIENCE, Served, Tree, debian_11, unpack
 
 EMULATOR = Path("/usr/bin/qemu-aarch64-static")
 PYTHONS = {
@@ -44,38 +42,16 @@ def suite(request: pytest.FixtureRequest) -> str:
 def tree(suite: str, packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Tree:  # noqa: F811
     work = tmp_path_factory.mktemp(suite)
     if suite == RARE:
-        return bullseye(packages.deb, work)
+        return Tree(debian_11(packages.deb, "arm64", work), EMULATOR)
     repository = make_repository(suite, work / "repository", packages.deb, "arm64")
     names = unpack(repository, work / "tree")
     assert next(name for name in names if name.startswith("libc6_")).endswith("_arm64.deb")
     return Tree(work / "tree", EMULATOR)
 
 
-def bullseye(deb: Path, work: Path) -> Tree:
-    """Debian 11's own packages of what hawkeye-signaling-bundled depends on, and that itself.
-
-    Not from a repository of ours: Debian no longer has the security updates that it would contain.
-    """
-    script = str(ROOT / "packaging/build-bundled.sh")
-    options = ("--python", "3.9", "--arch", "arm64", "--output", str(work))
-    made = host_command(script, *options, str(deb)).splitlines()[-1]
-    needs = "python3,python3-sdnotify,python3-systemd,python3-uvloop,python3-yaml"
-    mmdebstrap = "mmdebstrap --quiet --mode=root --variant=extract --architectures=arm64"
-    source = "deb http://deb.debian.org/debian bullseye main"
-    host_command(*mmdebstrap.split(), f"--include={needs}", "bullseye", str(work / "tree"), source)
-    host_command("dpkg-deb", "--extract", made, str(work / "tree"))
-    for name in ("proc", "run"):
-        (work / "tree" / name).mkdir(exist_ok=True)
-    return Tree(work / "tree", EMULATOR)
-
-
 @pytest.fixture(scope="module")
 def served(suite: str, tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = int(taken.getsockname()[1])
-    settings = tree.root / "etc/hawkeye-signaling/conf.d/port.yaml"
-    settings.write_text(f"listen: {{host: 127.0.0.1, port: {port}}}\n")
-    with Served(tree, PYTHONS[suite], tmp_path_factory.mktemp("log"), port) as served:
+    with Served(tree, PYTHONS[suite], tmp_path_factory.mktemp("log")) as served:
         served.until("READY=1")
         yield served
 
