@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 import select
@@ -9,7 +11,7 @@ import socket
 import struct
 import time
 from types import MappingProxyType
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from signaling_server.logs.masking import clean
 
@@ -43,9 +45,10 @@ class Line(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """How a line is written, and what to call after the last one."""
+    """How lines are written, and what to call after the last one."""
 
-    write: Callable[[Line], None]
+    write: Callable[[Sequence[Line]], int]
+    """Write lines in their order; returns how many are written, and raises OSError for none."""
     done: Callable[[], None]
 
 
@@ -58,11 +61,11 @@ def leads_to_journal(fd: int) -> bool:
 def writer_for(fd: int, format: str) -> Writer:
     """The writer for `plain`, `journal` or `auto`: the journal if that is where `fd` leads."""
     if format == "plain" or (format == "auto" and not leads_to_journal(fd)):
-        return Writer(lambda line: _write(fd, _plain(line)), lambda: None)
+        return Writer(functools.partial(_write, fd, _plain), lambda: None)
     if not os.access(JOURNAL, os.W_OK):
-        return Writer(lambda line: _write(fd, _prefixed(line)), lambda: None)
+        return Writer(functools.partial(_write, fd, _prefixed), lambda: None)
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    return Writer(lambda line: _send(sender, _entry(line)), sender.close)
+    return Writer(functools.partial(_send, sender), sender.close)
 
 
 def _plain(line: Line) -> str:
@@ -98,20 +101,28 @@ def _entry(line: Line) -> bytes:
     return bytes(entry)
 
 
-def _send(sender: socket.socket, entry: bytes) -> None:
-    """Not through python3-systemd: its sendv holds the interpreter's lock while journald stalls
+def _send(sender: socket.socket, lines: Sequence[Line]) -> int:
+    """One datagram for each line.
+
+    Not through python3-systemd: its sendv holds the interpreter's lock while journald stalls
     (235, Debian 12), and its JournalHandler adds the arguments, secrets and all, as CODE_ARGS.
 
     To the path each time, so that a journald with a new socket is found. `LONGEST` and `FRAMES`
     keep an entry below the size of a datagram.
     """
-    sender.sendto(entry, JOURNAL)
+    written = 0
+    for line in lines:
+        with contextlib.suppress(OSError):
+            sender.sendto(_entry(line), JOURNAL)
+            written += 1
+    return written
 
 
-def _write(fd: int, text: str) -> None:
-    rest = text.encode()
+def _write(fd: int, spell: Callable[[Line], str], lines: Sequence[Line]) -> int:
+    rest = "".join(map(spell, lines)).encode()
     while rest:
         try:
             rest = rest[os.write(fd, rest) :]
         except BlockingIOError:  # A program that shares the terminal or pipe made it non-blocking.
             select.select([], [fd], [])
+    return len(lines)

@@ -1,10 +1,11 @@
 """The way of a log line from the event loop to the terminal or the journal.
 
 Goal: a terminal or a journald that stalls never stalls the event loop, and no line is lost without
-a word. Plan: whoever logs puts the line into a bounded queue; one thread writes it (journal.py says
-how). When the queue is full, lines are dropped and counted until all that waits is written; then a
-line in their place says how many there were. Worst case: QUEUE lines of LONGEST characters, each
-with FRAMES lines of traceback.
+a word. Plan: whoever logs puts the line into a bounded queue; one thread writes what is there
+(journal.py says how), then rests for PAUSE. Each write of a thread costs the loop the interpreter's
+lock twice, so a burst goes out in few writes. When the queue is full, lines are dropped and counted
+until all that waits is written; then a line in their place says how many there were. Worst case:
+QUEUE lines of LONGEST characters, each with FRAMES lines of traceback.
 
 Everybody logs through `logging.getLogger(__name__)`. A record with the field `HAWKEYE_EVENT` states
 a fact of the relay, and fact_log.py has limited its lines already. All others, the complaints of
@@ -18,13 +19,20 @@ import queue
 import sys
 import threading
 import time
-from typing import Any, Callable, TextIO
+from contextlib import suppress
+from typing import Any, Sequence, TextIO
 
 from signaling_server.core.reporting.line_limiter import LineLimiter
 from signaling_server.logs.journal import PACKAGE, Line, Writer, writer_for
 
 QUEUE = 4096
 """Lines that may wait for the writer; further ones are dropped and counted."""
+
+BATCH = 64
+"""Lines in one write."""
+
+PAUSE = 0.02
+"""Seconds that the writer rests after each write, so that the lines of a burst gather."""
 
 LONGEST = 2000
 """Characters of a message or a field. This and `FRAMES` bound the memory of a full queue."""
@@ -49,18 +57,18 @@ def setup(level: str, format: str = "auto", stream: TextIO | None = None) -> Log
     for costly in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
         setattr(logging, costly, False)
     fd = (stream or sys.stderr).fileno()
-    pipe = LogPipe(*writer_for(fd, format))
+    pipe = LogPipe(writer_for(fd, format))
     pipe.set_level(level)
     logging.getLogger().addHandler(pipe)
     return pipe
 
 
 class LogPipe(logging.Handler):
-    """The handler of all logging: a bounded queue, one thread, `write`; `done` after the last."""
+    """The handler of all logging: a bounded queue, one thread, `writer`."""
 
-    def __init__(self, write: Callable[[Line], None], done: Callable[[], None]) -> None:
+    def __init__(self, writer: Writer) -> None:
         super().__init__()
-        self._writer = Writer(write, done)
+        self._writer = writer
         self._queue: queue.SimpleQueue[Line | Writer] = queue.SimpleQueue()
         self._repeats = LineLimiter()
         self._overflowed = 0  # counted by the threads that log, under the handler's lock
@@ -108,31 +116,45 @@ class LogPipe(logging.Handler):
         self._queue.put(line)
 
     def _run(self) -> None:
-        line: Line | Writer | None = None
-        while line is not _END:
-            deadline = self._repeats.next_deadline()
-            wait = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                line = self._queue.get(timeout=wait)
-            except queue.Empty:
-                line = None
-            self._process(line, time.monotonic())
+        taken: list[Line | Writer] = []
+        while _END not in taken:
+            taken = self._take()
+            self._process(taken, time.monotonic())
+            if _END not in taken:
+                time.sleep(PAUSE)
         self._writer.done()
 
-    def _process(self, line: Line | Writer | None, now: float) -> None:
-        if isinstance(line, Writer):
-            self._writer.done()
-            self._writer = line
-        elif line is _GAP:
-            self._gap = False
-        elif line is _END:
-            now = self._repeats.next_deadline() or now
-        elif line is not None and self._admit(line, now) and not self._written(line):
-            self._failed += 1
-        for summary in self._repeats.due(now):
-            self._written(_own_line(f"{summary.key}: {summary.text('lines')}"))
+    def _take(self) -> list[Line | Writer]:
+        """A batch of what waits; nothing, if a sum is due before anything comes."""
+        deadline = self._repeats.next_deadline()
+        wait = None if deadline is None else max(0.0, deadline - time.monotonic())
+        taken: list[Line | Writer] = []
+        with suppress(queue.Empty):
+            taken.append(self._queue.get(timeout=wait))
+            while len(taken) < BATCH:
+                taken.append(self._queue.get_nowait())
+        return taken
+
+    def _process(self, taken: Sequence[Line | Writer], now: float) -> None:
+        lines: list[Line] = []
+        for one in taken:
+            if isinstance(one, Writer):
+                self._failed += len(lines) - self._written(lines)
+                lines = []
+                self._writer.done()
+                self._writer = one
+            elif one is _GAP:
+                self._gap = False
+            elif one is _END:
+                now = self._repeats.next_deadline() or now
+            elif self._admit(one, now):
+                lines.append(one)
+        self._failed += len(lines) - self._written(lines)
+        self._written(
+            [_own_line(f"{sum.key}: {sum.text('lines')}") for sum in self._repeats.due(now)]
+        )
         lost = self.dropped - self._reported
-        if lost and not self._gap and self._written(_own_line(f"{lost} log lines were lost")):
+        if lost and not self._gap and self._written([_own_line(f"{lost} log lines were lost")]):
             self._reported += lost
 
     def _admit(self, line: Line, now: float) -> bool:
@@ -140,12 +162,12 @@ class LogPipe(logging.Handler):
             f"{line.path}:{line.number}", logging.getLevelName(line.level), now
         )
 
-    def _written(self, line: Line) -> bool:
+    def _written(self, lines: Sequence[Line]) -> int:
+        """Write lines; returns how many are written."""
         try:
-            self._writer.write(line)
+            return self._writer.write(lines) if lines else 0
         except Exception:  # There is no log to complain to now: the loss is counted.
-            return False
-        return True
+            return 0
 
 
 def _line(record: logging.LogRecord) -> Line:

@@ -21,7 +21,11 @@ from integration.server import PATIENCE, write_config
 from signaling_server.app import App
 from signaling_server.appliance import config_files
 from signaling_server.core.ice import verdict
+from signaling_server.logs.journal import Writer
 from signaling_server.logs.pipe import LogPipe
+
+SILENT = Writer(len, lambda: None)
+"""Of a log that nobody reads."""
 
 BODY = "x" * 500
 
@@ -63,7 +67,7 @@ def _sections(keys: Mapping[str, Any]) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def running(folder: Path, keys: Mapping[str, Any]) -> AsyncIterator[Running]:
     """A server with these keys."""
-    pipe = LogPipe(lambda line: None, lambda: None)
+    pipe = LogPipe(SILENT)
     file = str(write_config(folder, _sections(keys)))
     app = App(config_files.read(file, {}), pipe)
     url = await app.start()

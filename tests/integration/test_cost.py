@@ -20,6 +20,7 @@ import aiohttp
 import pytest
 
 from integration.credentials import make_ca, make_certificate
+from integration.seen import SILENT
 from signaling_server.app import App
 from signaling_server.core.config.fleet_settings import FleetSettings
 from signaling_server.core.config.load import Loaded
@@ -138,7 +139,7 @@ async def _served(
     limits = LimitsSettings(messages_per_second=1e6, burst=10**6)
     listen = ListenSettings(host="127.0.0.1", port=0)
     settings = Config(listen=listen, limits=limits, tls=tls, fleet=fleet)
-    pipe = LogPipe(lambda line: None, lambda: None)
+    pipe = LogPipe(SILENT)
     app = App(Loaded(settings, {}), pipe)
     url = await app.start()
     try:

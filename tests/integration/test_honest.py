@@ -20,6 +20,7 @@ from socketio import packet
 from framing import frame
 from integration.inside import Inside, running
 from integration.raw import RawClient
+from integration.seen import SILENT
 from signaling_server.app import App
 from signaling_server.background import Background
 from signaling_server.core.config.load import Loaded
@@ -352,7 +353,7 @@ async def test_connection_that_ends_is_free_though_the_timer_of_its_ping_goes_on
 
 
 async def test_caller_that_connected_just_before_a_stop_is_answered() -> None:
-    pipe = LogPipe(lambda line: None, lambda: None)
+    pipe = LogPipe(SILENT)
     app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
     port = int((await app.start()).rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

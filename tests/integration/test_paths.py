@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from framing import frame
 from integration.credentials import make_ca, make_certificate
+from integration.seen import SILENT
 from signaling_server.app import App
 from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import (
@@ -210,7 +211,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("tls")
     make_ca(folder)
     loop = asyncio.new_event_loop()
-    pipe = LogPipe(lambda line: None, lambda: None)
+    pipe = LogPipe(SILENT)
     made = World(loop, [], [])
     for tls in (TLSSettings(), TLSSettings(*make_certificate(folder, "server"))):
         for fast in (True, False):
@@ -388,7 +389,7 @@ def test_engine_io_that_has_changed_means_the_slow_path(
     monkeypatch.delattr(async_socket.AsyncSocket, "_websocket_handler")
 
     async def start() -> Any:
-        pipe = LogPipe(lambda line: None, lambda: None)
+        pipe = LogPipe(SILENT)
         app = App(Loaded(Config(listen=ListenSettings("127.0.0.1", 0)), {}), pipe)
         pipe.close()
         return app.transport._engine._eio._async["websocket"].keywords["options"].relay_signal

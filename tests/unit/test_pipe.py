@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import List, Sequence
 
 import pytest
 
@@ -62,9 +63,9 @@ def test_loop_keeps_running_while_the_reader_stalls_and_the_loss_is_reported(set
             log.info("signal %d", number, extra=FACT)
 
     asyncio.run(asyncio.wait_for(relay(), 20))
-    # One line may be in the writer's hand.
+    # A batch may be in the writer's hand.
     lost = pipe.dropped
-    assert 2 * logs.QUEUE - 1 <= lost <= 2 * logs.QUEUE
+    assert 2 * logs.QUEUE - logs.BATCH <= lost <= 2 * logs.QUEUE
     lines = reader.lines_until("log lines were lost")
     kept = 3 * logs.QUEUE - lost
     assert lines[-1].endswith(f" WARNING {lost} log lines were lost")
@@ -110,41 +111,78 @@ def test_process_with_a_stalled_reader_exits():
     assert done.returncode == 0
 
 
+class Written(List[str]):
+    """What is written, a message each; `name` stands before each."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self._name = name
+        self.failing = 0
+        """How many of the next writes fail."""
+        self.writes = 0
+        self.may_write = threading.Event()
+        self.may_write.set()
+
+    def write(self, lines: Sequence[Line]) -> int:
+        self.may_write.wait(10)
+        self.writes += 1
+        if self.failing:
+            self.failing -= 1
+            raise OSError("no space left on device")
+        self.extend(self._name + line.message for line in lines)
+        return len(lines)
+
+    def writer(self) -> Writer:
+        return Writer(self.write, lambda: self.append(self._name + "done"))
+
+
 def test_redirected_lines_go_to_the_new_writer_and_the_old_one_is_done() -> None:
-    written: list[tuple[str, str]] = []
-    pipe = logs.LogPipe(
-        lambda line: written.append(("old", line.message)), lambda: written.append(("old", "done"))
-    )
+    old, new = Written("old "), Written("new ")
+    pipe = logs.LogPipe(old.writer())
     pipe.handle(logging.makeLogRecord({"msg": "one"}))
-    pipe.redirect(
-        Writer(
-            lambda line: written.append(("new", line.message)),
-            lambda: written.append(("new", "done")),
-        )
-    )
+    pipe.redirect(new.writer())
     pipe.handle(logging.makeLogRecord({"msg": "two"}))
     pipe.close()
-    assert written == [("old", "one"), ("old", "done"), ("new", "two"), ("new", "done")]
+    assert (old, new) == (["old one", "old done"], ["new two", "new done"])
 
 
-def test_lines_that_cannot_be_written_are_counted_and_reported_later():
-    written = []
-    closed = threading.Event()
-    # Two lines, and after each the attempt to report the loss.
-    outcomes = [OSError("no space left on device")] * 4
-
-    def write(line: Line) -> None:
-        if outcomes:
-            raise outcomes.pop()
-        written.append(line.message)
-
-    pipe = logs.LogPipe(write, closed.set)
-    for message in ("one", "two", "three"):
-        pipe.handle(logging.makeLogRecord({"msg": message}))
+def test_lines_that_cannot_be_written_are_counted_and_reported_later() -> None:
+    written = Written()
+    written.failing = 2  # the line, and the attempt to report the loss
+    pipe = logs.LogPipe(written.writer())
+    pipe.handle(logging.makeLogRecord({"msg": "one"}))
+    while written.failing:
+        time.sleep(0.001)
+    pipe.handle(logging.makeLogRecord({"msg": "two"}))
     pipe.close()
-    assert pipe.dropped == 2
-    assert closed.is_set()
-    assert written == ["three", "2 log lines were lost"]
+    assert pipe.dropped == 1
+    assert written == ["two", "1 log lines were lost", "done"]
+
+
+def test_lines_that_a_writer_leaves_out_are_lost() -> None:
+    written: list[str] = []
+
+    def write(lines: Sequence[Line]) -> int:
+        written.extend(line.message for line in lines if line.message != "one")
+        return sum(line.message != "one" for line in lines)
+
+    pipe = logs.LogPipe(Writer(write, lambda: None))
+    pipe.handle(logging.makeLogRecord({"msg": "one"}))
+    pipe.handle(logging.makeLogRecord({"msg": "two"}))
+    pipe.close()
+    assert written == ["two", "1 log lines were lost"]
+
+
+def test_burst_goes_out_in_few_writes() -> None:
+    written = Written()
+    written.may_write.clear()
+    pipe = logs.LogPipe(written.writer())
+    for number in range(3 * logs.BATCH):
+        pipe.handle(logging.makeLogRecord({"msg": f"{number}", **FACT}))
+    written.may_write.set()
+    pipe.close()
+    assert written == [*map(str, range(3 * logs.BATCH)), "done"]
+    assert written.writes <= 4, "the first may have but one line"
 
 
 def test_exc_info_without_an_exception_says_so(setup, reader):
