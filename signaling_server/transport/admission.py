@@ -19,7 +19,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Callable
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -29,6 +28,7 @@ from signaling_server.core.protocol.events import Joined, Pulse
 from signaling_server.core.protocol.hello import Hello, parse_hello, parse_token
 from signaling_server.core.protocol.joins import Joins
 from signaling_server.core.protocol.limits import Penalties
+from signaling_server.core.protocol.query import fields_of
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.token_expiry import expiring
 from signaling_server.errors import Rejection
@@ -114,7 +114,7 @@ class Admission:
         tokens = self._settings.tokens
         if tokens is None:
             return False
-        fields, default = parse_qs(query), self._settings.current.rooms.default
+        fields, default = fields_of(query), self._settings.current.rooms.default
         try:
             hello, token = parse_hello(None, fields, ""), parse_token(None, fields)
             tokens.admit(hello, token, default, time.time())
@@ -124,7 +124,7 @@ class Admission:
 
     def identify(self, auth: Any, request: web.Request) -> tuple[Hello, Grant | None]:
         """Who a client is, and by which grant; raises Rejection."""
-        fields = parse_qs(query_of(request))
+        fields = fields_of(query_of(request))
         hello = parse_hello(auth, fields, "")
         default, tokens = self._settings.current.rooms.default, self._settings.tokens
         if tokens is not None:  # every token binds a name

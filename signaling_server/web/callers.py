@@ -15,7 +15,7 @@ from aiohttp import web
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Refused
 from signaling_server.core.protocol.forwarded import Client, client_of, trusted_networks
-from signaling_server.core.protocol.hosts import host_refusal, own_names
+from signaling_server.core.protocol.hosts import host_refusal, of_browser, own_names
 from signaling_server.core.protocol.origins import ANY, AUTO, origin_refusal
 from signaling_server.core.protocol.refusals import REASONS
 
@@ -80,8 +80,8 @@ class Callers:
 
     def _foreign_host(self, request: web.Request, client: Client) -> str:
         """With tokens on, a page under a foreign name learns nothing: it has no token."""
-        if self._settings.tokens is not None:
-            return ""
+        if self._settings.tokens is not None or not of_browser(request.headers):
+            return ""  # without the names of this server, which cost more
         hosts = [*request.headers.getall("Host", [""]), client.host]
         return host_refusal(request.path, request.headers, hosts, self._own_names())
 

@@ -7,6 +7,7 @@ does not know zones; and `010.0.0.1`, which early ones take for 10.0.0.1, is no 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from typing import Iterable, Union
@@ -17,10 +18,19 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 _IPV4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _ZONE = re.compile(r"[A-Za-z0-9._~-]{1,32}")
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_LONGEST = 45 + 1 + 32
+"""Characters of an address with its zone."""
+_REMEMBERED = 512
+"""Addresses whose parts are remembered: each request names one or two, mostly the same ones."""
 
 
 def parse_address(text: str) -> Address | None:
     """The address, less its zone; None if it is none."""
+    return _parse(text) if len(text) <= _LONGEST else None
+
+
+@functools.lru_cache(_REMEMBERED)
+def _parse(text: str) -> Address | None:
     bare, percent, zone = text.partition("%")
     if percent and not _ZONE.fullmatch(zone):
         return None
@@ -39,7 +49,12 @@ def _is_ipv4(text: str) -> bool:
 
 def spelled(text: str) -> str | None:
     """The one spelling of an address, with its zone; None if it is none."""
-    address = parse_address(text)
+    return _spell(text) if len(text) <= _LONGEST else None
+
+
+@functools.lru_cache(_REMEMBERED)
+def _spell(text: str) -> str | None:
+    address = _parse(text)
     if address is None:
         return None
     zone = text.partition("%")[2]
