@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from typing import Callable
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.protocol.events import Fact, Refused, Rejected
 from signaling_server.core.protocol.limits import Budget, TokenBucket
+from signaling_server.core.protocol.query import fields_of
 from signaling_server.core.protocol.refusals import handshake_fault, reason_of
 from signaling_server.transport.admission import Admission, address_of
 from signaling_server.transport.closing import Closer
@@ -51,7 +51,7 @@ class SocketIOEndpoint:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one request; a client that has to wait gets a 503."""
         # Parsed like engine.io does: an empty sid, too, asks for a new connection.
-        query = parse_qs(query_of(request))
+        query = fields_of(query_of(request))
         fault = self._fault(request, query)
         if fault is not None:
             return self._refuse(request, *fault)
@@ -63,7 +63,8 @@ class SocketIOEndpoint:
             return refusal
         socket = self._engine.sockets.get(engine_sid)
         if socket is not None and request.method == "POST":
-            return await self._engine.handle_request(request, await self._read(request, socket))
+            packets = await self._read(request, socket)
+            return await self._engine.handle_post(request, socket, packets)
         if socket is not None and request.method == "GET" and not upgrades(request):
             return await self._poll(request, socket)
         return await self._engine.handle_request(request)
@@ -100,17 +101,17 @@ class SocketIOEndpoint:
         headers = {"Retry-After": str(RETRY_AFTER)}
         return web.json_response(rejection.payload(), status=503, headers=headers)
 
-    async def _read(self, request: web.Request, socket: ClientSocket) -> bytes:
+    async def _read(self, request: web.Request, socket: ClientSocket) -> list[str]:
         """Read the body of a POST: engine.io would wait forever for one that trickles."""
         most, seconds = self._engine.frame_limit, self._engine.patience
         try:
-            body = await read_body(request, most, self._budget, seconds, socket.allow_frame)
+            packets = await read_body(request, most, self._budget, seconds, socket.allow_frame)
         except ValueError as error:
             self._closer.abort(socket)
             raise web.HTTPBadRequest(text=str(error)) from None
         if socket.closed:  # meanwhile; python-engineio 4.x would find it and raise a KeyError
             self._engine.remove_socket(socket.sid)
-        return body
+        return packets
 
     async def _poll(self, request: web.Request, socket: ClientSocket) -> web.StreamResponse:
         """Answer a poll. A client has one at a time, and has to read the answer in time."""
@@ -119,14 +120,25 @@ class SocketIOEndpoint:
             raise web.HTTPBadRequest
         socket.answering, socket.poll_broke = request, False
         socket.heard()
+        timer: asyncio.TimerHandle | None = None
         try:
-            response = await self._engine.handle_request(request)
+            response = await self._engine.handle_poll(request, socket)
+            # Not wait_for, which makes a task.
+            loop, patience = asyncio.get_running_loop(), self._engine.patience
+            timer = loop.call_later(patience, _cut, request)
             await response.prepare(request)
-            await asyncio.wait_for(response.write_eof(), self._engine.patience)
-        except (asyncio.TimeoutError, ConnectionError):
-            if request.transport is not None:
-                request.transport.abort()
+            await response.write_eof()
+        except ConnectionError:
+            _cut(request)
         finally:
+            if timer is not None:
+                timer.cancel()
             socket.answering = None
             socket.poll_broke = request.transport is None or request.transport.is_closing()
         return response
+
+
+def _cut(request: web.Request) -> None:
+    """End the TCP connection of a request: its client does not read the answer."""
+    if request.transport is not None:
+        request.transport.abort()

@@ -119,7 +119,7 @@ class Gate:
                 await self._switchboard.turn(connection.hello.room)
                 if self._connections.by_engine.get(socket.sid) is not connection:
                     return  # it ended meanwhile
-                if connection.door is not None and self._passed_on(socket, packet):
+                if self._relayed(socket, connection, packet):
                     return
             await self._engine.dispatch(socket.sid, packet)
             self._after(socket, connection)
@@ -131,11 +131,14 @@ class Gate:
         except Exception:
             self._closer.abort_after_crash(socket)
 
-    def _passed_on(self, socket: ClientSocket, packet: str) -> bool:
-        """Pass a plain signal on to the host that serves its room; False: it is something else.
+    def _relayed(self, socket: ClientSocket, connection: Connection, packet: str) -> bool:
+        """Relay a plain signal of a client that polls, on the fast path; False: do it otherwise.
 
-        The slow path would wait for the answer, and nothing else of the client be read meanwhile.
+        Of any client, if another host serves its room: the slow path would wait for the answer, and
+        nothing else of the client be read meanwhile.
         """
+        if connection.door is None and not self._settings.current.socketio.fast_path:
+            return False
         plain = plain_signal(f"{MESSAGE}{packet}")
         return plain is not None and self._handlers.relay_signal(socket.sid, *plain)
 

@@ -25,19 +25,26 @@ class Tcp:
     """The TCP connection of a request."""
 
     aborted = False
+    when_lost: Callable[[], None] | None = None
 
     def abort(self) -> None:
         self.aborted = True
+        if self.when_lost:
+            self.when_lost()
 
     def is_closing(self) -> bool:
         return self.aborted
 
 
 class Body:
-    """What comes of a request's body."""
+    """What comes of a request's body; `whole`: all of it is there when the request is."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
+        self.whole = False
+
+    def is_eof(self) -> bool:
+        return self.whole
 
     def at_eof(self) -> bool:
         return not self._content
@@ -78,6 +85,7 @@ class Response:
     async def prepare(self, request: Any) -> None:
         if self.error:
             raise self.error
+        request.transport.when_lost = self.read.set
 
     async def write_eof(self) -> None:
         await self.read.wait()
@@ -91,6 +99,8 @@ class Scene(Transport):
         self.response = Response()
         self.handled: list[Any] = []
         self.engine.handle_request = self._handle
+        self.engine.handle_post = self._handle_post
+        self.engine.handle_poll = lambda request, socket: self._handle(request)
         self.endpoint = SocketIOEndpoint(
             self.settings,
             self.engine,
@@ -100,10 +110,13 @@ class Scene(Transport):
             self.facts.append,
         )
 
-    async def _handle(self, request: Any, body: bytes = b"") -> Any:
+    async def _handle(self, request: Any) -> Any:
         self.handled.append(request)
-        self.body = body
         return self.response
+
+    async def _handle_post(self, request: Any, socket: Any, packets: list[str]) -> Any:
+        self.packets = packets
+        return await self._handle(request)
 
     async def handle(self, *request: Any, **headers: str) -> Any:
         made: Any = Request(*request, **headers)
@@ -202,8 +215,8 @@ def test_path_without_its_slash_is_remarked(caplog: pytest.LogCaptureFixture) ->
 def test_post_is_read_before_the_library_sees_it() -> None:
     async def scene(scene: Scene) -> None:
         polling(scene)
-        await scene.handle("POST", POLL, b"40")
-        assert (len(scene.handled), scene.body) == (1, b"40")
+        await scene.handle("POST", POLL, b"40\x1e3")
+        assert (len(scene.handled), scene.packets) == (1, ["40", "3"])
 
     act(scene)
 

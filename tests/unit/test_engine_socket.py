@@ -22,7 +22,11 @@ class Server:
         self.budget = Budget(10**6)
         self.sockets: dict[str, Any] = {}
         self.ping_interval = 0.0
-        self.reason = SimpleNamespace(SERVER_DISCONNECT="server disconnect")
+        self.reason = SimpleNamespace(
+            SERVER_DISCONNECT="server disconnect",
+            TRANSPORT_ERROR="transport error",
+            PING_TIMEOUT="ping timeout",
+        )
         self.ended: list[str] = []
         self.logger = logging.getLogger("engineio")
         self.ping_timeout = 10

@@ -7,7 +7,7 @@ from typing import Any, Awaitable, Callable
 
 import pytest
 
-from signaling_server.core.config.schema import Config, LimitsSettings
+from signaling_server.core.config.schema import Config, LimitsSettings, SocketIOSettings
 from signaling_server.core.protocol.events import Joined, Refused
 from signaling_server.core.protocol.strangers import GRACE
 from signaling_server.errors import Rejection
@@ -27,8 +27,9 @@ REQUEST: Any = SimpleNamespace(
 class Scene(Transport):
     """A Gate in front of handlers that accept every client."""
 
-    def __init__(self, **limits: Any) -> None:
-        super().__init__(Config(limits=LimitsSettings(**limits)))
+    def __init__(self, fast_path: bool = True, **limits: Any) -> None:
+        options = SocketIOSettings(fast_path=fast_path)
+        super().__init__(Config(limits=LimitsSettings(**limits), socketio=options))
         self.accepts = True
         self.gate = Gate(
             self.settings,
@@ -424,3 +425,14 @@ def test_plain_signal_for_a_room_elsewhere_does_not_wait_for_its_answer() -> Non
         assert scene.engine.done == ["0", '2["report",{}]']
 
     act(scene)
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_plain_signal_of_a_client_that_polls_needs_no_library(fast_path: bool) -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.joined()
+        await scene.gate.message(socket, '27["signal",{"type":"offer","data":{}}]')
+        dispatched = [] if fast_path else ['27["signal",{"type":"offer","data":{}}]']
+        assert scene.engine.done == ["0", *dispatched]
+
+    act(scene, fast_path=fast_path)

@@ -199,6 +199,53 @@ def test_request_of_the_path_is_for_the_library() -> None:
     act(scene)
 
 
+def established(scene: Scene, socket: EngineSocket) -> Any:
+    """A request of a client that polls and has made its handshake."""
+    socket.connected = True
+    request: Any = make_mocked_request("POST", "/socket.io/?EIO=4&transport=polling&sid=engine-sid")
+    return request
+
+
+def test_requests_of_a_client_that_polls_take_no_detour() -> None:
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        request = established(scene, socket)
+        scene.server._sio.handle_request = None
+        answer: Any = await scene.server.handle_post(request, socket, ["40", "42[]"])
+        assert (answer.status, answer.body) == (200, b"OK")
+        assert scene.callbacks.heard[1:] == [
+            ("message", "engine-sid", "0"),
+            ("message", "engine-sid", "2[]"),
+        ]
+        socket.write("2[1]")
+        answer = await scene.server.handle_poll(request, socket)
+        assert (answer.status, answer.body) == (200, b"42[1]")
+
+    act(scene)
+
+
+@pytest.mark.parametrize("why", ["compressed", "not connected", "upgraded"])
+def test_other_requests_of_a_client_are_for_the_library(why: str) -> None:
+    asked: list[Any] = []
+
+    async def scene(scene: Scene) -> None:
+        socket = await scene.open()
+        request = established(scene, socket)
+        socket.connected = why != "not connected"
+        socket.upgraded = why == "upgraded"
+
+        async def handle_request(*arguments: Any) -> Any:
+            asked.append(arguments)
+            return SimpleNamespace()
+
+        scene.server._sio.handle_request = handle_request
+        await scene.server.handle_post(request, socket, ["40"])
+        await scene.server.handle_poll(request, socket)
+        assert asked == [(request, ["40"]), (request, ())]
+
+    act(scene, config=Config(socketio=SocketIOSettings(compression=why == "compressed")))
+
+
 def test_websocket_is_served_when_the_library_has_returned_its_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from aiohttp import web
 from engineio.async_drivers import aiohttp as driver
@@ -11,8 +11,10 @@ from engineio.async_drivers import aiohttp as driver
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.packets import ENGINE_PACKET, MAX_PACKETS
 
-_SEPARATOR = "\x1e"
-_MESSAGE = "4"
+SEPARATOR = "\x1e"
+"""Between two packets of a body (Engine.IO v4)."""
+MESSAGE = "4"
+"""How the packets begin that carry one of Socket.IO."""
 _ATTACHMENT = "b"
 """Begins a packet of base64: the attachment of a binary event, which is refused anyway."""
 
@@ -34,8 +36,8 @@ async def read_body(
     budget: Budget,
     seconds: float,
     allow: Callable[[], bool] = lambda: True,
-) -> bytes:
-    """The packets of a POST, without attachments.
+) -> list[str]:
+    """The packets of a POST, without attachments; at least one.
 
     `allow()`: whether one more packet that is no MESSAGE may come. Raises ValueError if the body is
     larger than `most` bytes or than the memory allows, has not come after `seconds`, has something
@@ -44,17 +46,20 @@ async def read_body(
     intake = _Intake(most, budget)
     try:
         # python-engineio 4.x calls read() once, and aiohttp's gives what the network has so far.
-        body = await asyncio.wait_for(_content(request, intake), seconds)
+        content = _content(request, intake)
+        # wait_for makes a task: not for a body that is all there, as most are.
+        whole = request.content.is_eof()
+        body = await (content if whole else asyncio.wait_for(content, seconds))
     except (asyncio.IncompleteReadError, asyncio.TimeoutError, OSError, web.RequestPayloadError):
         raise ValueError("the body is incomplete") from None
     finally:
         budget.release(intake.size)
-    packets = [one for one in body.decode().split(_SEPARATOR) if one[:1] != _ATTACHMENT]
+    packets = [one for one in body.decode().split(SEPARATOR) if one[:1] != _ATTACHMENT]
     if len(packets) > MAX_PACKETS or not all(map(ENGINE_PACKET.match, packets)):
         raise ValueError("the body has something in it that is no packet")
-    if not all(allow() for one in packets if one[:1] != _MESSAGE):
+    if not all(allow() for one in packets if one[:1] != MESSAGE):
         raise ValueError("too many packets that are no events")
-    return _SEPARATOR.join(packets).encode()
+    return packets
 
 
 class _Intake:
@@ -87,10 +92,10 @@ async def _content(request: web.Request, intake: _Intake) -> bytes:
     return body
 
 
-def translate_request(request: web.Request, body: bytes = b"") -> dict[str, Any]:
-    """The environ that engine.io works with, given the body of a POST."""
+def translate_request(request: web.Request, packets: Sequence[str] = ()) -> dict[str, Any]:
+    """The environ that engine.io works with, given the packets of a POST."""
     environ: dict[str, Any] = driver.translate_request(request)
-    environ["wsgi.input"] = Body(body)
+    environ["wsgi.input"] = Body(SEPARATOR.join(packets).encode())
     environ["QUERY_STRING"] = query_of(request)
     return environ
 

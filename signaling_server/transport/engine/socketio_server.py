@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any, Callable, Mapping, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Protocol, Sequence
 
 import socketio
 from aiohttp import web
@@ -13,6 +13,7 @@ from signaling_server.background import Background
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
+from signaling_server.transport.engine import long_polling
 from signaling_server.transport.engine.clients import Clients
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frame_counter import BadFrame
@@ -23,6 +24,9 @@ from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.websocket import WebSocket, WebSocketOptions
 from signaling_server.transport.engine.write_batch import WriteBatch
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 log = logging.getLogger(__name__)
 
@@ -175,10 +179,34 @@ class SocketIOServer:
         if error is not None:
             raise socketio.exceptions.ConnectionRefusedError(*filter(None, error))
 
-    async def handle_request(self, request: web.Request, body: bytes = b"") -> web.StreamResponse:
-        """Serve one HTTP request of the Socket.IO path, given the body of a POST."""
+    async def handle_post(
+        self, request: web.Request, socket: ClientSocket, packets: Sequence[str]
+    ) -> web.StreamResponse:
+        """Serve a POST of a client, given its packets."""
+        if self._serves(socket):
+            return await long_polling.take(socket, packets, self._connections.message)
+        return await self.handle_request(request, packets)
+
+    async def handle_poll(self, request: web.Request, socket: ClientSocket) -> web.StreamResponse:
+        """Serve a GET of a client that asks for no WebSocket."""
+        return await (
+            long_polling.give(socket) if self._serves(socket) else self.handle_request(request)
+        )
+
+    def _serves(self, socket: ClientSocket) -> TypeGuard[EngineSocket]:
+        """Whether engine.io is not needed: it is for compressed answers."""
+        return (
+            isinstance(socket, EngineSocket)
+            and long_polling.polls(socket)
+            and not self._eio.http_compression
+        )
+
+    async def handle_request(
+        self, request: web.Request, packets: Sequence[str] = ()
+    ) -> web.StreamResponse:
+        """Serve one HTTP request of the Socket.IO path, given the packets of a POST."""
         # engine.io hands the arguments on to translate_request.
-        response: web.StreamResponse = await self._sio.handle_request(request, body)
+        response: web.StreamResponse = await self._sio.handle_request(request, packets)
         serve = getattr(response, "serve", None)
         if serve is not None:
             response.serve = None  # type: ignore[attr-defined]  # leave no cycle
