@@ -23,13 +23,6 @@ OFF = {"lease": 60}
 
 
 @pytest.fixture
-def machines(loop: asyncio.AbstractEventLoop, tmp_path: Path, redis: RedisServer) -> Any:
-    machines = Machines(tmp_path, redis)
-    yield machines
-    loop.run_until_complete(machines.end())
-
-
-@pytest.fixture
 def programs(loop: asyncio.AbstractEventLoop) -> Any:
     started: list[Program] = []
 
