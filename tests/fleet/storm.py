@@ -17,6 +17,9 @@ from fleet.machine import Machine
 from fleet.program import Program
 from fleet.redis_server import RedisServer
 
+SHORTEST = 0.5
+"""Seconds before the end of a storm from which on nothing more breaks."""
+
 
 class Fault(NamedTuple):
     """Breaks something for so many seconds."""
@@ -77,14 +80,13 @@ class Storm:
         end: float,
     ) -> None:
         now = asyncio.get_running_loop().time
-        while True:
+        while end - now() > SHORTEST:
             pause = dice.uniform(*calm)
             kind = dice.choice([*faults])
             fault = faults[kind]
             seconds = dice.uniform(fault.shortest, fault.longest)
-            if now() + pause + fault.shortest > end:
-                return
-            await asyncio.sleep(pause)
+            # In the end the pauses get shorter, so that a storm ends with many things broken.
+            await asyncio.sleep(min(pause, (end - now()) / 2))
             seconds = min(seconds, end - now())
             self.faults[f"{what.split()[0]} {kind}"] += 1
             at = time.monotonic() - self._start
