@@ -63,7 +63,7 @@ bench: $(VENV)/dev.stamp
 
 soak: $(VENV)/dev.stamp tests/js/node_modules
 	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz
-	$(PYTEST) -m soak -o faulthandler_timeout=1800 tests
+	$(PYTEST) -m soak -o faulthandler_timeout=2400 tests
 
 # Skips the faults whose results are already in build/recovery.json.
 recovery-tables: $(VENV)/dev.stamp tests/js/node_modules

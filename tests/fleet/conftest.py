@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from fleet.hosts import Hosts
+from fleet.machine import Machines
 from fleet.redis_server import RedisServer, free_port
 
 TEST_SECONDS = 60.0
@@ -87,3 +88,13 @@ def hosts(loop: asyncio.AbstractEventLoop) -> Iterator[Hosts]:
     hosts = Hosts(f"t{next(_numbers)}")
     yield hosts
     loop.run_until_complete(hosts.stop())
+
+
+@pytest.fixture
+def machines(
+    loop: asyncio.AbstractEventLoop, tmp_path: Path, redis: RedisServer
+) -> Iterator[Machines]:
+    """Server processes, on a Redis of their own; ended at the end."""
+    machines = Machines(tmp_path, redis)
+    yield machines
+    loop.run_until_complete(machines.end())

@@ -20,6 +20,7 @@ from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
 from signaling_server.core.fleet.host_record import HostRecord
 from signaling_server.core.fleet.mac import signer
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.events import Fact
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.entrance import Entrance
@@ -72,6 +73,8 @@ class Host:
     ) -> None:
         self.dead = False
         self.facts: list[Fact] = []
+        self.lone: tuple[LonePeer, ...] = ()
+        """Who is alone here, as it tells the others."""
         self.relay = Relay(config, jump)
         settings = Settings(Loaded(config, {}))
         entrance = Entrance(lambda: 9)
@@ -92,7 +95,7 @@ class Host:
             instance,
             self.relay.budget,
             SIGN,
-            lambda name: HostRecord(name),
+            lambda name: HostRecord(name, lone=self.lone),
             lambda room: room not in self.relay.rooms,
             lambda: max(config.resume.window, config.hold.max_age),
         )
