@@ -68,15 +68,22 @@ class Host:
     """One host; with `redis` it is part of a fleet."""
 
     def __init__(
-        self, config: Config, name: str, redis: MemoryRedis | None = None, jump: Any = int
+        self,
+        config: Config,
+        name: str,
+        redis: MemoryRedis | None = None,
+        jump: Any = int,
+        observe: Callable[[Fact], None] | None = None,
+        engine: Callable[[Any, str, str], MemoryEngine] = MemoryEngine,
     ) -> None:
         self.dead = False
         self.facts: list[Fact] = []
+        """Unless `observe` takes them."""
         self.relay = Relay(config, jump)
         settings = Settings(Loaded(config, {}))
         entrance = Entrance(lambda: 9)
         self.transport = Transport(
-            settings, self.relay, self.facts.append, lambda *report: None, entrance
+            settings, self.relay, observe or self.facts.append, lambda *report: None, entrance
         )
         self.handlers = self.transport._handlers
         self.sockets: Any = self.transport._engine.sockets
@@ -84,7 +91,7 @@ class Host:
         if redis is None:
             return
         instance = f"{name}{random.getrandbits(32):x}"
-        self.engine = MemoryEngine(redis, instance, name)
+        self.engine = engine(redis, instance, name)
         self.fleet = Fleet(
             self.engine,
             self.transport,
