@@ -1,4 +1,4 @@
-"""A large fleet in virtual time: what it takes in steady use, and when one of its hosts is killed.
+"""A large fleet in virtual time: what it takes in steady use, and when one of its hosts dies.
 
     PYTHONPATH=tests python -m fleet.scale --hosts 20 --pairs 100000
 
@@ -53,6 +53,7 @@ class Options(NamedTuple):
     period: float = 600.0
     """Seconds after which a pair calls anew."""
     balancer: str = "any"
+    fault: str = "kill"
     seed: int = 1
     cpu_seconds: float = 3600.0
     """After which it gives up."""
@@ -169,17 +170,19 @@ class Simulation:
         return self._until_now() - before, most
 
     async def kill(self) -> Recovery:
-        """Kill the first host, and wait until all hear each other again that it concerned."""
-        dead, callers = self.living.pop(0), self.callers
+        """End the first host, and wait until all hear each other again that it concerned."""
+        dead, callers, options = self.living.pop(0), self.callers, self.options
         concerned = [pair for pair in callers.pairs if dead in pair.hosts]
         rooms = len(dead.relay.rooms)
         ended = sum(pair.hosts.count(dead) for pair in concerned)
         before = self._until_now()
         callers.listen(concerned)
-        for task in dead.transport._background._tasks:
-            task.cancel()
-        dead.transport._switchboard.cancel()
-        dead.kill()
+        if options.fault == "power":
+            ping = options.config().socketio
+            silence = ping.ping_interval + ping.ping_timeout
+            dead.lose_power(lambda: silence - callers.chance.uniform(0, ping.ping_interval))
+        else:
+            dead.kill()
         while callers.silent and self._until_now().seconds - before.seconds < RECOVERS:
             await self.live(0.1, f"{callers.silent} pairs come back")
         waits = sorted(at - before.seconds for at in callers.back)
@@ -264,6 +267,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=default.seconds, help="of steady use")
     parser.add_argument("--period", type=float, default=default.period, help="between two calls")
     parser.add_argument("--balancer", choices=BALANCERS, default=default.balancer)
+    parser.add_argument("--fault", choices=("kill", "power"), default=default.fault)
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--cpu-seconds", type=float, default=default.cpu_seconds, help="at most")
     options = Options(**vars(parser.parse_args()))
@@ -274,7 +278,7 @@ def main() -> int:
     except TimeIsUp as error:
         print(f"gave up after {options.cpu_seconds:g} s of CPU: {error}", file=sys.stderr)
         return 1
-    print(f"balancer: {options.balancer}, seed: {options.seed}")
+    print(f"balancer: {options.balancer}, fault: {options.fault}, seed: {options.seed}")
     print(report.text())
     return 0 if report.sound else 1
 

@@ -45,7 +45,7 @@ class Memory(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """After a host was killed."""
+    """After a host has died."""
 
     pairs: int
     """That it concerned: at least one of the two was connected to it."""
@@ -149,7 +149,7 @@ class Report(NamedTuple):
         )
         breaks, count = span.counts["breaks"], sum(span.commands.values())
         return [
-            f"a host is killed: {recovery.ended} clients and {recovery.rooms} rooms of it, "
+            f"a host dies: {recovery.ended} clients and {recovery.rooms} rooms of it, "
             f"{recovery.pairs} pairs concerned",
             f"  they hear each other again: {within}; {recovery.lost} do not",
             f"  {breaks} connections ended, {span.counts['welcomes']} welcomes, "

@@ -133,14 +133,28 @@ class Host:
 
     def kill(self) -> None:
         """The process is gone: its clients notice that at once."""
-        self.dead = True
-        assert self.fleet is not None
         self.engine.kill()
-        for task in self.fleet._background._tasks:
-            task.cancel()
-        self.fleet.links.cancel()
+        self._cease()
         for client in list(self.sockets.values()):
             client.end_with("transport close")
+
+    def lose_power(self, notice: Callable[[], float]) -> None:
+        """The machine is gone: Redis still believes its connections, and so do its clients, each
+        for `notice()` seconds.
+        """
+        self.engine.dead = True
+        self._cease()
+        for client in list(self.sockets.values()):
+            asyncio.get_running_loop().call_later(notice(), client.end_with, "ping timeout")
+
+    def _cease(self) -> None:
+        self.dead = True
+        assert self.fleet is not None
+        for background in (self.fleet._background, self.transport._background):
+            for task in background._tasks:
+                task.cancel()
+        self.fleet.links.cancel()
+        self.transport._switchboard.cancel()
 
     async def stop(self) -> None:
         """The end of the test."""

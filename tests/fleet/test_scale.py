@@ -10,6 +10,7 @@ from fleet.callers import BACK, CANDIDATES, SIGNALS, SIZES
 from fleet.counted_redis import LINKS, RECORDS
 from fleet.scale import Options, TimeIsUp, simulate
 from fleet.scale_report import Report
+from signaling_server.core.config.schema import Config
 from signaling_server.core.fleet.link import BEAT, CONFIRM
 from signaling_server.core.protocol.limits import OVERHEAD
 
@@ -21,8 +22,9 @@ HEAD_BYTES = 250
 """Of a batch with one record, beside the signal: instance, generations, MAC, sid, name."""
 
 
-def small(balancer: str) -> Report:
-    return simulate(Options(HOSTS, PAIRS, SECONDS, period=SECONDS, balancer=balancer))
+def small(balancer: str, fault: str = "kill") -> Report:
+    options = Options(HOSTS, PAIRS, SECONDS, period=SECONDS, balancer=balancer, fault=fault)
+    return simulate(options)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,16 @@ def test_it_takes_no_longer_than_to_see_the_death_and_to_come_back(report: Repor
     assert report.recovery.span.commands["EVALSHA bury"] >= 2  # the last one finds no room
 
 
+def test_without_power_it_takes_until_the_lease_ends_and_clients_miss_the_ping() -> None:
+    waits, config = small("any", "power").recovery.waits, Config()
+    assert len(waits) == Placed().concerned
+    ping, lease = config.socketio, config.fleet.lease
+    # A host that dies just after a beat: its lease ends, and the others look once a second.
+    assert max(lease - BEAT, ping.ping_timeout) + BACK[0] <= waits[0]
+    noticed = max(lease + 2 * BEAT, ping.ping_interval + ping.ping_timeout)
+    assert waits[-1] < noticed + BACK[1] + 0.1
+
+
 def test_with_a_hash_on_the_room_nothing_crosses(report: Report) -> None:
     hashed = small("room")
     assert hashed.sound
@@ -125,7 +137,7 @@ def test_text_has_the_figures(report: Report) -> None:
     text = report.text()
     assert "3 hosts, 60 pairs; 41 of them on two hosts (68.3%)" in text
     assert f"steady use, 20 s: {CALLS * SIGNALS} signals, 66/s" in text
-    assert "a host is killed: 44 clients and 27 rooms of it, 36 pairs concerned" in text
+    assert "a host dies: 44 clients and 27 rooms of it, 36 pairs concerned" in text
     assert f"100% within {report.recovery.waits[-1]:.2f} s; 0 do not" in text
 
 
