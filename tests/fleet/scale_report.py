@@ -163,4 +163,4 @@ class Report(NamedTuple):
 
 
 def _listed(counter: CounterOf[str], seconds: float) -> str:
-    return ", ".join(f"{name} {n / seconds:.1f}/s" for name, n in sorted(counter.items()))
+    return ", ".join(f"{name} {n / seconds:.1f}/s" for name, n in sorted(counter.items())) or "none"
