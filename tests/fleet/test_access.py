@@ -183,7 +183,9 @@ async def test_certificates_of_others_are_refused(
     for ca_file in (None, theirs, str(authority.certificate)):  # the last for another address
         a = await hosts.start(url, ca_file=ca_file, announced=False)
         assert a.changes == []
-        assert "certificate" in a.engine.lost_because.lower()
+        # On a busy machine a try may take too long, before it comes that far.
+        while "certificate" not in a.engine.lost_because.lower():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_black_hole_in_the_middle_of_tls_ends(hosts: Hosts) -> None:

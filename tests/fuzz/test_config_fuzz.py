@@ -120,6 +120,30 @@ by_key["names"] = st.lists(
     max_size=3,
     unique_by=lambda rule: rule["address"],
 )
+hosts = {
+    "password_file": st.none() | texts,
+    "ca_file": st.none() | texts,
+    "name": st.none() | st.sampled_from(["a", "host-1:8080"]),
+    "prefix": st.sampled_from(["hs", "a_b-1"]),
+    "secret_file": st.none() | texts,
+    "lease": st.floats(2, 60),
+    "patience": st.floats(0.5, 600),
+    "link_bytes": st.integers(2**18, 2**30),  # at least limits.message_bytes
+    "advertise": st.none() | st.sampled_from(["http://10.0.0.5:8080", "https://a.example/x"]),
+    "ready_needs_engine": by_type[bool],
+}
+urls = ["redis://10.0.0.5", "rediss://user@[::1]:1/2", "unix:///run/redis/redis.sock", None]
+sentinel = {
+    "master": st.sampled_from(["hawkeye", "m-1"]),
+    "addresses": st.lists(st.sampled_from(["a", "[::1]:2"]), min_size=1),
+}
+by_key["fleet"] = (
+    st.none()
+    | st.fixed_dictionaries({}, optional={"url": st.sampled_from(urls), **hosts})
+    | st.fixed_dictionaries(
+        {"url": st.just("redis://"), "sentinel": st.fixed_dictionaries(sentinel)}, optional=hosts
+    )
+)
 together = {
     "tls": {"certificate": texts, "private_key": texts},
     "turn": {"urls": st.lists(turn, min_size=1), "secret_file": texts, "ttl": by_type[int]},
@@ -128,7 +152,7 @@ together = {
 
 def good(name: str) -> st.SearchStrategy[object]:
     """What may stand at a key of the top level."""
-    if name not in SECTIONS:
+    if name in by_key:
         return by_key[name]
     if name in together:
         return st.none() | st.fixed_dictionaries(together[name])

@@ -104,6 +104,9 @@ class OwnershipModel(RuleBasedStateMachine):
             self.bound[host][admit.room] = admit.owner
         else:  # moved: the client tries again
             self.hosts[host].moved(admit.room)
+            if admit.room not in self.hosts[admit.owner].rooms:
+                # It released the room while it was cut off, and does so again (fleet/rooms.py).
+                self.commands[admit.owner].append(Release(admit.room))
 
     def run(self, host: str, most: int = 100) -> None:
         """Redis carries out commands of a host, or they fail."""
@@ -194,7 +197,8 @@ class OwnershipModel(RuleBasedStateMachine):
         assert not any(self.waiting.values())
         for _ in range(2):  # one may be told `moved`
             self.a_client_comes(host, room)
-            self.run(host)
+            for each in (host, *HOSTS):
+                self.run(each)
         served = [each for each in HOSTS if room in self.serving[each]]
         assert len(served) == 1
         assert served == [host] or self.bound[host][room] == served[0]

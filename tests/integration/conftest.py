@@ -32,10 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the kinds of clients that --kinds does not name."""
+    if not config.getoption("--kinds"):
+        return
     chosen = config.getoption("--kinds").split(",")
-    assert chosen == [""] or {*chosen} <= {*KINDS}, f"--kinds: choose from {', '.join(KINDS)}"
-    others = {*KINDS} - {*chosen} if chosen != [""] else set()
-    left_out = [item for item in items if _kind(item) in others]
+    assert {*chosen} <= {*KINDS}, f"--kinds: choose from {', '.join(KINDS)}"
+    left_out = [item for item in items if _kind(item) not in (None, *chosen)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
@@ -43,7 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _kind(item: pytest.Item) -> Any:
     """The kind of client of a test; None if it has none, or is of another folder."""
-    return item.callspec.params.get("kind") if hasattr(item, "callspec") else None
+    kind = item.callspec.params.get("kind") if hasattr(item, "callspec") else None
+    return kind if kind in KINDS else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,7 @@ from integration.pages import get
 from integration.raw import RawClient
 from signaling_server import self_report
 from signaling_server.core.protocol import notices
-from signaling_server.transport.handlers import Handlers
+from signaling_server.transport.arrival import Arrival
 
 WRONG_WELCOME = "heard welcome: $.server: None is not of type 'string'"
 
@@ -43,12 +43,12 @@ async def test_wrong_event_fails_the_test_of_a_raw_client() -> None:
 async def test_wrong_acknowledgement_fails_the_test(
     visitors: Visitors, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    servers = Handlers._ice_servers
+    servers = Arrival.ice_servers
 
     def endless(*arguments: Any) -> Any:
         return servers(*arguments)[0], "endless"
 
-    monkeypatch.setattr(Handlers, "_ice_servers", endless)
+    monkeypatch.setattr(Arrival, "ice_servers", endless)
     async with inside.running() as server:
         client = await visitors.join(url=server.url)
         await client.call("ice_servers")

@@ -48,7 +48,7 @@ def documented() -> Iterator[tuple[str, str]]:
     files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *EXAMPLES.glob("*.py")]
     for file in sorted(files):
         for line in re.findall(r"pip install ([^`\n]+)", file.read_text()):
-            if line.split()[0] not in (".", "-r"):
+            if not line.lstrip("'").startswith((".", "-r ")):
                 yield file.name, line.strip()
 
 

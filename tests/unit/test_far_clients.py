@@ -105,7 +105,7 @@ class Owner:
 
     def settle(self) -> None:
         """Do all that waits for its turn; one `flush` may not get that far."""
-        while self.switchboard._crowds:
+        while self.switchboard._crowds.rooms:
             self.switchboard.flush()
 
     def join(self, sid: str, name: str, edge: int = 0, **fields: Any) -> list[Any]:
