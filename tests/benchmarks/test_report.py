@@ -118,7 +118,7 @@ def test_fleets_are_measured_of_servers_that_can_be_one(
 
 def test_cpu_of_a_fleet_is_shown_together_and_of_each() -> None:
     phase = {"cpu_us": 60.0, "cpu0_us": 30.0, "cpu1_us": 20.0, "cpu2_us": 10.0}
-    parts = [row for row in rows(QUICK) if row.name.startswith("across-pace")]
+    parts = [row for row in rows(QUICK) if row.name.startswith("across-pace")][:4]
     assert [row.name for row in parts] == [
         "across-pace",
         *("across-pace-owner", "across-pace-edge", "across-pace-redis"),
