@@ -105,7 +105,7 @@ async def call(session: aiohttp.ClientSession, port: int) -> aiohttp.ClientWebSo
 
 
 async def signal_passes(ports: Sequence[int]) -> bool:
-    """Whether the first signal from one port to the other arrives."""
+    """Whether a signal from one port to the other arrives."""
     async with aiohttp.ClientSession() as session:
         sender, receiver = [await call(session, port) for port in ports]
         await sender.send_str('42["signal",{"type":"offer","data":{"type":"offer","sdp":"v=0"}}]')
@@ -115,7 +115,7 @@ async def signal_passes(ports: Sequence[int]) -> bool:
 
 
 @pytest.mark.parametrize("column", [OURS, PLAIN])
-def test_first_signal_passes_between_hosts_that_are_together(column: str) -> None:
+def test_signal_passes_from_host_to_host(column: str) -> None:
     server = servers({}, None, None)[column]
     with running(server, Run(fleet="across")) as (_, ports, _):
         assert asyncio.run(asyncio.wait_for(signal_passes(ports), 10))
