@@ -69,6 +69,7 @@ soak: $(VENV)/dev.stamp tests/js/node_modules
 recovery-tables: $(VENV)/dev.stamp tests/js/node_modules
 	@mkdir -p build
 	$(BIN)/python -m tests.faults measure build/recovery.json
+	$(BIN)/python -m tests.faults fleet build/recovery.json
 	$(BIN)/python -m tests.faults tables build/recovery.json
 
 deb:

@@ -1,7 +1,8 @@
 """Real WebRTC over two hosts: the programs of docs/examples, each at a host of its own.
 
 The room belongs to the host of the first that joins. Where the tests want it to belong to the
-other one, a third peer has been there before, and leaves.
+other one, a third peer has been there before, and leaves. What the video does when a host or Redis
+fails: tests/faults/fleet_faults.py.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-import time
 from pathlib import Path
 from typing import Any, Awaitable, Callable, Iterator, NamedTuple
 
@@ -18,7 +18,6 @@ import pytest
 from faults.programs import Program
 from fleet.hosts import soon
 from fleet.machine import Machine, Machines
-from fleet.redis_server import RedisServer
 from integration.client import PythonClient
 from integration.pages import get
 
@@ -74,11 +73,6 @@ class Pair:
         assert gcom.count("streaming-node: connecting") == 1
         assert gcom.count(f"streaming-node: video {SIZE}") == 1
         assert gcom.count("video ended") == 0
-
-    def longest_gap(self, after: float) -> float:
-        """Seconds between two frames."""
-        frames = [at for at in self.gcom.program.frames if at >= after]
-        return max(late - early for early, late in zip(frames, frames[1:]))
 
 
 def _program(file: str, name: str, *more: Any) -> Program:
@@ -167,61 +161,3 @@ async def _keep(host: Machine) -> PythonClient:
     await keeper.connect(f"{host.url}/?room={ROOM}&name=keeper")
     await keeper.next("welcome")
     return keeper
-
-
-@pytest.mark.parametrize("first", ["node", "gcom"])
-@pytest.mark.parametrize("killed", ["owner", "edge"])
-async def test_video_goes_on_when_a_host_is_killed(
-    start: Any, first: str, killed: str, record_property: Any
-) -> None:
-    pair = await start()
-    await pair.start(first, "gcom" if first == "node" else "node")
-    await pair.play()
-    host = pair.side(first).host
-    if killed == "edge":
-        (host,) = [other for other in pair.hosts if other is not host]
-    (other,) = [other for other in pair.hosts if other is not host]
-    moment = time.monotonic()
-    await host.kill()
-    (moves,) = [side for side in (pair.node, pair.gcom) if side.host is host]
-    await line(moves.program, JOINED, 2)
-    await soon(lambda: _both_are_here(other))
-    await pair.more_frames()
-    pair.assert_one_call()
-    record_property("longest gap between frames", round(pair.longest_gap(moment), 2))
-    print(f"longest gap between frames: {pair.longest_gap(moment):.2f} s")
-
-
-async def test_video_goes_on_when_redis_restarts_empty(start: Any, redis: RedisServer) -> None:
-    pair = await start()
-    await pair.start("node", "gcom")
-    await pair.play()
-    before = [len(host.server.lines) for host in pair.hosts]
-    redis.kill()
-    await pair.more_frames()
-    redis.start()
-    for host, seen in zip(pair.hosts, before):
-        await host.server.line("connected to redis", after=seen)
-    await pair.more_frames()
-    assert await _both_are_here(pair.node.host) == "a"
-    assert pair.node.program.count(JOINED) == pair.gcom.program.count(JOINED) == 1
-    pair.assert_one_call()
-
-
-async def test_video_goes_on_while_the_hosts_are_apart(start: Any, record_property: Any) -> None:
-    pair = await start(fleet={"lease": 2, "patience": 1})
-    await pair.start("node", "gcom")
-    await pair.play()
-    moment = time.monotonic()
-    for host in pair.hosts:
-        host.cut_off()
-    await line(pair.gcom.program, JOINED, 2)  # alone, in a room of its own host
-    assert await _both_are_here(*pair.hosts) == ""
-    await pair.more_frames()
-    for host in pair.hosts:
-        host.heal()
-    await soon(lambda: _both_are_here(*pair.hosts))
-    await pair.more_frames()
-    pair.assert_one_call()
-    record_property("longest gap between frames", round(pair.longest_gap(moment), 2))
-    print(f"longest gap between frames: {pair.longest_gap(moment):.2f} s")
