@@ -37,6 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the servers of the integration tests relay every signal by the slow path",
     )
     parser.addoption(
+        "--fleet",
+        type=int,
+        choices=(1, 2),
+        metavar="HOSTS",
+        help="the servers of the integration tests are in fleets: 1: each in one of its own; 2:"
+        " with a second host each, and clients connect to the two in turn",
+    )
+    parser.addoption(
         "--redis-server",
         action="append",
         default=[],
