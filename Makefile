@@ -22,7 +22,7 @@ help:
 	@echo 'test-all  all tests, as root: also other Pythons, Debian 12, browser, faults, appliance'
 	@echo 'lint      ruff, mypy, shellcheck'
 	@echo 'bench     cost of a signal, time to start, memory'
-	@echo 'soak      tests that take too long for every day: 10,000 models, long dropouts, Debian 11'
+	@echo 'soak      tests that take too long for every day: 10,000 models, long dropouts, Debian 11, servers in fleets'
 	@echo 'recovery-tables  measure the tables of docs/recovery.md, as root, 80 minutes'
 	@echo 'deb       the Debian package, into dist/'
 	@echo 'release   VERSION=X.Y.Z: give the unreleased changes that version, and today'"'"'s date'
@@ -63,12 +63,15 @@ bench: $(VENV)/dev.stamp
 
 soak: $(VENV)/dev.stamp tests/js/node_modules
 	HYPOTHESIS_PROFILE=soak $(PYTEST) tests/fuzz
-	$(PYTEST) -m soak -o faulthandler_timeout=1800 tests
+	$(PYTEST) -m soak -o faulthandler_timeout=2400 tests
+	@.ci/needs tests/fleet
+	$(PYTEST) tests/integration --fleet=1
 
 # Skips the faults whose results are already in build/recovery.json.
 recovery-tables: $(VENV)/dev.stamp tests/js/node_modules
 	@mkdir -p build
 	$(BIN)/python -m tests.faults measure build/recovery.json
+	$(BIN)/python -m tests.faults fleet build/recovery.json
 	$(BIN)/python -m tests.faults tables build/recovery.json
 
 deb:

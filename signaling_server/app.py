@@ -103,9 +103,9 @@ class App:
             lambda: self.transport.sockets,
             seen,
         )
-        self._fleet = seen.fleet = (
-            build(loaded, self.settings, self.transport, self.relay) if in_a_fleet else None
-        )
+        parts = self.settings, self.transport, self.relay, self._instruments.lone
+        self._fleet = seen.fleet = build(loaded, *parts) if in_a_fleet else None
+        self._instruments.insight.other_hosts = seen.lone
         self._reachable = Reachable(self.settings, "https" if self._certificate else "http")
         self.notifier = Notifier()
         self._background = Background()

@@ -9,6 +9,7 @@ from typing import Callable
 from signaling_server.core.insight.backlog import BREATH_SECONDS, DIGEST_SECONDS
 from signaling_server.core.insight.insight import Insight
 from signaling_server.core.insight.timeline import Timeline
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.events import Fact
 from signaling_server.core.protocol.observer import merge
 from signaling_server.core.protocol.rtc_report import ConnectionReport
@@ -53,6 +54,10 @@ class Instruments:
         for _ in range(TURNS_TO_CATCH_UP):
             if self.insight.pending:
                 self.insight.digest(time.monotonic())
+
+    def lone(self, most: int) -> list[LonePeer]:
+        """At most so many of the peers that are alone in a room of this host."""
+        return self.insight.lone(time.monotonic(), most)
 
     def cancel(self) -> None:
         """Stop all timers."""

@@ -36,6 +36,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="the servers of the integration tests relay every signal by the slow path",
     )
+    parser.addoption(
+        "--fleet",
+        type=int,
+        choices=(1, 2),
+        metavar="HOSTS",
+        help="the servers of the integration tests are in fleets: 1: each in one of its own; 2:"
+        " with a second host each, and clients connect to the two in turn",
+    )
+    parser.addoption(
+        "--redis-server",
+        action="append",
+        default=[],
+        metavar="PROGRAM",
+        help="what the tests of tests/fleet run as Redis, instead of redis-server and, where it is"
+        " installed, valkey-server; may be given more than once",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

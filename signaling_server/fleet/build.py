@@ -8,13 +8,14 @@ import json
 import random
 import secrets
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from signaling_server.core.config.live import Settings
 from signaling_server.core.config.load import Loaded
-from signaling_server.core.fleet.host_record import HostRecord
+from signaling_server.core.fleet.host_record import MOST_LONE, HostRecord
 from signaling_server.core.fleet.joining import fingerprint
 from signaling_server.core.fleet.mac import signer
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.transport.server import Transport
 from signaling_server.version import VERSION
@@ -30,8 +31,15 @@ def jump() -> int:
     return random.randrange(2**20, 2**28)
 
 
-def build(loaded: Loaded, live: Settings, transport: Transport, relay: Relay) -> Fleet:
-    """The fleet of a configuration that has `fleet.url`; `live` is the one in use."""
+def build(
+    loaded: Loaded,
+    live: Settings,
+    transport: Transport,
+    relay: Relay,
+    lone: Callable[[int], Sequence[LonePeer]],
+) -> Fleet:
+    """The fleet of a configuration that has `fleet.url`; `live` is the one in use; `lone(most)`
+    says who is alone in a room of this host."""
     from signaling_server.fleet.fleet import Fleet
     from signaling_server.fleet.redis_engine import RedisEngine
     from signaling_server.fleet.redis_options import Access
@@ -51,7 +59,8 @@ def build(loaded: Loaded, live: Settings, transport: Transport, relay: Relay) ->
 
     def describe(name: str) -> HostRecord:
         counts = len(relay.rooms), len(relay.peers)
-        return HostRecord(name, VERSION, settings.advertise or "", *counts, rules[0])
+        url = settings.advertise or ""
+        return HostRecord(name, VERSION, url, *counts, rules[0], tuple(lone(MOST_LONE)))
 
     return Fleet(
         engine,

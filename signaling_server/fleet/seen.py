@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Mapping
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 from signaling_server.core.fleet.state import FleetState
 from signaling_server.core.fleet.tally import Figures
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.reporting import fleet_metrics
 from signaling_server.core.reporting.metrics import Family
 
@@ -29,6 +30,11 @@ class Seen:
             return {}
         links = self.fleet.links
         return {sid: self.fleet.name_of(host) for sid, host in links.far_clients().items()}
+
+    def lone(self) -> Sequence[LonePeer]:
+        """Peers that are alone in rooms of other hosts."""
+        state = self.state()
+        return () if state is None else state.lone
 
     def families(self) -> list[Family]:
         """What the fleet adds to the metrics."""

@@ -58,7 +58,7 @@ def _host(links: Links, host: str, known: Known, now: float) -> HostState:
     silent = now - (link.heard_at if link else known.since)
     round_trip, linked = (link.round_trip, link.up) if link else (None, False)
     about = record.name, host, record.url, record.version, record.rooms, record.peers
-    return HostState(*about, now - known.since, silent, round_trip, linked)
+    return HostState(*about, now - known.since, silent, round_trip, linked, record.lone)
 
 
 def _elsewhere(links: Links) -> list[RoomElsewhere]:

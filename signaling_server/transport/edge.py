@@ -178,9 +178,8 @@ class EdgeDoor:
                 self._link.put(Liveness(sid, int(pulse)))
 
     def _lives(self, sid: str) -> None:
-        """A client that was replaced shows that it lives."""
-        if sid in self._bound:
-            self._link.put(Liveness(sid, int(Pulse.LIVES)))
+        """A client that was replaced shows that it lives, mostly after its connection has left."""
+        self._link.put(Liveness(sid, int(Pulse.LIVES)))
 
     def left(self, connection: Connection, reason: str, goodbye: bool) -> None:
         """A connection has ended."""

@@ -25,7 +25,7 @@ from signaling_server.core.fleet.records import (
     Say,
     Withdrawn,
 )
-from signaling_server.core.protocol.events import Left, Pulse, Revoked, SignalAccepted
+from signaling_server.core.protocol.events import Left, Pulse, Revoked, SignalAccepted, StillAlive
 from signaling_server.core.protocol.messages import Signal, parse_argument
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.core.protocol.rtc_report import ConnectionReport, parse_report
@@ -69,6 +69,9 @@ class FarClients:
             self._withdraw(record)
         elif isinstance(record, Gone):
             self._gone(link, record)
+        elif isinstance(record, Liveness) and record.sid not in self._links.get(link, {}):
+            if record.pulse == Pulse.LIVES:  # of one that was replaced, and has gone
+                self._switchboard.handle(StillAlive(record.sid))
         elif isinstance(record, (Say, Report, Liveness)):
             self._hear(self._of(link, record.sid), record)
         else:

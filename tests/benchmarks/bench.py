@@ -1,6 +1,6 @@
 """make bench: what a signal, a client and a start cost, beside Node's socket.io, in one run.
 
-Server on core 0, load on core 1; servers take turns; medians of the rounds, with least and most.
+Servers on core 0, load on core 1; columns take turns; medians of the rounds, with least and most.
 Prints a table in Markdown; writes build/bench/results.json, and docs/images/cost.svg with --plot.
 """
 
@@ -23,8 +23,9 @@ from benchmarks.build import BUILD, ROOT, build, debian_12, system_python
 from benchmarks.measure import InvalidMeasurementError, measure
 from benchmarks.report import chart, table
 from benchmarks.results import Results
-from benchmarks.rows import QUICK, Row, rows, scaled
-from benchmarks.servers import NODE, ROOM, DoesNotStartError, Server, running, servers
+from benchmarks.rows import NODE, QUICK, Row, Run, rows, scaled
+from benchmarks.running import DoesNotStartError, running
+from benchmarks.servers import ROOM, Server, servers
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # the servers inherit it
     os.sched_setaffinity(0, {1})  # and so does the generator
-    build()
+    build(any(row.run.fleet for row in wanted))
     columns = _columns(options)
     results = _measured(wanted, columns, 1 if options.quick else options.repeats)
     used = [name for name in columns if any(name in row for row in results.rows.values())]
@@ -97,7 +98,7 @@ def _columns(options: argparse.Namespace) -> dict[str, Server]:
         if name in always or any(part == name if part in found else part in name for part in parts)
     }
     for server in found.values():
-        with running(server):
+        with running(server, Run()):
             pass
     return found
 
@@ -110,7 +111,7 @@ def _measured(wanted: Sequence[Row], columns: Mapping[str, Server], repeats: int
         print(f"... {', '.join(row.name for row in sharing)}", file=sys.stderr)
         for _ in range(repeats * run.samples):
             for name, server in columns.items():
-                doing = [row for row in sharing if server.does(row.name)]
+                doing = [row for row in sharing if server.does(row)]
                 if doing:
                     _add(results, doing, name, server)
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "bench"
 GENERATOR, PAYLOADS = BUILD / "generator", BUILD / "payloads.txt"
 CERTIFICATE, KEY = BUILD / "certificate.pem", BUILD / "key.pem"
+SECRET = BUILD / "fleet-secret"
+"""Of our fleets: without it there would be no MACs, which cost CPU."""
 PROGRAMS = {
     "gcc": "gcc libc6-dev",
     "node": "nodejs",
@@ -21,7 +24,9 @@ PROGRAMS = {
     "taskset": "util-linux",
 }
 """Each with the Debian packages that bring it."""
-DEBIAN_12 = ("aiohttp==3.8.4", "uvloop==0.17.0")
+FOR_FLEETS = {"redis-server": "redis-server", "redis-cli": "redis-tools"}
+"""The same for the rows of two hosts."""
+DEBIAN_12 = ("aiohttp==3.8.4", "uvloop==0.17.0", "redis==4.3.4")
 """As Debian 12 has them."""
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 """The distribution's, which the package runs on. A Python of another source is often built without
@@ -29,15 +34,18 @@ profile-guided optimisation, and then our code takes half as long again.
 """
 LIBRARIES = (
     *("aiohttp", "python-socketio", "python-engineio", "bidict", "PyYAML", "sdnotify"),
-    *("uvloop", "orjson"),
+    *("uvloop", "orjson", "redis"),
 )
 """What the server imports."""
 
 
-def build() -> None:
-    """Make everything, in build/bench. Exits with apt's line where Debian packages are missing."""
+def build(fleets: bool) -> None:
+    """Make everything, in build/bench, also for the rows of `fleets`. Exits with apt's line where
+    Debian packages are missing.
+    """
     BUILD.mkdir(parents=True, exist_ok=True)
-    _need(*(packages for name, packages in PROGRAMS.items() if not shutil.which(name)))
+    programs = {**PROGRAMS, **(FOR_FLEETS if fleets else {})}
+    _need(*(packages for name, packages in programs.items() if not shutil.which(name)))
     if subprocess.run(
         ["gcc", "-E", "-"], input=b"#include <openssl/ssl.h>", capture_output=True
     ).returncode:
@@ -46,6 +54,7 @@ def build() -> None:
     _run("gcc", "-O2", "-o", str(GENERATOR), *sources, "-lssl", "-lcrypto")
     _run(sys.executable, str(HERE / "payloads.py"), str(PAYLOADS))
     _certificate()
+    SECRET.write_text("of the benchmark\n")
     for file in (HERE / "peers").glob("*.js*"):
         shutil.copy(file, BUILD)
     _run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=BUILD)
@@ -75,13 +84,22 @@ def debian_12() -> Path | None:
     folder = BUILD / "debian-12"
     if not python:
         return None
-    if not (folder / "done").exists():
+    done, wanted = folder / "done", "\n".join(DEBIAN_12)
+    if not done.exists() or done.read_text() != wanted:
         _run(python, "-m", "venv", "--clear", str(folder))
         pip = [str(folder / "bin/pip"), "install", "-qq"]
         _run(*pip, "--editable", str(ROOT))
         _run(*pip, *DEBIAN_12)  # in a step of its own: pip's users get a newer aiohttp
-        (folder / "done").touch()
+        done.write_text(wanted)
     return folder / "bin" / "python"
+
+
+def environment(checkout: Path) -> dict[str, str]:
+    """Of the servers that are measured, from a checkout."""
+    # Byte code goes to a folder of ours: a checkout that cannot be written would compile each time.
+    given = {"PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": str(BUILD / "byte-code")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, **given}
 
 
 def _need(*packages: str) -> None:

@@ -1,4 +1,4 @@
-"""One measurement: a fresh server on core 0, the load generator on core 1, what it reports."""
+"""One measurement: fresh servers on core 0, the load generator on core 1, what it reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Sequence
 
 from benchmarks.build import GENERATOR, PAYLOADS
 from benchmarks.rows import Phase, Run
-from benchmarks.servers import Server, running
+from benchmarks.running import running
+from benchmarks.servers import Server
 
 TIMEOUT = 180
 """Seconds for all phases of a run."""
@@ -29,10 +30,12 @@ def measure(server: Server, run: Run) -> Sequence[Phase]:
 
     Raises DoesNotStartError and InvalidMeasurementError.
     """
-    with running(server, run.tls) as (pid, port, start):
+    with running(server, run) as (pids, ports, start):
         if not run.phases:
             return [{"start_ms": start}]
-        command = [str(GENERATOR), "-P", str(port), "-p", str(pid), *_options(server, run)]
+        command = [str(GENERATOR), *_options(server, run)]
+        command += [word for port in ports for word in ("-P", str(port))]
+        command += [word for pid in pids for word in ("-p", str(pid))]
         done = subprocess.run(
             [*command, *run.phases], stdout=-1, stderr=-1, text=True, timeout=TIMEOUT, check=False
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Mapping, Sequence
 
-from benchmarks.rows import Row
-from benchmarks.servers import NODE, OURS
+from benchmarks.rows import NODE, OURS, Row
 
 Values = Mapping[str, Mapping[str, Sequence[float]]]
 """By row and column; no values: the column does not do the row, or failed."""
@@ -49,13 +48,22 @@ def _judged(row: Row, values: Mapping[str, Sequence[float]]) -> tuple[str, str]:
     if row.least is None or row.goal is None:
         return "", ""
     targets = f"{row.least:g} / {row.goal:g}" if row.absolute else f"x {row.least} / {row.goal}"
-    reached = median(values[OURS]) if row.absolute and values.get(OURS) else _factor(values, OURS)
-    if reached is None or (row.absolute and not values.get(OURS)):
+    reached = _reached(row, values)
+    if row.peers != (NODE,):
+        targets += f" of {' and of '.join(row.peers)}"
+    if reached is None:
         return targets, "not measured"
-    return (
-        targets,
-        "goal" if reached <= row.goal else "at least" if reached <= row.least else "missed",
-    )
+    verdict = "goal" if reached <= row.goal else "at least" if reached <= row.least else "missed"
+    return targets, verdict if row.peers == (NODE,) else f"x {reached:.2f}: {verdict}"
+
+
+def _reached(row: Row, values: Mapping[str, Sequence[float]]) -> float | None:
+    """Our median, or its ratio to the least of the peers'; None: one of them was not measured."""
+    ours, peers = values.get(OURS), [values.get(peer) for peer in row.peers]
+    if not ours or row.absolute:
+        return median(ours) if ours else None
+    medians = [median(peer) for peer in peers if peer]
+    return median(ours) / min(medians) if len(medians) == len(peers) and all(medians) else None
 
 
 def _number(value: float) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Mapping, NamedTuple, Sequence
 
+NODE = "node socket.io"
+OURS = "ours"
+PLAIN = "plain python-socketio"
+SHARDED = "node socket.io, sharded adapter"
+OFF = "ours, fleet off"
+"""The columns that rows are judged by."""
 Phase = Mapping[str, float]
 """What the generator, or a start, reports: figures by name."""
 
@@ -22,12 +28,18 @@ class Run:
     tls: bool = False
     batch: int = 0
     """Signals a POST of long polling; 0: WebSocket."""
+    fleet: str = ""
+    """Two hosts and a Redis. `across`: one client of each pair on each host, the first to come on
+    the first; `local`: all on the first; "": one server.
+    """
     samples: int = field(default=1, compare=False)
     """Measurements in one round."""
 
 
 class Row(NamedTuple):
-    """A row. `least` and `goal` are factors of Node's figure, or `absolute`: the figure itself."""
+    """A row. `least` and `goal` are factors of the least figure of `peers`, or `absolute`: the
+    figure itself.
+    """
 
     name: str
     """For --rows."""
@@ -37,6 +49,7 @@ class Row(NamedTuple):
     least: float | None = None
     goal: float | None = None
     absolute: bool = False
+    peers: tuple[str, ...] = (NODE,)
 
 
 class Scale(NamedTuple):
@@ -59,13 +72,22 @@ def scaled(room: float) -> Scale:
     return full._replace(pairs=pairs, crowd=crowd)
 
 
+ONE_BY_ONE = "join:2:1"
+"""So that it is known which host is the owner."""
 QUICK = Scale(seconds=1, idle_seconds=3, pairs=100, clients=100, crowd=200, starts=2)
 """Whether everything works: no figures to quote."""
 
 
 def rows(scale: Scale) -> list[Row]:
     """All rows, in the order of the table."""
-    return [*_signals(scale), *_crowds(scale), *_latency(scale), *_rest(scale)]
+    return [
+        *_signals(scale),
+        *_crowds(scale),
+        *_latency(scale),
+        *_rest(scale),
+        *_across(scale),
+        *_local(scale),
+    ]
 
 
 def _signals(scale: Scale) -> list[Row]:
@@ -141,6 +163,49 @@ def _rest(scale: Scale) -> list[Row]:
             idle,
             lambda phases: phases[2]["wakeups"],
         ),
+    ]
+
+
+def _across(scale: Scale) -> list[Row]:
+    """Peers on two hosts. The first client of a pair makes its host the room's owner."""
+    sat = Run(_saturated(scale, ONE_BY_ONE), fleet="across")
+    # Node compiles what it runs often: 200 signals would measure its interpreter.
+    paced = ONE_BY_ONE, "sat:32:1", "pace:200:1", f"pace:200:{scale.seconds}"
+    ack = Run(paced, ack=True, fleet="across")
+    pair, pace = "across two hosts", "across two hosts, 200/s with acks"
+    plain = f"{pair}, 200/s plain, us a signal"
+    return [
+        *_shared("across", f"{pair}, us a signal", sat),
+        _beaten("across-ack", f"{pair}, ack", replace(sat, ack=True), _cpu),
+        *_shared("across-pace", f"{pace}, us a signal", ack),
+        _beaten("across-pace-plain", plain, replace(ack, ack=False), _cpu),
+        _beaten("across-p50", f"{pace}, p50, us", ack, lambda phases: phases[-1]["p50_us"]),
+        _beaten("across-p99", f"{pace}, p99, us", ack, lambda phases: phases[-1]["p99_us"]),
+    ]
+
+
+def _shared(name: str, title: str, run: Run) -> list[Row]:
+    """CPU of both hosts and Redis together, then of each."""
+    return [
+        _beaten(name, f"{title}: hosts and Redis", run, _cpu),
+        Row(f"{name}-owner", f"{title}: owner", run, lambda phases: phases[-1]["cpu0_us"]),
+        Row(f"{name}-edge", f"{title}: edge", run, lambda phases: phases[-1]["cpu1_us"]),
+        Row(f"{name}-redis", f"{title}: Redis", run, lambda phases: phases[-1]["cpu2_us"]),
+    ]
+
+
+def _beaten(name: str, title: str, run: Run, figure: Callable[[Sequence[Phase]], float]) -> Row:
+    """One in which we have to be below every other fleet."""
+    return Row(name, title, run, figure, 1.0, 1.0, peers=(NODE, SHARDED, PLAIN))
+
+
+def _local(scale: Scale) -> list[Row]:
+    """Peers on one host of two, against one host without a fleet."""
+    run = Run(_saturated(scale, ONE_BY_ONE), fleet="local")
+    local = "both on one of two hosts"
+    return [
+        Row("local", f"{local}, us a signal", run, _cpu, 1.05, 1.0, peers=(OFF,)),
+        Row("local-ack", f"{local}, ack", replace(run, ack=True), _cpu, 1.05, 1.0, peers=(OFF,)),
     ]
 
 

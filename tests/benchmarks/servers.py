@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
 import resource
-import socket
 import subprocess
 import sys
-import time
 import zlib
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, Mapping
+from typing import Callable, Mapping, Sequence
 
-from benchmarks.build import BUILD, CERTIFICATE, HERE, KEY, ROOT
+from benchmarks.build import BUILD, CERTIFICATE, HERE, KEY, ROOT, SECRET, environment
+from benchmarks.rows import NODE, OFF, OURS, PLAIN, QUICK, SHARDED, Row, rows
+from benchmarks.together import at_once, linked, subscribed
+from fleet.redis_server import RedisServer
 
-NODE = "node socket.io"
-OURS = "ours"
 SOCKET_IO = "/socket.io/?EIO=4&transport={transport}"
 FILES = 46_000
 """Descriptors that our server requires for all of RAISED; with fewer it refuses callers."""
@@ -40,14 +38,15 @@ WITHOUT = (
     "import sys; sys.modules.update(dict.fromkeys({names!r})); "
     "from signaling_server.cli.main import main; sys.exit(main({words!r}))"
 )
-TO_START = 20
-"""Seconds at most."""
-
 SOCKETS = frozenset(["plain", "ping", "throughput", "pairs", "alone", "pace-plain", "tls"])
 CLIENTS = frozenset(["memory", "memory-idle", "memory-many", "connect-many", "storm", "start"])
 CROWDS = frozenset(["connect", "crowd", "crowd-in", "crowd-time"])
 RECOVERY = frozenset(["recommended", "session", "session-ack"])
 VARIANTS = frozenset(["recommended", "plain", "ack", "start", "memory-idle", "memory-many"])
+ACROSS, LOCAL = (
+    frozenset(row.name for row in rows(QUICK) if row.run.fleet == fleet)
+    for fleet in ("across", "local")
+)
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,14 @@ class Server:
     folder: Path = ROOT
     rows: frozenset[str] | None = None
     """Names of the rows that it can do; None: all."""
+    host: Callable[[str, str], list[str]] | None = None
+    """The command of a host of a fleet, by the URL of its Redis and its name; None: it has none."""
+    together: Callable[[Sequence[int], RedisServer], bool] = at_once
+    """Whether the hosts on these ports can exchange signals yet."""
 
-    def does(self, row: str) -> bool:
+    def does(self, row: Row) -> bool:
         """Whether it is measured for a row."""
-        return self.rows is None or row in self.rows
-
-
-class DoesNotStartError(Exception):
-    """A server does not answer in time; says what it wrote."""
+        return (self.rows is None or row.name in self.rows) and bool(self.host or not row.run.fleet)
 
 
 def servers(
@@ -85,6 +84,8 @@ def servers(
     if debian:
         found["ours, Debian 12's stack"] = _ours(ROOT, str(debian), without=("orjson",))
     found[f"{NODE}, recovery"] = _node("--recovery", rows=RECOVERY)
+    found[SHARDED] = _node(rows=ACROSS, adapter="--sharded")
+    found[OFF] = _alone(python)
     leaner = ("orjson", "uvloop")
     found["ours, asyncio + json"] = _ours(ROOT, python, without=leaner, rows=VARIANTS)
     found["ours, slow path"] = _ours(ROOT, python, fast_path=False, rows=VARIANTS)
@@ -100,26 +101,42 @@ def _others(python: str) -> dict[str, Server]:
     path = "/peerjs?key=peerjs&id=c{n}&token=t{n}"
     return {
         "raw aiohttp": raw,
-        "plain python-socketio": _python_peer(python, "plain_relay.py"),
+        PLAIN: _python_peer(python, "plain_relay.py", adapter="--redis"),
         "peerjs-server": Server([*peerjs, "--port", "{port}"], path=path, raw=True, rows=CLIENTS),
         "y-webrtc": Server(["env", "PORT={port}", *y_webrtc], path="/?", raw=True, rows=CLIENTS),
     }
 
 
-def _node(*words: str, rows: frozenset[str] | None = None) -> Server:
-    command = ["node", str(BUILD / "node_relay.js"), *words, "{port}"]
-    return Server(command, [*command, str(CERTIFICATE), str(KEY)], rows=rows)
+def _node(*words: str, rows: frozenset[str] | None = None, adapter: str = "--redis") -> Server:
+    relay = ["node", str(BUILD / "node_relay.js")]
+    return _peer(relay, [*words, "{port}"], adapter, rows=rows)
 
 
 def _python_peer(
     python: str,
     file: str,
+    adapter: str = "",
     path: str = SOCKET_IO,
     raw: bool = False,
     rows: frozenset[str] | None = None,
 ) -> Server:
-    command = [python, str(HERE / "peers" / file), "{port}"]
-    return Server(command, [*command, str(CERTIFICATE), str(KEY)], path, raw, rows=rows)
+    relay = [python, str(HERE / "peers" / file)]
+    return replace(_peer(relay, ["{port}"], adapter, rows=rows), path=path, raw=raw)
+
+
+def _peer(relay: list[str], words: list[str], adapter: str, rows: frozenset[str] | None) -> Server:
+    """One of peers/; `adapter`: its option for the URL of a Redis, "": it has none."""
+    command = [*relay, *words]
+    secure = [*command, str(CERTIFICATE), str(KEY)]
+    if not adapter:
+        return Server(command, secure, rows=rows)
+    return Server(
+        command,
+        secure,
+        rows=rows,
+        host=lambda url, name: [*relay, adapter, url, *words],
+        together=subscribed,
+    )
 
 
 def _ours(
@@ -135,7 +152,26 @@ def _ours(
     settings["socketio"] = {"fast_path": fast_path}
     secure = {**settings, "tls": {"certificate": str(CERTIFICATE), "private_key": str(KEY)}}
     command, secure_command = (_serve(_written(one), python, without) for one in (settings, secure))
-    return Server(command, secure_command, folder=checkout, rows=rows)
+
+    def host(url: str, name: str) -> list[str]:
+        fleet = {"url": url, "name": name, "secret_file": str(SECRET)}
+        file = _written({**settings, "fleet": fleet}, f"host-{name}")
+        return _serve(file, python, without)
+
+    return Server(
+        command,
+        secure_command,
+        folder=checkout,
+        rows=rows,
+        host=host if "fleet" in _keys(checkout) else None,
+        together=linked,
+    )
+
+
+def _alone(python: str) -> Server:
+    """Hosts that are no fleet, each as `ours` is without one."""
+    ours = _ours(ROOT, python, rows=LOCAL)
+    return replace(ours, host=lambda url, name: ours.command, together=at_once)
 
 
 def _serve(config: Path, python: str, without: tuple[str, ...]) -> list[str]:
@@ -147,67 +183,24 @@ def _serve(config: Path, python: str, without: tuple[str, ...]) -> list[str]:
 
 def _raised(checkout: Path) -> dict[str, dict[str, int]]:
     """Those of RAISED that the checkout knows: an unknown key is an error."""
-    command = [sys.executable, "-m", "signaling_server", "print-config"]
-    known = subprocess.run(command, cwd=checkout, env=_environment(checkout), stdout=-1, check=True)
-    keys = {line.split(":")[0].strip() for line in known.stdout.decode().splitlines()}
+    keys = _keys(checkout)
     return {
         section: {name: value for name, value in values.items() if name in keys}
         for section, values in RAISED.items()
     }
 
 
-def _written(settings: dict[str, object]) -> Path:
-    """A configuration file; JSON is YAML."""
+@functools.lru_cache(maxsize=None)
+def _keys(checkout: Path) -> frozenset[str]:
+    """The keys of a checkout's configuration, without their sections."""
+    command = [sys.executable, "-m", "signaling_server", "print-config"]
+    known = subprocess.run(command, cwd=checkout, env=environment(checkout), stdout=-1, check=True)
+    return frozenset(line.split(":")[0].strip() for line in known.stdout.decode().splitlines())
+
+
+def _written(settings: dict[str, object], name: str = "") -> Path:
+    """A configuration file, under a name or its own; JSON is YAML."""
     text = json.dumps({"version": 1, **settings}, indent=1)
-    file = BUILD / f"config-{zlib.crc32(text.encode()):08x}.yaml"
+    file = BUILD / f"config-{name or f'{zlib.crc32(text.encode()):08x}'}.yaml"
     file.write_text(text)
     return file
-
-
-def _environment(checkout: Path) -> dict[str, str]:
-    # Byte code goes to a folder of ours: a checkout that cannot be written would compile each time.
-    given = {"PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": str(BUILD / "byte-code")}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**kept, **given}
-
-
-@contextmanager
-def running(server: Server, tls: bool = False) -> Iterator[tuple[int, int, float]]:
-    """A server on core 0: its process id, port, and the milliseconds from exec to its answering.
-
-    Raises DoesNotStartError.
-    """
-    port = _free_port()
-    command = (server.secure if tls else server.command) or []
-    command = ["taskset", "-c", "0", *(part.replace("{port}", str(port)) for part in command)]
-    log = BUILD / "server.log"
-    started = time.monotonic()
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=server.folder, env=_environment(server.folder), stdout=out, stderr=out
-        )
-    try:
-        while not _answers(port, tls):
-            if process.poll() is not None or time.monotonic() > started + TO_START:
-                raise DoesNotStartError(f"{' '.join(command)}: {log.read_text()[-500:]}")
-            time.sleep(0.0005)
-        yield process.pid, port, (time.monotonic() - started) * 1000
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(port: int, tls: bool) -> bool:
-    """Whether a GET is answered, whatever the answer is; under TLS, whether it accepts."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=TO_START) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-            return tls or bool(connection.recv(1))
-    except ConnectionError:
-        return False

@@ -7,8 +7,8 @@ import pytest
 from benchmarks.measure import InvalidMeasurementError, check
 from benchmarks.report import chart, table
 from benchmarks.results import Results
-from benchmarks.rows import QUICK, Phase, Row, Run, Scale, rows
-from benchmarks.servers import NODE, OURS
+from benchmarks.rows import NODE, OURS, PLAIN, QUICK, Phase, Row, Run, Scale, rows
+from benchmarks.servers import Server
 
 ACK = Row("ack", "ack", Run(), lambda phases: phases[0]["cpu_us"], 0.55, 0.45)
 KIB = ACK._replace(name="memory", least=28, goal=18, absolute=True)
@@ -75,3 +75,52 @@ def test_chart_has_a_bar_for_each_column_of_a_charted_row() -> None:
     drawn = chart([ACK, KIB], [NODE, OURS], {"ack": {NODE: [30], OURS: [15]}, "memory": {}})
     assert drawn.count("<rect") == 3
     assert 'fill="#0a6"' in drawn
+
+
+FLEETS = ACK._replace(name="across", least=1.0, goal=1.0, peers=(NODE, PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("node", "plain", "ours", "verdict"),
+    [(20, 10, 9, "x 0.90: goal"), (10, 20, 11, "x 1.10: missed"), (20, 10, 11, "x 1.10: missed")],
+)
+def test_row_with_several_peers_is_judged_by_the_least_of_them(
+    node: float, plain: float, ours: float, verdict: str
+) -> None:
+    text = table(
+        [FLEETS], [NODE, OURS, PLAIN], {"across": {NODE: [node], OURS: [ours], PLAIN: [plain]}}
+    )
+    cells = [cell.strip() for cell in text.splitlines()[-1].split("|")[5:-1]]
+    assert cells == [f"x 1.0 / 1.0 of {NODE} and of {PLAIN}", verdict]
+
+
+@pytest.mark.parametrize("plain", [{}, {PLAIN: []}, {PLAIN: [0.0]}])
+def test_row_is_not_judged_without_one_of_its_peers(plain: dict[str, list[float]]) -> None:
+    values = {NODE: [10.0], OURS: [5.0], **plain}
+    assert table([FLEETS], [NODE, OURS], {"across": values}).endswith("| not measured |")
+
+
+@pytest.mark.parametrize(
+    ("server", "across", "plain"),
+    [
+        (Server(["x"]), False, True),
+        (Server(["x"], host=lambda url, name: ["x"]), True, True),
+        (Server(["x"], host=lambda url, name: ["x"], rows=frozenset(["across"])), True, False),
+    ],
+)
+def test_fleets_are_measured_of_servers_that_can_be_one(
+    server: Server, across: bool, plain: bool
+) -> None:
+    by_name = {row.name: row for row in rows(QUICK)}
+    assert server.does(by_name["across"]) is across
+    assert server.does(by_name["plain"]) is plain
+
+
+def test_cpu_of_a_fleet_is_shown_together_and_of_each() -> None:
+    phase = {"cpu_us": 60.0, "cpu0_us": 30.0, "cpu1_us": 20.0, "cpu2_us": 10.0}
+    parts = [row for row in rows(QUICK) if row.name.startswith("across-pace")][:4]
+    assert [row.name for row in parts] == [
+        "across-pace",
+        *("across-pace-owner", "across-pace-edge", "across-pace-redis"),
+    ]
+    assert [row.figure([phase]) for row in parts] == [60, 30, 20, 10]

@@ -1,4 +1,4 @@
-"""The faults: the rows of docs/recovery.md.
+"""The faults: the rows of docs/recovery.md. Those of a fleet are in fleet_faults.py.
 
 Each one starts a stage, strikes, and ends with all programs running and all links up (again). It
 returns when it struck, and when it was repaired (monotonic, s).

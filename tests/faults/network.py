@@ -110,6 +110,14 @@ class Network:
             self._on(machine, "address", "flush", "dev", link)
             self._on(machine, "address", "add", f"{_subnet(link)}.9/24", "dev", link)
 
+    def add_address(self, machine: str, address: str) -> None:
+        """Give a machine an address of its own, on no link."""
+        self._on(machine, "address", "add", f"{address}/32", "dev", "lo")
+
+    def remove_address(self, machine: str, address: str) -> None:
+        """Take such an address away: packets to it and from it vanish, and no program is told."""
+        self._on(machine, "address", "delete", f"{address}/32", "dev", "lo")
+
     def lose_addresses(self, machine: str, link: str) -> None:
         """Take all addresses of a machine on a link away."""
         self._on(machine, "address", "flush", "dev", link)

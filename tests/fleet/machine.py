@@ -26,6 +26,8 @@ class Machine:
         self._folder.mkdir()
         self._config = config
         self._server: ServerProcess | None = None
+        self._earlier: list[str] = []
+        """The log of its processes before this one."""
 
     @property
     def server(self) -> ServerProcess:
@@ -42,6 +44,7 @@ class Machine:
             "listen": {"port": self.port},
             "fleet": {**own, **self._config.get("fleet", {})},
         }
+        self._earlier = self.log
         self._server = ServerProcess(self._folder, config)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._server.__enter__)
@@ -86,7 +89,8 @@ class Machine:
 
     @property
     def log(self) -> list[str]:
-        return self._server.lines if self._server else []
+        """Of all its processes."""
+        return [*self._earlier, *(self._server.lines if self._server else ())]
 
 
 class Machines:

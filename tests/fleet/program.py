@@ -35,10 +35,21 @@ class Heard(NamedTuple):
 class Program:
     """Knows some servers, and goes through them; speaks to `other` while that one is there."""
 
-    def __init__(self, name: str, other: str, urls: Sequence[str], room: str = "drone-1") -> None:
+    def __init__(
+        self,
+        name: str,
+        other: str,
+        urls: Sequence[str],
+        room: str = "drone-1",
+        pause: float = PAUSE,
+    ) -> None:
         self.name, self.other = name, other
         self.urls = list(urls)
+        self.url = ""
+        """Where it was welcome last."""
+        self._which = 0
         self._room = room
+        self._pause = pause
         self._session = secrets.token_urlsafe(12)
         self._seen = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,9 +99,15 @@ class Program:
         return fresh()[0].at
 
     def speak(self) -> None:
-        """Say something each PAUSE seconds, as long as the other one is there."""
+        """Say something again and again, as long as the other one is there."""
         self.speaks = True
         self._tasks.append(asyncio.get_running_loop().create_task(self._speak()))
+
+    def move_to(self, url: str) -> None:
+        """Lose the connection, and come back at this host, or else at the next of `urls`."""
+        self._which = self.urls.index(url)
+        if self._socket is not None:
+            _abort(self._socket)
 
     def longest_gap(self, after: float = 0.0) -> float:
         """Seconds between two signals that it heard."""
@@ -106,12 +123,11 @@ class Program:
     # --- the network ------------------------------------------------------------------------------
 
     async def _stay(self) -> None:
-        which = 0
         async with aiohttp.ClientSession() as session:
             while True:
-                url = self.urls[which % len(self.urls)]
+                url = self.urls[self._which % len(self.urls)]
                 if not await self._visit(session, url):
-                    which += 1
+                    self._which += 1
                 self.peers.clear()
                 self._news.set()
                 await asyncio.sleep(AGAIN)
@@ -130,7 +146,7 @@ class Program:
                 await asyncio.wait_for(socket.receive_str(), OPEN_SECONDS)
                 hello = {"session": self._session, "seen": self._seen}
                 await socket.send_str(f"40{json.dumps(hello)}")
-                await self._listen(socket)
+                await self._listen(socket, url)
             except TypeError:  # the end, where a text was awaited
                 pass
             finally:
@@ -141,7 +157,7 @@ class Program:
             return True
         return False
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, url: str) -> None:
         timeout: float | None = OPEN_SECONDS
         while True:
             message = await asyncio.wait_for(socket.receive(), timeout)
@@ -153,7 +169,7 @@ class Program:
             elif text.startswith("42"):
                 event, payload = json.loads(text[2:])
                 if event == "welcome":
-                    timeout, self._socket = None, socket
+                    timeout, self._socket, self.url = None, socket, url
                 self._hear(event, payload)
             elif text.startswith("43"):
                 ack, _, answer = text[2:].partition("[")
@@ -178,7 +194,7 @@ class Program:
 
     async def _speak(self) -> None:
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
             socket = self._socket
             if not self.speaks or socket is None or self.other not in self.peers:
                 continue
@@ -190,7 +206,11 @@ class Program:
 
 
 async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:
+    _abort(socket)
+    await socket.close()
+
+
+def _abort(socket: aiohttp.ClientWebSocketResponse) -> None:
     response: Any = socket._response
     if response.connection is not None:
         response.connection.transport.abort()
-    await socket.close()

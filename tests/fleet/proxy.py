@@ -43,12 +43,12 @@ class Proxy:
         self._writers.clear()
 
     async def stop(self) -> None:
+        """End all connections, and accept no more."""
         self._server.close()
-        self.cut()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.open.set()
+        while self._tasks:  # not cancelled: asyncio logs that of a connection's task
+            self.cut()
+            await asyncio.wait(self._tasks, timeout=0.1)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = self.accepted
@@ -58,6 +58,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         with contextlib.suppress(OSError):
             await self.open.wait()
             try:

@@ -1,4 +1,7 @@
-"""A redis-server of the tests: on a free port and a socket in a folder, ended by its process id."""
+"""A redis-server of the tests, or a valkey-server: on a free port and a socket in a folder.
+
+It is ended by its process id.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ START_SECONDS = 20
 
 
 def program(name: str) -> str:
-    """Debian has redis-server on PATH; so may others have valkey-server."""
+    """A program by its name on PATH, or by its path."""
     found = shutil.which(name)
     assert found, f"{name} is not installed"
     return found
@@ -33,13 +36,21 @@ def free_port() -> int:
 class RedisServer:
     """A redis-server with these lines of configuration; empty at each start."""
 
-    def __init__(self, folder: Path, *lines: str, port: int = 0, name: str = "redis") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *lines: str,
+        port: int = 0,
+        name: str = "redis",
+        server: str = "redis-server",
+    ) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.socket = folder / f"{name}.sock"
         self.log = folder / f"{name}.log"
         self._file = folder / f"{name}.conf"
         self._lines = lines
+        self._server = server
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,7 +77,7 @@ class RedisServer:
         self._file.write_text("\n".join(lines).replace("''", '""') + "\n")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [program("redis-server"), str(self._file), *arguments],
+                [program(self._server), str(self._file), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

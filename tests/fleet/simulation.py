@@ -20,6 +20,7 @@ from signaling_server.core.config.load import Loaded
 from signaling_server.core.config.schema import Config
 from signaling_server.core.fleet.host_record import HostRecord
 from signaling_server.core.fleet.mac import signer
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.events import Fact
 from signaling_server.core.protocol.relay import Relay
 from signaling_server.entrance import Entrance
@@ -68,15 +69,24 @@ class Host:
     """One host; with `redis` it is part of a fleet."""
 
     def __init__(
-        self, config: Config, name: str, redis: MemoryRedis | None = None, jump: Any = int
+        self,
+        config: Config,
+        name: str,
+        redis: MemoryRedis | None = None,
+        jump: Any = int,
+        observe: Callable[[Fact], None] | None = None,
+        engine: Callable[[Any, str, str], MemoryEngine] = MemoryEngine,
     ) -> None:
         self.dead = False
         self.facts: list[Fact] = []
+        """Unless `observe` takes them."""
+        self.lone: tuple[LonePeer, ...] = ()
+        """Who is alone here, as it tells the others."""
         self.relay = Relay(config, jump)
         settings = Settings(Loaded(config, {}))
         entrance = Entrance(lambda: 9)
         self.transport = Transport(
-            settings, self.relay, self.facts.append, lambda *report: None, entrance
+            settings, self.relay, observe or self.facts.append, lambda *report: None, entrance
         )
         self.handlers = self.transport._handlers
         self.sockets: Any = self.transport._engine.sockets
@@ -84,7 +94,7 @@ class Host:
         if redis is None:
             return
         instance = f"{name}{random.getrandbits(32):x}"
-        self.engine = MemoryEngine(redis, instance, name)
+        self.engine = engine(redis, instance, name)
         self.fleet = Fleet(
             self.engine,
             self.transport,
@@ -92,7 +102,7 @@ class Host:
             instance,
             self.relay.budget,
             SIGN,
-            lambda name: HostRecord(name),
+            lambda name: HostRecord(name, lone=self.lone),
             lambda room: room not in self.relay.rooms,
             lambda: max(config.resume.window, config.hold.max_age),
         )
@@ -126,14 +136,28 @@ class Host:
 
     def kill(self) -> None:
         """The process is gone: its clients notice that at once."""
-        self.dead = True
-        assert self.fleet is not None
         self.engine.kill()
-        for task in self.fleet._background._tasks:
-            task.cancel()
-        self.fleet.links.cancel()
+        self._cease()
         for client in list(self.sockets.values()):
             client.end_with("transport close")
+
+    def lose_power(self, notice: Callable[[], float]) -> None:
+        """The machine is gone: Redis still believes its connections, and so do its clients, each
+        for `notice()` seconds.
+        """
+        self.engine.dead = True
+        self._cease()
+        for client in list(self.sockets.values()):
+            asyncio.get_running_loop().call_later(notice(), client.end_with, "ping timeout")
+
+    def _cease(self) -> None:
+        self.dead = True
+        assert self.fleet is not None
+        for background in (self.fleet._background, self.transport._background):
+            for task in background._tasks:
+                task.cancel()
+        self.fleet.links.cancel()
+        self.transport._switchboard.cancel()
 
     async def stop(self) -> None:
         """The end of the test."""

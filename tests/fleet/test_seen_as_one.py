@@ -23,13 +23,6 @@ OFF = {"lease": 60}
 
 
 @pytest.fixture
-def machines(loop: asyncio.AbstractEventLoop, tmp_path: Path, redis: RedisServer) -> Any:
-    machines = Machines(tmp_path, redis)
-    yield machines
-    loop.run_until_complete(machines.end())
-
-
-@pytest.fixture
 def programs(loop: asyncio.AbstractEventLoop) -> Any:
     started: list[Program] = []
 
@@ -328,3 +321,21 @@ def test_probe_of_a_fleet_takes_two_urls() -> None:
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert "expected 2 arguments" in found.stderr
+
+
+async def test_who_is_alone_hears_of_who_is_alone_at_another_host(
+    machines: Machines, programs: Any
+) -> None:
+    a, b = await machines.start("a", "b")
+    await programs("gcom", "", a, "drone1")
+    await programs("streaming-node", "", b, "drone-1")
+    gcom = "gcom is alone in drone1"
+    node = "streaming-node is alone in drone-1"
+    for host, text in (
+        (a, f"{gcom}; {node} on host b: is that the same drone?"),
+        (b, f"{node}; {gcom} on host a: is that the same drone?"),
+    ):
+        status = await until(
+            host, lambda found: found["headline"] and found["headline"]["code"] == "other-room"
+        )
+        assert status["headline"]["text"] == text

@@ -19,6 +19,7 @@ import socketio
 
 import needs
 from contract import watch
+from integration import in_fleet
 from integration.server import PATIENCE
 
 JS_CLIENT = Path(__file__).parents[1] / "js" / "client.js"
@@ -132,7 +133,12 @@ class PythonClient(Client):
         for event in OWN:
             client.on(event, lambda payload=None, event=event: self.record(event, payload))
         try:
-            await client.connect(url, auth=auth, transports=self.transports, wait_timeout=PATIENCE)
+            await client.connect(
+                in_fleet.address(url),
+                auth=auth,
+                transports=self.transports,
+                wait_timeout=PATIENCE,
+            )
         except socketio.exceptions.ConnectionError:  # recorded as a connect_error, too
             self._was_refused = True
         except RuntimeError as error:
@@ -193,7 +199,7 @@ class JavaScriptClient(Client):
         }
         if ca:
             options["ca"] = _text_of(ca)
-        await self._ask("connect", url=url, options=options)
+        await self._ask("connect", url=in_fleet.address(url), options=options)
 
     def _check_refusal(self, error: dict[str, Any]) -> None:
         if "code" in error:  # js/client.js puts both parts together; other errors are its own

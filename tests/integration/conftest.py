@@ -16,7 +16,9 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from contract.websockets import watched
-from integration import server
+from fleet.redis_programs import chosen
+from fleet.redis_server import RedisServer
+from integration import in_fleet, server
 from integration.client import TRANSPORTS, Client, JavaScriptClient, Node, PythonClient
 from integration.server import ServerProcess
 
@@ -28,18 +30,24 @@ def pytest_configure(config: pytest.Config) -> None:
     server.PYTHON = os.path.abspath(config.getoption("--server-python"))
     if config.getoption("--no-fast-path"):
         server.SOCKETIO["fast_path"] = False
+    if config.getoption("--fleet") == 2:
+        in_fleet.TWO_HOSTS.append(True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the kinds of clients that --kinds does not name."""
-    if not config.getoption("--kinds"):
-        return
-    chosen = config.getoption("--kinds").split(",")
-    assert {*chosen} <= {*KINDS}, f"--kinds: choose from {', '.join(KINDS)}"
-    left_out = [item for item in items if _kind(item) not in (None, *chosen)]
+    """Leave out kinds of clients that --kinds does not name, and with --fleet what is outside."""
+    kinds = config.getoption("--kinds").split(",") if config.getoption("--kinds") else KINDS
+    assert {*kinds} <= {*KINDS}, f"--kinds: choose from {', '.join(KINDS)}"
+    left_out = [item for item in items if _kind(item) not in (None, *kinds)]
+    if config.getoption("--fleet"):
+        left_out += [item for item in items if _is_outside(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _is_outside(item: pytest.Item) -> bool:
+    return in_fleet.outside(item.path.stem, getattr(item, "originalname", item.name))
 
 
 def _kind(item: pytest.Item) -> Any:
@@ -69,6 +77,21 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.run_until_complete(loop.shutdown_default_executor())
     asyncio.set_event_loop(None)
     loop.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_of_fleets(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The Redis of all fleets, with --fleet."""
+    if not request.config.getoption("--fleet"):
+        yield
+        return
+    program, *_ = chosen(request.config.getoption("--redis-server"))
+    redis = RedisServer(tmp_path_factory.mktemp("redis"), server=program).start()
+    in_fleet.REDIS.append(redis.url)
+    yield
+    redis.kill()
 
 
 @pytest.fixture(autouse=True)

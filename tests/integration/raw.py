@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from integration import in_fleet
 from integration.server import PATIENCE
 
 
@@ -17,6 +18,7 @@ class RawClient:
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, **query: str) -> None:
         self._headers = headers
+        url = in_fleet.address(url)
         self._url = f"{url}/socket.io/?{urlencode({'EIO': 4, 'transport': 'websocket', **query})}"
         self._session: aiohttp.ClientSession
         self._socket: aiohttp.ClientWebSocketResponse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import os
 import re
 import signal
@@ -17,6 +18,8 @@ from typing import Any, Mapping
 
 import yaml
 
+from integration import in_fleet
+
 PATIENCE = 15.0
 """Seconds after which a test gives up on anything it waits for."""
 
@@ -27,12 +30,18 @@ SOCKETIO: dict[str, Any] = {}
 ROOT = Path(__file__).parents[2]
 
 
-def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
-    """A config file with these keys; it listens on a loopback address unless they name another."""
-    file = folder / "config.yaml"
+def write_config(folder: Path, config: Mapping[str, Any], host: str = "") -> Path:
+    """A config file with these keys; it listens on a loopback address unless they name another.
+
+    `host`: of in_fleet.py, the second one beside a server.
+    """
+    file = folder / f"config{host}.yaml"
     listen = {"host": "127.0.0.1", "port": 0, **config.get("listen", {})}
+    if host:
+        listen["port"] = 0
     socketio = {**SOCKETIO, **config.get("socketio", {})}
-    sections = {**config, "listen": listen, **({"socketio": socketio} if socketio else {})}
+    fleet = in_fleet.section(folder, host or "host-1")
+    sections = {**fleet, **config, "listen": listen, **({"socketio": socketio} if socketio else {})}
     file.write_text(yaml.safe_dump(sections))
     return file
 
@@ -41,7 +50,8 @@ class ServerProcess:
     """A running server. Use it as a context manager, which ends the process.
 
     `arguments` are added to the command line. `lines` are the lines of its log so far. With
-    `listening=False` nothing after the line with the URL is read, until `read_on()`.
+    `listening=False` nothing after the line with the URL is read, until `read_on()`. With
+    `--fleet=2` it is two: both log to `lines`, and get the signals.
     """
 
     def __init__(
@@ -50,13 +60,17 @@ class ServerProcess:
         config: Mapping[str, Any] | None = None,
         *arguments: str,
         listening: bool = True,
+        host: str = "",
     ) -> None:
         self.lines: list[str] = []
+        self._second: ServerProcess | None = None
+        self._start_second = functools.partial(ServerProcess, folder, config, *arguments)
+        self._has_second = bool(in_fleet.TWO_HOSTS) and not host
         self._changed = threading.Condition()
         self._reads_on = threading.Event()
         if listening:
             self._reads_on.set()
-        file = str(write_config(folder, config or {}))
+        file = str(write_config(folder, config or {}, host))
         self._process = subprocess.Popen(
             [PYTHON, "-m", "signaling_server", "serve", "--config", file, *arguments],
             cwd=ROOT,
@@ -69,11 +83,24 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         try:
             self.url = self.wait_for_line(r"listens on (https?://\S+)")[1]
+            if self._has_second:
+                self._meet()
         except BaseException:
             self._end()
             raise
         self.port = int(self.url.rpartition(":")[2])
         return self
+
+    def _meet(self) -> None:
+        """Start the second host; what it logs is among the lines of this one."""
+        self._second = self._start_second(host="host-2")
+        self._second.__enter__()
+        for one, other in (self, "host-2"), (self._second, "host-1"):
+            one.wait_for_line(f"host {other} is part of the fleet")
+        with self._second._changed:
+            self.lines += self._second.lines
+            self._second.lines = self.lines
+        in_fleet.begin([self.url, self._second.url])
 
     def __exit__(
         self,
@@ -84,6 +111,9 @@ class ServerProcess:
         self._end()
 
     def _end(self) -> None:
+        if self._second is not None:
+            in_fleet.end(self.url)
+            self._second._end()
         self._process.kill()
         self._process.wait(PATIENCE)
         self._reads_on.set()
@@ -99,6 +129,8 @@ class ServerProcess:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process."""
         self._process.send_signal(number)
+        if self._second is not None:
+            self._second.send(number)
 
     async def exit_code(self) -> int:
         """Wait until it ends; returns its exit code."""

@@ -30,7 +30,14 @@ from signaling_server.core.fleet.records import (
     Withdrawn,
 )
 from signaling_server.core.protocol.auth import Grant
-from signaling_server.core.protocol.events import Fact, Joined, PeerLeft, Rejected, SignalAccepted
+from signaling_server.core.protocol.events import (
+    Fact,
+    Joined,
+    PeerLeft,
+    Pulse,
+    Rejected,
+    SignalAccepted,
+)
 from signaling_server.core.protocol.hello import Hello, session_hash
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.core.protocol.occupancy import CROWD
@@ -191,6 +198,17 @@ def test_the_holder_of_a_name_lives_as_its_edge_told(owner: Owner) -> None:
     owner.relay.rooms["drone-1"].peers["node"].claim.declared = True
     owner.hear(Liveness("1", 2))
     assert kinds(owner.join("2", "node", edge=1)) == ["Admitted", "welcome"]
+
+
+def test_a_name_is_contested_by_clients_of_an_edge_that_have_left(owner: Owner) -> None:
+    for number in range(4):
+        assert "Admitted" in kinds(owner.join(f"{number}", "node"))
+        if number:
+            loser = f"{number - 1}"
+            owner.hear(Gone(loser, "connection-lost", False))
+            owner.hear(Liveness(loser, Pulse.SILENT), Liveness(loser, Pulse.LIVES))
+    (denied,) = owner.join("4", "node", edge=1)
+    assert (type(denied), denied.payload["code"]) == (Denied, "name-in-use")
 
 
 def test_a_client_leaves_with_its_own_reason_or_with_this_hosts(owner: Owner) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from signaling_server.core.fleet.batch import Sign
 from signaling_server.core.fleet.host_record import (
+    MOST_LONE,
     ForeignRecord,
     HostRecord,
     differences,
     parse_record,
 )
 from signaling_server.core.fleet.mac import signer
+from signaling_server.core.insight.roles import UNKNOWN, VIEWER
+from signaling_server.core.lone_peer import LonePeer
 
-A = HostRecord("a", "1.0", "https://a", 3, 4, "rules")
+LONE = LonePeer("gcom", "drone1", VIEWER), LonePeer("peer-1", "drone.2", UNKNOWN)
+A = HostRecord("a", "1.0", "https://a", 3, 4, "rules", LONE)
 OPEN, SECRET = signer(b""), signer(b"secret")
 
 
@@ -55,3 +61,26 @@ def test_hosts_with_other_rules_are_named() -> None:
     b, c = A._replace(name="b", rules="other"), A._replace(name="c")
     (sentence,) = differences(A, [c, b])
     assert sentence.startswith("host b has other room rules or tokens than a")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        7,
+        ["gcom", "drone1"],
+        ["gcom", "drone1", 7],
+        ["gcom", "drone1", "a pilot"],
+        ["gcom", "drone 1", VIEWER],
+        ["gcom\x1b", "drone1", VIEWER],
+        ["", "drone1", VIEWER],
+    ],
+)
+def test_of_lone_peers_those_count_that_are_as_they_should_be(bad: object) -> None:
+    body = json.dumps({"lone": [bad, ["gcom", "drone1", VIEWER]]})
+    assert parse_record(f" {body}", "1f", OPEN).lone == LONE[:1]
+
+
+def test_so_many_lone_peers_are_read_and_no_more() -> None:
+    many = A._replace(lone=LONE * MOST_LONE)
+    assert parse_record(many.text("1f", OPEN), "1f", OPEN).lone == many.lone[:MOST_LONE]
+    assert parse_record(' {"lone":{}}', "1f", OPEN).lone == ()

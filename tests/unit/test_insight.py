@@ -12,6 +12,7 @@ from signaling_server.core.insight.insight import ROOM_PAIRS, Insight
 from signaling_server.core.insight.notes import NOTES
 from signaling_server.core.insight.reports import CandidatesSent, PairReport, RoomReport, Stage
 from signaling_server.core.insight.sentences import sentence
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.events import (
     Disconnected,
     Fact,
@@ -71,7 +72,7 @@ class Watch:
         """The room, with every signal read."""
         while self.insight.pending:
             self.insight.digest(self.now)
-        (room,) = self.insight.rooms(self.now)
+        (room,) = self.insight.picture(self.now).rooms
         return room
 
     def pair(self) -> PairReport:
@@ -107,11 +108,11 @@ def test_call_from_joining_to_connected() -> None:
     watch.offer(to="gcom")
     watch.say("node", "ice-candidate", {"candidate": candidate("10.0.0.1")}, "gcom")
     assert watch.insight.pending
-    assert watch.insight.rooms(102.0)[0].pairs[0].state == "waiting"  # not read yet
+    assert watch.insight.picture(102.0).rooms[0].pairs[0].state == "waiting"  # not read yet
     watch.now = 102.5
     watch.answer(candidates=[candidate("10.0.0.2")])
     watch.report("gcom", "connected")
-    assert watch.insight.rooms(102.5)[0].pairs[0].state == "waiting"
+    assert watch.insight.picture(102.5).rooms[0].pairs[0].state == "waiting"
     watch.insight.digest(102.75)
     assert not watch.insight.pending
     pair = watch.pair()
@@ -149,13 +150,13 @@ def test_facts_of_a_real_relay() -> None:
     for fact in scene.facts:
         insight.record(fact, scene.now)  # type: ignore[arg-type]
     insight.digest(scene.now)
-    (room,) = insight.rooms(scene.now)
+    (room,) = insight.picture(scene.now).rooms
     assert room.pairs[0].state == "stalled"  # the scene's offers contain no SDP
     scene.leave("n")
     scene.leave("g2")
     for fact in scene.facts[-2:]:
         insight.record(fact, scene.now)  # type: ignore[arg-type]
-    assert insight.rooms(scene.now) == []
+    assert insight.picture(scene.now).rooms == []
 
 
 # --- signals --------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ def test_peer_that_leaves_is_dropped_with_its_pairs() -> None:
     assert [*room.peers] == ["node"]
     assert (room.pairs, watch.insight._pairs) == ([], 0)
     watch.leave("node")
-    assert watch.insight.rooms(watch.now) == []
+    assert watch.insight.picture(watch.now).rooms == []
     assert not watch.insight.pending
     assert watch.lines()[-2:] == ["gcom left (goodbye)", "node left (goodbye)"]
 
@@ -329,15 +330,21 @@ def test_lone_peers_hear_of_each_other() -> None:
     watch = Watch("node")
     watch.join("gcom", room="drone1")
     watch.now += 5.0
-    texts = [room.diagnosis[0].text for room in watch.insight.rooms(watch.now)]
+    texts = [room.diagnosis[0].text for room in watch.insight.picture(watch.now).rooms]
     assert texts == [
         "node is alone in drone-1; gcom is alone in drone1: is that the same drone?",
         "gcom is alone in drone1; node is alone in drone-1: is that the same drone?",
     ]
+    assert [peer.peer_id for peer in watch.insight.lone(watch.now, 9)] == ["gcom", "node"]
     away = PeerAway("sid-gcom", "gcom", "drone1", "ping-timeout", 30.0)
     watch.record(away)
-    texts = [room.diagnosis[0].text for room in watch.insight.rooms(watch.now)]
+    texts = [room.diagnosis[0].text for room in watch.insight.picture(watch.now).rooms]
     assert texts[0] == "node is alone in drone-1: nobody else has joined it."
+    watch.insight.other_hosts = lambda: [LonePeer("gcom", "drone_1", "", "b")]
+    texts = [room.diagnosis[0].text for room in watch.insight.picture(watch.now).rooms]
+    assert texts[0] == (
+        "node is alone in drone-1; gcom is alone in drone_1 on host b: is that the same drone?"
+    )
 
 
 def test_fact_about_an_unknown_room_or_peer_is_a_note_and_no_more() -> None:
@@ -358,7 +365,7 @@ def test_fact_about_an_unknown_room_or_peer_is_a_note_and_no_more() -> None:
     watch.report("gcom", "connected")
     watch.record(Disconnected("s", "gcom", "drone-1", "a", "goodbye", 1.0, 0, 0))
     watch.insight.digest(watch.now)
-    assert watch.insight.rooms(watch.now) == []
+    assert watch.insight.picture(watch.now).rooms == []
     assert watch.lines() == before
 
 
@@ -630,7 +637,7 @@ def test_nothing_makes_signals_be_read_at_once() -> None:
     watch.report("gcom", "failed")
     watch.leave("gcom")
     watch.join("gcom", rejoined=True)
-    (room,) = watch.insight.rooms(watch.now)
+    (room,) = watch.insight.picture(watch.now).rooms
     assert room.pairs[0].state == "waiting"
     assert watch.insight.pending
     watch.read()
@@ -676,7 +683,7 @@ def test_all_pairs_of_all_rooms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     watch = Watch("node", "gcom")
     watch.join("one", room="drone-2")
     watch.join("other", room="drone-2")
-    assert [len(room.pairs) for room in watch.insight.rooms(watch.now)] == [1, 0]
+    assert [len(room.pairs) for room in watch.insight.picture(watch.now).rooms] == [1, 0]
 
 
 def test_last_notes_are_kept_newest_first() -> None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from signaling_server.core.insight.lone_peers import LonePeer, alone, meetings
+from signaling_server.core.insight.lone_peers import alone, meetings
 from signaling_server.core.insight.roles import NODE, UNKNOWN, VIEWER
+from signaling_server.core.lone_peer import LonePeer
 
 
 def rooms(*peers: tuple[str, str]) -> dict[str, list[str]]:
@@ -42,4 +43,14 @@ def test_sentence_of_a_lone_peer() -> None:
     assert (finding.code, finding.severity) == ("other-room", "warning")
     assert finding.text == (
         "gcom is alone in drone1; streaming-node is alone in drone-1: is that the same drone?"
+    )
+
+
+def test_lone_peers_of_other_hosts_are_named_with_their_host() -> None:
+    gcom = LonePeer("gcom", "drone1", VIEWER)
+    node = LonePeer("streaming-node", "drone-1", NODE, "b")
+    assert meetings([gcom, node]) == {"drone1": [node]}  # what concerns the other its host says
+    assert alone(gcom, [node], "").text == (
+        "gcom is alone in drone1; streaming-node is alone in drone-1 on host b: is that the same"
+        " drone?"
     )

@@ -4,11 +4,11 @@ import pytest
 
 from sdps import sdp
 from signaling_server.core.insight.finding import Finding
-from signaling_server.core.insight.lone_peers import LonePeer
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.observed import MAX_HELD, Contest, ObservedPeer, ObservedRoom
 from signaling_server.core.insight.roles import VIEWER
 from signaling_server.core.insight.sdp import parse_description
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.contests import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined
 from signaling_server.core.protocol.rtc_report import ConnectionReport

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from signaling_server.core.insight.observed import ObservedPeer, ObservedRoom
-from signaling_server.core.insight.picture import take_picture
+from signaling_server.core.insight.picture import newest_lone, take_picture
 from signaling_server.core.insight.refused_clients import RefusedClients
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.events import PeerJoined, Rejected
 from signaling_server.core.protocol.scope import Scope
 
@@ -50,3 +51,20 @@ def test_picture_of_a_scope_tells_of_no_other_room_and_of_nobody_elsewhere() -> 
     assert picture.elsewhere == []
     assert picture.headline
     assert picture.headline.room == "a"
+
+
+def test_lone_peers_of_other_hosts_count_in_the_scope_and_not_in_rooms_that_are_here() -> None:
+    far = [LonePeer(f"far-in-{room}", room, "", "h") for room in ("a", "b", "c")]
+    picture = take_picture(rooms("a", "x"), RefusedClients(), 105.0, Scope(("a", "b")), far)
+    (room,) = picture.rooms
+    assert [finding.text for finding in room.diagnosis] == [
+        "peer-in-a is alone in a; far-in-b is alone in b on host h: is that the same drone?"
+    ]
+
+
+def test_lone_peers_of_the_newest_rooms_are_told() -> None:
+    here = rooms("a", "b", "c", "d")
+    extra = PeerJoined("sid", "gcom", "d", "10.0.0.1", "websocket", False)
+    here["d"].peers["gcom"] = ObservedPeer(extra, [], 100.0)
+    assert [peer.room for peer in newest_lone(here, 105.0, 2)] == ["c", "b"]
+    assert newest_lone(here, 100.0, 2) == []

@@ -7,6 +7,7 @@ import asyncio
 from fleet.memory_engine import MemoryRedis
 from fleet.simulation import Host
 from fuzz.test_fleet_model import CONFIG, play
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.fleet.seen import Seen
 
 ENDS = "far_connections", "edge_connections"
@@ -27,7 +28,7 @@ def samples(seen: Seen) -> dict[str, float]:
 
 def test_without_a_fleet_there_is_nothing_to_show() -> None:
     seen = Seen()
-    assert (seen.state(), seen.hosts(), seen.families()) == (None, {}, [])
+    assert (seen.state(), seen.hosts(), seen.families(), seen.lone()) == (None, {}, [], ())
 
 
 def test_each_client_is_shown_with_its_host() -> None:
@@ -51,6 +52,23 @@ def test_each_client_is_shown_with_its_host() -> None:
             {"up": 1, "links": 1, "far_connections": 0, "edge_connections": 1},
         ]
         assert not client.ended
+        for host in (a, b):
+            await host.stop()
+
+    play(scene)
+
+
+def test_hosts_hear_who_is_alone_at_others() -> None:
+    async def scene() -> None:
+        redis = MemoryRedis()
+        a, b = [await Host(CONFIG, name, redis).start() for name in "ab"]
+        b.lone = (LonePeer("node", "drone-1", "node"),)
+        await asyncio.sleep(3)
+        assert seen_of(a).lone() == [LonePeer("node", "drone-1", "node", "b")]
+        assert seen_of(b).lone() == []
+        b.lone = ()
+        await asyncio.sleep(3)
+        assert seen_of(a).lone() == []
         for host in (a, b):
             await host.stop()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from signaling_server.core.fleet.state import FleetState
+from signaling_server.core.fleet.state import FleetState, HostState
+from signaling_server.core.lone_peer import LonePeer
 
 STATE = FleetState("a", "1f", together=True, seconds=60.0, lost_because="", lost=0.0)
 
@@ -31,3 +32,13 @@ def test_other_warnings_come_after_the_loss_of_redis() -> None:
     assert len(state.sentences) == 2
     assert state.sentences[1] == "b has another tokens file"
     assert STATE._replace(warnings=["w"]).state == "together"
+
+
+def test_lone_peers_are_those_of_other_hosts_while_these_are_heard_of() -> None:
+    a, b = (
+        HostState(name, name, "", "1", 1, 1, 9.0, 0.0, None, True, (LonePeer("gcom", name, ""),))
+        for name in "ab"
+    )
+    state = STATE._replace(hosts=[a, b])
+    assert state.lone == [LonePeer("gcom", "b", "", "b")]
+    assert state._replace(lost_because="it hangs").lone == []

@@ -11,9 +11,13 @@ import json
 from typing import Any, Iterable, NamedTuple
 
 from signaling_server.core.fleet.batch import FIELD, Sign
+from signaling_server.core.lone_peer import LonePeer
+from signaling_server.core.names import NAME
 
 MOST_TEXT = 256
 """Characters of a text that is read."""
+MOST_LONE = 16
+"""Lone peers that a record tells of: each host reads those of all others every second."""
 
 
 class HostRecord(NamedTuple):
@@ -27,10 +31,13 @@ class HostRecord(NamedTuple):
     peers: int = 0
     rules: str = ""
     """The fingerprint of its room rules and tokens: those of all hosts have to be the same."""
+    lone: tuple[LonePeer, ...] = ()
+    """Peers that are alone in rooms that it owns, at most MOST_LONE."""
 
     def text(self, instance: str, sign: Sign) -> str:
         """The record of an instance as it is stored."""
-        body = json.dumps(self._asdict(), separators=(",", ":"))
+        told = {**self._asdict(), "lone": [peer[:3] for peer in self.lone]}
+        body = json.dumps(told, separators=(",", ":"))
         return f"{_mac(instance, body, sign)} {body}"
 
 
@@ -70,7 +77,20 @@ def _parse(text: str) -> HostRecord:
         for key, value in default._asdict().items()
         if type(found.get(key)) is type(value) and _fits(found[key])
     }
-    return default._replace(**good)
+    return default._replace(**good, lone=_lone(found.get("lone")))
+
+
+def _lone(found: Any) -> tuple[LonePeer, ...]:
+    peers = found[:MOST_LONE] if type(found) is list else []
+    return tuple(LonePeer(*peer) for peer in peers if _is_lone_peer(peer))
+
+
+def _is_lone_peer(peer: Any) -> bool:
+    """Whether this is an id, a room, and a kind, which may be ""."""
+    if type(peer) is not list or [type(part) for part in peer] != [str, str, str]:
+        return False
+    peer_id, room, kind = peer
+    return all(NAME.fullmatch(name) for name in (peer_id, room, kind or room))
 
 
 def _fits(value: Any) -> bool:

@@ -100,7 +100,7 @@ class Link:
         self._limit = limit
         self._silence = silence
         """Seconds without a word after which the link ends."""
-        self.resent = self.gaps = 0  # batches that were sent again; times that one was missing
+        self.resent = self.gaps = 0  # batches, each time one is sent again; times one is missing
         self.round_trip: float | None = None  # seconds
         self.stranger = False
         """Whether the other host speaks no version that this one does."""

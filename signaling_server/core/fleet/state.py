@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
+from signaling_server.core.lone_peer import LonePeer
+
 
 class HostState(NamedTuple):
     """Another host, or this one."""
@@ -29,6 +31,8 @@ class HostState(NamedTuple):
     """To it and back, by Redis; None: not known yet, or this host."""
     linked: bool
     """Whether clients can join rooms over the two hosts; True of this host."""
+    lone: tuple[LonePeer, ...] = ()
+    """Peers that are alone in rooms that it owns; not told of this host."""
 
 
 class RoomElsewhere(NamedTuple):
@@ -70,6 +74,12 @@ class FleetState(NamedTuple):
         if not self.together:
             return "alone"
         return "waiting" if self.lost_because else "together"
+
+    @property
+    def lone(self) -> list[LonePeer]:
+        """Peers that are alone in rooms of other hosts; none while these cannot be heard of."""
+        others = () if self.lost_because else self.hosts[1:]
+        return [peer._replace(host=host.name) for host in others for peer in host.lone]
 
     @property
     def sentences(self) -> list[str]:

@@ -16,10 +16,10 @@ from signaling_server.core.insight.memories import Memories
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.notes import Note, Notes
 from signaling_server.core.insight.observed import Contest, ObservedPeer, ObservedRoom
-from signaling_server.core.insight.picture import Picture, take_picture
+from signaling_server.core.insight.picture import OtherHosts, Picture, newest_lone, take_picture
 from signaling_server.core.insight.refused_clients import RefusedClients
-from signaling_server.core.insight.reports import RoomReport
 from signaling_server.core.insight.sdp import Description
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.events import (
     Fact,
     HeldSignalsDelivered,
@@ -65,6 +65,7 @@ class Insight(Observer):
         self._backlog = Backlog(self._read)
         self.on_signal: Recorder = lambda fact, now: None
         """Called with each signal that is read, and when it passed."""
+        self.other_hosts: OtherHosts = tuple
         self._pairs = 0
         """Of all rooms."""
         self._notes = Notes()
@@ -126,13 +127,13 @@ class Insight(Observer):
         calls = [pair for pair in pairs if pair.offered_at is not None]
         return max(calls, key=lambda pair: pair.last_activity, default=None)
 
-    def rooms(self, now: float) -> list[RoomReport]:
-        """All rooms as they are now."""
-        return self.picture(now).rooms
-
     def picture(self, now: float, scope: Scope = ALL) -> Picture:
         """The rooms of `scope` as they are now, and the worst that is wrong."""
-        return take_picture(self._rooms, self._refused, now, scope)
+        return take_picture(self._rooms, self._refused, now, scope, self.other_hosts())
+
+    def lone(self, now: float, most: int) -> list[LonePeer]:
+        """See newest_lone."""
+        return newest_lone(self._rooms, now, most)
 
     def notes(self) -> list[Note]:
         """The last lines for people, newest first."""

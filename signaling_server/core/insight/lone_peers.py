@@ -8,10 +8,11 @@ so that the work is linear.
 from __future__ import annotations
 
 import re
-from typing import Iterable, NamedTuple, Sequence
+from typing import Iterable, Sequence
 
 from signaling_server.core.insight.finding import Finding
 from signaling_server.core.insight.roles import UNKNOWN
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.words import listed
 
 NEAREST = 3
@@ -25,21 +26,15 @@ _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
 
-class LonePeer(NamedTuple):
-    """A peer that is alone in its room."""
-
-    peer_id: str
-    room: str
-    kind: str
-    """Of roles.py."""
-
-
 def meetings(lone: Sequence[LonePeer]) -> dict[str, list[LonePeer]]:
-    """For each room with a lone peer those that it may want to meet, nearest names first."""
+    """For each room of this host with a lone peer those that it may want to meet, nearest names
+    first."""
     ordered = sorted(lone, key=lambda peer: (_numbers(peer.room), _plain(peer.room)))
     few = len(lone) <= FEW
     found = {}
     for place, peer in enumerate(ordered):
+        if peer.host:
+            continue  # its host looks after it
         start = 0 if few else max(0, place - NEIGHBOURS)
         around = ordered[start:] if few else ordered[start : place + NEIGHBOURS + 1]
         found[peer.room] = _nearest(peer, around, few)
@@ -50,7 +45,7 @@ def alone(peer: LonePeer, others: Sequence[LonePeer], gone: str) -> Finding:
     """The finding for a lone peer; `gone`: who left the room and when, or ""."""
     here = f"{peer.peer_id} is alone in {peer.room}"
     if others:
-        there = listed([f"{other.peer_id} is alone in {other.room}" for other in others])
+        there = listed([f"{other.peer_id} is alone in {other.where}" for other in others])
         text = f"{here}; {there}: is that the same drone?"
         return Finding("other-room", text, (peer.peer_id,))
     text = f"{here}: {gone or 'nobody else has joined it'}."

@@ -8,12 +8,12 @@ from typing import Iterator, Mapping, NamedTuple, Sequence
 from signaling_server.core.insight import last_seen, lone_peers, presence
 from signaling_server.core.insight.finding import Finding
 from signaling_server.core.insight.last_seen import Life, RoomMemory, Witness
-from signaling_server.core.insight.lone_peers import LonePeer
 from signaling_server.core.insight.negotiation import Pair
 from signaling_server.core.insight.reading import Content
 from signaling_server.core.insight.reports import PeerCounts, RoomReport, report_pair
 from signaling_server.core.insight.roles import kind_of
 from signaling_server.core.insight.side import Side
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.contests import MAX_TAKEOVERS, TAKEOVER_WINDOW
 from signaling_server.core.protocol.events import PeerJoined
 from signaling_server.core.words import ago

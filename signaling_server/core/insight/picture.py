@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Mapping, NamedTuple
+import itertools
+from typing import Callable, Mapping, NamedTuple, Sequence
 
 from signaling_server.core.insight import lone_peers
 from signaling_server.core.insight.finding import Finding
@@ -10,7 +11,11 @@ from signaling_server.core.insight.headline import Headline, headline
 from signaling_server.core.insight.observed import ObservedRoom
 from signaling_server.core.insight.refused_clients import RefusedClients
 from signaling_server.core.insight.reports import RoomReport
+from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.scope import ALL, Scope
+
+OtherHosts = Callable[[], Sequence[LonePeer]]
+"""Says who is alone in rooms of other hosts."""
 
 
 class Picture(NamedTuple):
@@ -23,14 +28,19 @@ class Picture(NamedTuple):
 
 
 def take_picture(
-    all_rooms: Mapping[str, ObservedRoom], refused: RefusedClients, now: float, scope: Scope = ALL
+    all_rooms: Mapping[str, ObservedRoom],
+    refused: RefusedClients,
+    now: float,
+    scope: Scope = ALL,
+    far: Sequence[LonePeer] = (),
 ) -> Picture:
     """What is known of all rooms; lone peers and refused clients go to the rooms they concern.
 
-    Nothing in it tells of a room outside of `scope`.
+    `far`: who was alone at other hosts lately. Nothing in it tells of a room outside of `scope`.
     """
     rooms = {name: room for name, room in all_rooms.items() if scope.covers(name)}
     lone = [peer for peer in (room.lone(now) for room in rooms.values()) if peer]
+    lone += [peer for peer in far if scope.covers(peer.room) and peer.room not in all_rooms]
     meetings = lone_peers.meetings(lone)
     by_room: dict[str, dict[str, Finding]] = {name: {} for name in rooms}
     elsewhere = []
@@ -43,3 +53,9 @@ def take_picture(
         room.report(meetings.get(name, []), now, by_room[name]) for name, room in rooms.items()
     ]
     return Picture(reports, elsewhere, headline(reports, elsewhere))
+
+
+def newest_lone(rooms: Mapping[str, ObservedRoom], now: float, most: int) -> list[LonePeer]:
+    """Who is alone in a room of this host, at most so many: those of the newest rooms."""
+    found = (room.lone(now) for room in reversed([*rooms.values()]))
+    return list(itertools.islice((peer for peer in found if peer), most))

@@ -24,7 +24,7 @@ def families(figures: Figures, tally: Tally) -> list[Family]:
             {direction: tally.batches[direction] for direction in DIRECTIONS},
         ),
         _by("records_total", "kind", "What other hosts have said.", tally.records),
-        _one("resent_total", "counter", "Messages that were sent again.", figures.resent),
+        _one("resent_total", "counter", "Messages, each time one was sent again.", figures.resent),
         _one("gaps_total", "counter", "Messages that came before an earlier one.", figures.gaps),
         _by("link_resets_total", "reason", "Ends of links between hosts.", tally.resets),
         _one(

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MOST_PORTS 2 /* hosts: client n calls the port n % ports */
+#define MOST_PIDS 3  /* processes that are measured: two hosts and their Redis */
 #define RING 1024 /* signals under way to one client; more are sent by nothing here */
 
 struct bytes {
@@ -49,7 +51,8 @@ struct client {
 };
 
 struct options {
-    int port, pid, batch; /* batch: signals a POST; 0: WebSocket */
+    int ports[MOST_PORTS], number_of_ports, pids[MOST_PIDS], number_of_pids;
+    int batch; /* signals a POST; 0: WebSocket */
     const char *path, *run, *payloads;
     bool raw, ack, session, ping, to, tls;
 };
@@ -63,6 +66,7 @@ extern struct counts counts;
 extern int epoll;
 
 /* link.c */
+int port_of(struct client *);
 void link_open(struct link *);
 void link_write(struct link *, const char *, int);
 void link_event(struct link *, unsigned events);
@@ -89,7 +93,7 @@ void client_lost(struct client *, const char *why);
 /* meter.c */
 struct meter {
     uint64_t at;
-    double server, generator, core;
+    double server[MOST_PIDS], servers, generator, core; /* servers: the sum */
     long wakeups;
 };
 uint64_t now(void);

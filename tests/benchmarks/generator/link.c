@@ -164,10 +164,13 @@ static void make_context(void) {
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
+/* Neighbours are a pair, so with two ports each pair is spread over both. */
+int port_of(struct client *client) { return options.ports[client->number % options.number_of_ports]; }
+
 void link_open(struct link *link) {
     if (options.tls && !context)
         make_context();
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(options.port)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port_of(link->client))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     link->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (link->fd < 0) {

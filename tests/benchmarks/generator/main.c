@@ -1,5 +1,7 @@
 /* generator -P PORT -p PID -u PATH -R RUN -f PAYLOADS [-r] [-a] [-s] [-i] [-o] [-t] [-b N] PHASE...
  *
+ *   -P -P two hosts: one client of each pair calls the first, the other one the second
+ *   -p -p several processes: their figures are summed up, cpu0_us, cpu1_us... are of each
  *   -r raw WebSockets, no Socket.IO   -a each signal asks for an acknowledgement
  *   -s auth.session                   -i one WebSocket PING first
  *   -o each signal says `to`          -t TLS
@@ -133,19 +135,22 @@ static void report(const char *phase, struct meter *from, struct counts *before,
     struct meter to;
     meter_read(&to);
     double us = (to.at - from->at) / 1e3, received = counts.received - before->received;
-    double cpu = to.server - from->server, each = came ? came : received;
+    double cpu = to.servers - from->servers, each = came ? came : received;
     drain();
     printf("{\"phase\":\"%s\",\"seconds\":%.4f,\"clients\":%d,\"ready\":%ld,\"refused\":%ld,"
            "\"signals\":%.0f,\"lost\":%ld,\"acks_missing\":%ld,\"errors\":%ld,\"per_second\":%.1f,"
            "\"cpu_us\":%.3f,\"server_percent\":%.4f,\"generator_percent\":%.1f,"
            "\"foreign_percent\":%.1f,\"wakeups\":%.2f,\"p50_us\":%.0f,\"p99_us\":%.0f,"
-           "\"rss_kib\":%ld}\n",
+           "\"rss_kib\":%ld",
            phase, us / 1e6, came, (long)(counts.ready - before->ready), (long)(counts.lost - before->lost),
            received, (long)(counts.sent - counts.received),
            options.ack ? (long)(counts.sent - counts.acks) : 0, (long)(counts.errors - before->errors),
            received / us * 1e6, each ? cpu / each : 0, cpu / us * 100,
            (to.generator - from->generator) / us * 100, (to.core - from->core - cpu) / us * 100,
            (to.wakeups - from->wakeups) / us * 1e6, latency_at(.5), latency_at(.99), resident_kib());
+    for (int i = 0; i < options.number_of_pids; i++)
+        printf(",\"cpu%d_us\":%.3f", i, each ? (to.server[i] - from->server[i]) / each : 0);
+    printf("}\n");
     fflush(stdout);
 }
 
@@ -173,11 +178,19 @@ static void run(const char *phase) {
         idle(now() + SETTLE_MS * 1000000ull); /* a PING is answered, welcomes are through */
 }
 
+static void add(int *all, int *number, int most, int one) {
+    if (*number == most) {
+        fprintf(stderr, "more than %d of -P or -p\n", most);
+        exit(2);
+    }
+    all[(*number)++] = one;
+}
+
 static void read_options(int count, char **words) {
     for (int option; (option = getopt(count, words, "P:p:u:R:f:rasiotb:")) > 0;)
         switch (option) {
-        case 'P': options.port = atoi(optarg); break;
-        case 'p': options.pid = atoi(optarg); break;
+        case 'P': add(options.ports, &options.number_of_ports, MOST_PORTS, atoi(optarg)); break;
+        case 'p': add(options.pids, &options.number_of_pids, MOST_PIDS, atoi(optarg)); break;
         case 'u': options.path = optarg; break;
         case 'R': options.run = optarg; break;
         case 'f': options.payloads = optarg; break;
@@ -195,8 +208,8 @@ static void read_options(int count, char **words) {
 int main(int count, char **words) {
     struct rlimit files;
     read_options(count, words);
-    if (!options.path || !load_payloads(options.payloads)) {
-        fprintf(stderr, "give -u PATH and -f PAYLOADS\n");
+    if (!options.path || !options.number_of_ports || !load_payloads(options.payloads)) {
+        fprintf(stderr, "give -P PORT, -u PATH and -f PAYLOADS\n");
         return 2;
     }
     getrlimit(RLIMIT_NOFILE, &files);

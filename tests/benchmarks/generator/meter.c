@@ -1,4 +1,4 @@
-/* Clocks, the server's CPU and memory as the kernel counts them, and latencies. */
+/* Clocks, the servers' CPU and memory as the kernel counts them, and latencies. */
 #include "generator.h"
 #include <time.h>
 
@@ -17,13 +17,13 @@ uint64_t now(void) {
     return time.tv_sec * 1000000000ull + time.tv_nsec;
 }
 
-/* All threads of the server together. */
-static double server_us(void) {
+/* All threads of a server together. */
+static double server_us(int pid) {
     clockid_t clock;
-    return clock_getcpuclockid(options.pid, &clock) ? 0 : clock_us(clock);
+    return clock_getcpuclockid(pid, &clock) ? 0 : clock_us(clock);
 }
 
-/* What ran on core 0, the server's, whoever it was (proc_stat(5)). */
+/* What ran on core 0, the servers', whoever it was (proc_stat(5)). */
 static double core_us(void) {
     unsigned long user = 0, nice = 0, system = 0, idle, wait, irq = 0, softirq = 0, steal = 0;
     char line[256];
@@ -36,11 +36,11 @@ static double core_us(void) {
     return (user + nice + system + irq + softirq + steal) * 1e6 / sysconf(_SC_CLK_TCK);
 }
 
-/* A number from the server's /proc/PID/status. */
-static long status(const char *format) {
+/* A number from /proc/PID/status. */
+static long status_of(int pid, const char *format) {
     char name[64], line[256];
     long value = 0;
-    snprintf(name, sizeof name, "/proc/%d/status", options.pid);
+    snprintf(name, sizeof name, "/proc/%d/status", pid);
     FILE *file = fopen(name, "r");
     while (file && fgets(line, sizeof line, file) && sscanf(line, format, &value) != 1)
         ;
@@ -49,11 +49,22 @@ static long status(const char *format) {
     return value;
 }
 
+/* The sum over all servers. */
+static long status(const char *format) {
+    long sum = 0;
+    for (int i = 0; i < options.number_of_pids; i++)
+        sum += status_of(options.pids[i], format);
+    return sum;
+}
+
 long resident_kib(void) { return status("VmRSS: %ld"); }
 
 void meter_read(struct meter *meter) {
     meter->wakeups = status("voluntary_ctxt_switches: %ld");
-    meter->server = server_us(), meter->core = core_us();
+    meter->core = core_us();
+    meter->servers = 0;
+    for (int i = 0; i < options.number_of_pids; i++)
+        meter->servers += meter->server[i] = server_us(options.pids[i]);
     meter->generator = clock_us(CLOCK_PROCESS_CPUTIME_ID);
     meter->at = now();
 }

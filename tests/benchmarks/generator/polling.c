@@ -20,7 +20,7 @@ static int request(struct client *client, char *to, int room, const char *method
     if (*client->engine_sid)
         snprintf(target + size, sizeof target - size, "&sid=%s", client->engine_sid);
     return snprintf(to, room, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: load generator\r\n",
-                    method, target, options.port);
+                    method, target, port_of(client));
 }
 
 static void poll(struct link *link) {

@@ -21,7 +21,7 @@ static void upgrade(struct link *link) {
                         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                         "Sec-WebSocket-Version: 13\r\nUser-Agent: load generator\r\n\r\n",
-                        target, options.port);
+                        target, port_of(link->client));
     link_write(link, request, size);
 }
 

@@ -1,6 +1,7 @@
 """The same relay on python-socketio as one would write it.
 
-usage: plain_relay.py PORT [CERTIFICATE KEY]
+usage: plain_relay.py [--redis URL] PORT [CERTIFICATE KEY]
+--redis: several hosts, by its AsyncRedisManager.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from urllib.parse import parse_qs
 import socketio
 from aiohttp import web
 
-sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
+words = sys.argv[1:]
+redis = words[1] if words[0] == "--redis" else ""
+manager = {"client_manager": socketio.AsyncRedisManager(redis)} if redis else {}
+sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*", **manager)
 rooms: dict[str, str] = {}
 
 
@@ -32,7 +36,7 @@ async def signal(sid: str, message: dict[str, Any]) -> dict[str, object]:
     return {"ok": True, "delivered": 1, "held": False}
 
 
-port, *pem = sys.argv[1:]
+port, *pem = words[2:] if redis else words
 secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if pem else None
 if secure:
     secure.load_cert_chain(*pem)
