@@ -14,7 +14,7 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("ci", settings.get_profile("everyday"), max_examples=500)
+settings.register_profile("ci", settings.get_profile("everyday"), max_examples=250)
 settings.register_profile(
     "soak", settings.get_profile("ci"), max_examples=10_000, derandomize=False, print_blob=True
 )
