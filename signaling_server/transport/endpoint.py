@@ -120,22 +120,26 @@ class SocketIOEndpoint:
             raise web.HTTPBadRequest
         socket.answering, socket.poll_broke = request, False
         socket.heard()
-        timer: asyncio.TimerHandle | None = None
         try:
             response = await self._engine.handle_poll(request, socket)
-            # Not wait_for, which makes a task.
-            loop, patience = asyncio.get_running_loop(), self._engine.patience
-            timer = loop.call_later(patience, _cut, request)
-            await response.prepare(request)
-            await response.write_eof()
-        except ConnectionError:
-            _cut(request)
+            await _write(response, request, self._engine.patience)
         finally:
-            if timer is not None:
-                timer.cancel()
             socket.answering = None
             socket.poll_broke = request.transport is None or request.transport.is_closing()
         return response
+
+
+async def _write(response: web.StreamResponse, request: web.Request, patience: float) -> None:
+    """Write an answer, or cut its client off after `patience` seconds."""
+    # Not wait_for, which makes a task.
+    timer = asyncio.get_running_loop().call_later(patience, _cut, request)
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        _cut(request)
+    finally:
+        timer.cancel()
 
 
 def _cut(request: web.Request) -> None:
