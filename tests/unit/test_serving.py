@@ -74,6 +74,9 @@ class WebSocket:
     def release(self) -> None:
         self.done.append("release")
 
+    def hang_up(self) -> None:
+        self.done.append("hang up")
+
 
 class Scene:
     def __init__(self) -> None:
@@ -117,7 +120,7 @@ def test_packets_of_the_client_are_received_until_it_ends() -> None:
         assert scene.socket.received == ["40", "3"]
         how = {"wait": False, "abort": True, "reason": "transport close"}
         assert scene.socket.ended == [how]
-        assert scene.websocket.done == ["close", "release"]
+        assert scene.websocket.done == ["close", "release", "hang up"]
         assert scene.socket.server.sockets == {}
         assert not scene.queue.idle
 
@@ -151,7 +154,7 @@ def test_nothing_is_read_when_the_socket_is_closed() -> None:
         scene.hears("5", "3")
         await scene.serve()
         assert scene.socket.received == ["5"]
-        assert scene.websocket.done == ["close", "release"]
+        assert scene.websocket.done == ["close", "release", "hang up"]
 
     act(scene)
 
@@ -187,7 +190,7 @@ def test_client_that_does_not_read_does_not_delay_the_end() -> None:
         scene.hears(None)
         await serving
         await until(lambda: not scene.background._tasks)
-        assert scene.websocket.done == ["close", "release"]
+        assert scene.websocket.done == ["close", "release", "hang up"]
 
     act(scene)
 
@@ -212,7 +215,7 @@ def test_loop_that_is_cancelled_leaves_nothing_behind() -> None:
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
-        assert scene.websocket.done == ["release"]
+        assert scene.websocket.done == ["release", "hang up"]
         assert len(scene.socket.ended) == 1
         assert scene.socket.server.sockets == {}
 
