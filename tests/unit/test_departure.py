@@ -5,10 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from signaling_server.transport.engine.departure import leave_request
-from signaling_server.transport.engine.internals import StartedResponse
 
 
 class Transport:
@@ -95,25 +93,5 @@ def test_request_that_has_neither_transport_nor_task_is_not_left(lacks: str) -> 
         scene.ends.set()
         await task
         assert scene.seen == []
-
-    asyncio.run(play())
-
-
-def test_response_ends_its_request_but_not_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[bool] = []
-
-    async def write_eof(response: Any) -> None:
-        closed.append(True)
-
-    monkeypatch.setattr(web.WebSocketResponse, "write_eof", write_eof)
-
-    async def play() -> None:
-        response = StartedResponse(lambda *what: None, autoping=False)
-        await response.write_eof()
-        assert closed == [True], "one that has not left is closed by aiohttp"
-        response.leave()
-        with pytest.raises(ConnectionResetError):
-            await response.write_eof()
-        assert closed == [True]
 
     asyncio.run(play())
