@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
-from typing import Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, Coroutine
 
 import pytest
 from engineio import exceptions, packet
@@ -218,5 +220,29 @@ def test_loop_that_is_cancelled_leaves_nothing_behind() -> None:
         assert scene.websocket.done == ["release", "hang up"]
         assert len(scene.socket.ended) == 1
         assert scene.socket.server.sockets == {}
+
+    act(scene)
+
+
+def test_writer_that_has_written_everything_leaves_nothing_behind() -> None:
+    writers: list[weakref.ref[Any]] = []
+
+    async def scene(scene: Scene) -> None:
+        start = scene.background.start
+
+        def noted(work: Coroutine[Any, Any, None]) -> Any:
+            task = start(work)
+            writers.append(weakref.ref(task))
+            return task
+
+        scene.background.start = noted  # type: ignore[method-assign]
+        scene.tell("one")
+        serving = scene.serve()
+        await until(lambda: scene.queue.idle)
+        await until(lambda: not scene.background._tasks)
+        gc.collect()
+        assert [writer() for writer in writers] == [None]
+        scene.hears(None)
+        await serving
 
     act(scene)
