@@ -84,9 +84,9 @@ class Gate:
             deadline, self._check_connected, socket.sid, address, deadline
         )
 
-    def ended(self, engine_sid: str, request: web.Request) -> None:
+    def ended(self, engine_sid: str, address: str) -> None:
         """It has ended."""
-        self._admission.ended(address_of(request))
+        self._admission.ended(address)
         self._entrance.leave(engine_sid)
         self._greeted.discard(engine_sid)
         self._cancel_deadline(engine_sid)

@@ -88,7 +88,7 @@ def test_deadline_of_a_client_that_has_sent_connect_is_cancelled() -> None:
             scene.gate.opened(socket, REQUEST)
         timers = list(scene.gate._deadlines.values())
         await scene.gate.message(first, "0")
-        scene.gate.ended(second.sid, REQUEST)
+        scene.gate.ended(second.sid, "192.0.2.1")
         assert [timer.cancelled() for timer in timers] == [True, True]
         assert not scene.gate._deadlines
 
@@ -312,7 +312,7 @@ def test_connections_of_an_address_are_counted() -> None:
         socket = await scene.joined()
         scene.gate.opened(socket, REQUEST)
         assert scene.admission._by_address == {"192.0.2.1": 1}
-        scene.gate.ended(socket.sid, REQUEST)
+        scene.gate.ended(socket.sid, "192.0.2.1")
         assert not scene.admission._by_address
         assert not scene.gate._greeted
 
@@ -344,7 +344,7 @@ def test_session_is_a_stranger_until_it_is_let_in_or_ends() -> None:
         assert socket.sid not in scene.entrance
         other = scene.open("other")
         scene.gate.opened(other, REQUEST)
-        scene.gate.ended("other", REQUEST)
+        scene.gate.ended("other", "192.0.2.1")
         assert len(scene.entrance) == 0
 
     act(scene)

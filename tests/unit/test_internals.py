@@ -103,6 +103,26 @@ def test_started_websocket_hands_on_what_came_with_the_handshake(
     asyncio.run(scene())
 
 
+def test_response_ends_its_request_but_not_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+
+    async def write_eof(response: Any) -> None:
+        closed.append(True)
+
+    monkeypatch.setattr(web.WebSocketResponse, "write_eof", write_eof)
+
+    async def play() -> None:
+        response = StartedResponse(lambda *what: None, autoping=False)
+        await response.write_eof()
+        assert closed == [True], "one that has not left is closed by aiohttp"
+        response.leave()
+        with pytest.raises(ConnectionResetError):
+            await response.write_eof()
+        assert closed == [True]
+
+    asyncio.run(play())
+
+
 def test_mask_function_that_is_not_found_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_unmask() is unmask
     monkeypatch.setitem(sys.modules, "aiohttp._websocket.helpers", None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from multidict import CIMultiDict
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine.packets import MAX_PACKETS
 from signaling_server.transport.engine.polling import (
+    address_in,
     forget_environ,
+    forget_request,
     query_of,
     read_body,
     translate_request,
@@ -134,3 +137,12 @@ def test_environ_is_forgotten_but_for_its_request() -> None:
     environ = translate_request(request)
     forget_environ(environ)
     assert environ == {"aiohttp.request": request}
+
+
+def test_request_is_forgotten_but_for_the_address() -> None:
+    environ = {"aiohttp.request": SimpleNamespace(remote="192.0.2.1"), "REMOTE_ADDR": "127.0.0.1"}
+    assert address_in(environ) == "192.0.2.1"
+    forget_request(environ)
+    assert environ == {"REMOTE_ADDR": "192.0.2.1"}
+    assert address_in(environ) == "192.0.2.1"
+    assert address_in({"aiohttp.request": SimpleNamespace(remote=None)}) == ""

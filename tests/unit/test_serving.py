@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
-from typing import Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, Coroutine
 
 import pytest
 from engineio import exceptions, packet
@@ -74,6 +76,9 @@ class WebSocket:
     def release(self) -> None:
         self.done.append("release")
 
+    def hang_up(self) -> None:
+        self.done.append("hang up")
+
 
 class Scene:
     def __init__(self) -> None:
@@ -117,7 +122,7 @@ def test_packets_of_the_client_are_received_until_it_ends() -> None:
         assert scene.socket.received == ["40", "3"]
         how = {"wait": False, "abort": True, "reason": "transport close"}
         assert scene.socket.ended == [how]
-        assert scene.websocket.done == ["close", "release"]
+        assert scene.websocket.done == ["close", "release", "hang up"]
         assert scene.socket.server.sockets == {}
         assert not scene.queue.idle
 
@@ -151,7 +156,7 @@ def test_nothing_is_read_when_the_socket_is_closed() -> None:
         scene.hears("5", "3")
         await scene.serve()
         assert scene.socket.received == ["5"]
-        assert scene.websocket.done == ["close", "release"]
+        assert scene.websocket.done == ["close", "release", "hang up"]
 
     act(scene)
 
@@ -187,7 +192,7 @@ def test_client_that_does_not_read_does_not_delay_the_end() -> None:
         scene.hears(None)
         await serving
         await until(lambda: not scene.background._tasks)
-        assert scene.websocket.done == ["close", "release"]
+        assert scene.websocket.done == ["close", "release", "hang up"]
 
     act(scene)
 
@@ -212,8 +217,32 @@ def test_loop_that_is_cancelled_leaves_nothing_behind() -> None:
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
-        assert scene.websocket.done == ["release"]
+        assert scene.websocket.done == ["release", "hang up"]
         assert len(scene.socket.ended) == 1
         assert scene.socket.server.sockets == {}
+
+    act(scene)
+
+
+def test_writer_that_has_written_everything_leaves_nothing_behind() -> None:
+    writers: list[weakref.ref[Any]] = []
+
+    async def scene(scene: Scene) -> None:
+        start = scene.background.start
+
+        def noted(work: Coroutine[Any, Any, None]) -> Any:
+            task = start(work)
+            writers.append(weakref.ref(task))
+            return task
+
+        scene.background.start = noted  # type: ignore[method-assign]
+        scene.tell("one")
+        serving = scene.serve()
+        await until(lambda: scene.queue.idle)
+        await until(lambda: not scene.background._tasks)
+        gc.collect()
+        assert [writer() for writer in writers] == [None]
+        scene.hears(None)
+        await serving
 
     act(scene)

@@ -35,8 +35,8 @@ class Callbacks:
     def opened(self, socket: Any, request: Any) -> None:
         self.heard.append(("opened", socket.sid, type(socket), request))
 
-    def ended(self, engine_sid: str, request: Any) -> None:
-        self.heard.append(("ended", engine_sid, request))
+    def ended(self, engine_sid: str, address: str) -> None:
+        self.heard.append(("ended", engine_sid, address))
 
     async def message(self, socket: Any, packet: str) -> None:
         self.heard.append(("message", socket.sid, packet))
@@ -102,7 +102,7 @@ def test_connection_is_told_from_its_beginning_to_its_end() -> None:
         await scene.eio.handlers["message"]("engine-sid", "0")
         assert scene.callbacks.heard[1] == ("message", "engine-sid", "0")
         await scene.eio.handlers["disconnect"]("engine-sid", "transport close")
-        assert scene.callbacks.heard[2] == ("ended", "engine-sid", REQUEST)
+        assert scene.callbacks.heard[2] == ("ended", "engine-sid", "192.0.2.1")
         assert socket.queue.dropped
         assert not scene.server._sio.environ
 
@@ -159,7 +159,7 @@ def test_client_connects_and_disconnects() -> None:
         assert scene.callbacks.heard[1] == ("connect", "engine-sid", REQUEST, {"name": "node"})
         packets = [socket.queue.get_nowait().encode() for _ in range(socket.queue.qsize())]
         assert packets[0].startswith('40{"sid":')
-        assert list(scene.server._sio.environ["engine-sid"]) == ["aiohttp.request"]
+        assert scene.server._sio.environ["engine-sid"] == {"REMOTE_ADDR": "192.0.2.1"}
         await scene.server.dispatch("engine-sid", '27["signal",{}]')
         assert socket.queue.get_nowait().encode() == '437[{"ok":true}]'
         sid = scene.server._sio.manager.sid_from_eio_sid("engine-sid", "/")
@@ -246,8 +246,9 @@ def test_other_requests_of_a_client_are_for_the_library(why: str) -> None:
     act(scene, config=Config(socketio=SocketIOSettings(compression=why == "compressed")))
 
 
+@pytest.mark.parametrize("leaves", [True, False])
 def test_websocket_is_served_when_the_library_has_returned_its_response(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, leaves: bool
 ) -> None:
     served: list[Any] = []
 
@@ -262,9 +263,20 @@ def test_websocket_is_served_when_the_library_has_returned_its_response(
             return response
 
         monkeypatch.setattr(scene.server._sio, "handle_request", handle_request)
+        later: list[Callable[[], Any]] = []
+
+        def leave_request(request: Any, response: Any, start: Callable[[], Any]) -> bool:
+            later.append(start)
+            return leaves
+
+        monkeypatch.setattr(socketio_server, "leave_request", leave_request)
         request = make_mocked_request("GET", "/socket.io/")
         answer: Any = await scene.server.handle_request(request)
         assert answer is response
+        assert bool(served) is not leaves
+        if leaves:
+            later[0]()
+            await asyncio.sleep(0)
 
     act(scene)
     assert served == [None], "once, and without a cycle"

@@ -107,6 +107,20 @@ def forget_environ(environ: dict[str, Any]) -> None:
     environ["aiohttp.request"] = request
 
 
+def forget_request(environ: dict[str, Any]) -> None:
+    """Keep the address alone, once nobody asks for more: a request is most of a connection."""
+    address = address_in(environ)
+    environ.clear()
+    environ["REMOTE_ADDR"] = address
+
+
+def address_in(environ: dict[str, Any]) -> str:
+    """Where the client is, whether the request is forgotten or not."""
+    request = environ.get("aiohttp.request")
+    address: str | None = environ["REMOTE_ADDR"] if request is None else request.remote
+    return address or ""
+
+
 def upgrades(request: web.Request) -> bool:
     """Whether a GET asks for a WebSocket and is not a poll, decided like python-engineio 4.x."""
     protocol, options = (

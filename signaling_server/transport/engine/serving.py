@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Start = Callable[[Coroutine[Any, Any, None]], Any]
-"""Starts a background task, which has a method `cancel`."""
+"""Starts a background task, an asyncio.Task."""
 
 
 async def serve(socket: EngineSocket, websocket: WebSocket, start: Start) -> None:
@@ -38,7 +38,9 @@ async def serve(socket: EngineSocket, websocket: WebSocket, start: Start) -> Non
     writers: list[Any] = []
 
     def write_later() -> None:
-        writers[:] = [start(write_waiting(queue, websocket))]
+        writer = start(write_waiting(queue, websocket))
+        writers.append(writer)
+        writer.add_done_callback(writers.remove)
 
     try:
         queue.write_through(websocket.write_packet, write_later)
@@ -51,6 +53,7 @@ async def serve(socket: EngineSocket, websocket: WebSocket, start: Start) -> Non
         reason = socket.server.reason.TRANSPORT_CLOSE
         await socket.close(wait=False, abort=True, reason=reason)
         websocket.release()
+        websocket.hang_up()  # aiohttp does not, of one that has left its request
         if socket.closed:  # not, if another end of it is under way: that one removes it
             socket.server.sockets.pop(socket.sid, None)
 

@@ -15,11 +15,17 @@ from signaling_server.core.config.schema import LimitsSettings
 from signaling_server.core.protocol.limits import Budget
 from signaling_server.transport.engine import long_polling
 from signaling_server.transport.engine.clients import Clients
+from signaling_server.transport.engine.departure import leave_request
 from signaling_server.transport.engine.engine_socket import EngineSocket
 from signaling_server.transport.engine.frame_counter import BadFrame
 from signaling_server.transport.engine.internals import install, missing_internals
 from signaling_server.transport.engine.packets import GuardedPacket
-from signaling_server.transport.engine.polling import forget_environ, translate_request
+from signaling_server.transport.engine.polling import (
+    address_in,
+    forget_environ,
+    forget_request,
+    translate_request,
+)
 from signaling_server.transport.engine.send_queue import SendQueue
 from signaling_server.transport.engine.socket import ClientSocket
 from signaling_server.transport.engine.websocket import WebSocket, WebSocketOptions
@@ -47,7 +53,7 @@ class ConnectionCallbacks(Protocol):
     def opened(self, socket: ClientSocket, request: web.Request) -> None:
         """There is a new connection."""
 
-    def ended(self, engine_sid: str, request: web.Request) -> None:
+    def ended(self, engine_sid: str, address: str) -> None:
         """It has ended."""
 
     async def message(self, socket: ClientSocket, packet: str) -> None:
@@ -156,8 +162,7 @@ class SocketIOServer:
         return await self._library_opened(engine_sid, environ)
 
     async def _ended(self, engine_sid: str, reason: str) -> None:
-        request = self._sio.environ[engine_sid]["aiohttp.request"]
-        self._connections.ended(engine_sid, request)
+        self._connections.ended(engine_sid, address_in(self._sio.environ[engine_sid]))
         await self._library_ended(engine_sid, reason)
         socket = self._eio.sockets.get(engine_sid)
         if socket is not None:
@@ -178,6 +183,7 @@ class SocketIOServer:
         error = await self._client.connect(sid, socket, environ["aiohttp.request"], auth)
         if error is not None:
             raise socketio.exceptions.ConnectionRefusedError(*filter(None, error))
+        forget_request(environ)
 
     async def handle_post(
         self, request: web.Request, socket: ClientSocket, packets: Sequence[str]
@@ -206,12 +212,13 @@ class SocketIOServer:
     ) -> web.StreamResponse:
         """Serve one HTTP request of the Socket.IO path, given the packets of a POST."""
         # engine.io hands the arguments on to translate_request.
-        response: web.StreamResponse = await self._sio.handle_request(request, packets)
+        response: Any = await self._sio.handle_request(request, packets)
         serve = getattr(response, "serve", None)
         if serve is not None:
-            response.serve = None  # type: ignore[attr-defined]  # leave no cycle
-            await serve()
-        return response
+            response.serve = None  # leave no cycle
+            if not leave_request(request, response, lambda: self._background.start(serve())):
+                await serve()
+        return response  # type: ignore[no-any-return]
 
     async def disconnect(self, sid: str) -> None:
         """Send a Socket.IO DISCONNECT; does nothing if the client is gone."""
