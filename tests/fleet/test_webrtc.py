@@ -129,8 +129,6 @@ async def _both_are_here(*hosts: Machine) -> str:
         ("node gcom", "gcom"),
         ("gcom node", "gcom"),
         ("gcom node", "node"),
-        ("both", "node"),
-        ("both", "gcom"),
         ("both", ""),
     ],
     ids=lambda value: value.replace(" ", "-") or "whoever",

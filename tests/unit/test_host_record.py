@@ -9,6 +9,7 @@ import pytest
 from signaling_server.core.fleet.batch import Sign
 from signaling_server.core.fleet.host_record import (
     MOST_LONE,
+    MOST_TEXT,
     ForeignRecord,
     HostRecord,
     differences,
@@ -55,6 +56,8 @@ def test_what_is_no_record_tells_nothing(text: str) -> None:
 def test_of_what_is_not_as_it_should_be_the_default_counts() -> None:
     text = ' {"name":7,"version":"1","rooms":-1,"peers":true,"rules":"%s","more":1}' % ("x" * 257)
     assert parse_record(text, "1f", OPEN) == HostRecord(version="1")
+    most = "x" * MOST_TEXT
+    assert parse_record(f' {{"rules":"{most}"}}', "1f", OPEN) == HostRecord(rules=most)
 
 
 def test_hosts_with_other_rules_are_named() -> None:

@@ -283,3 +283,98 @@ def test_a_host_that_does_not_listen_is_tried_again_before_it_is_dead(two: Two) 
 def test_the_next_beat_is_the_next_deadline(two: Two) -> None:
     two.tick()
     assert two.ends["a"].next_deadline() == two.now + module.BEAT
+
+
+def test_a_link_is_full_above_its_limit_not_at_it(two: Two) -> None:
+    two.deaf = "b"
+    two.say("a", "1")
+    link = two.ends["a"]
+    link._limit = link.unacknowledged
+    assert not link.full
+    link._limit -= 1
+    assert link.full
+
+
+def test_a_host_that_keeps_silent_is_tried_again_as_soon_as_after_the_first_time(two: Two) -> None:
+    link = two.ends["a"]
+    first = two.now
+    link.unheard(first)
+    link.unheard(first + 0.25)
+    assert link.next_deadline() == first + module.CONFIRM
+    link.resend()  # Redis is back meanwhile
+    assert link.next_deadline() > first + module.CONFIRM
+
+
+def test_a_host_that_says_something_listens(two: Two) -> None:
+    link = two.ends["a"]
+    link.unheard(two.now)
+    two.tick("b", after=module.CONFIRM)
+    assert not link.unheard(two.now)
+
+
+def test_a_host_may_ask_again_when_the_time_is_over(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ASK_AGAIN", 0.25)  # a number that floats can hold
+    two.ends["b"]._asked_at = two.now - 1
+    two.sent["b"].clear()
+    two.forge("b", Admitted("7"), number=7)
+    two.now += 0.25
+    two.forge("b", Admitted("7"), number=7)
+    assert [batch.body for batch in two.sent["b"]] == ["Z", "Z"]
+
+
+def test_what_goes_the_other_way_acknowledges_too(two: Two) -> None:
+    two.sent["b"].clear()
+    for number in range(module.ACK_BATCHES - 1):
+        two.say("a", f"{number}")
+    two.say("b", "back")
+    two.say("a", "last")
+    assert [batch.number for batch in two.sent["b"]] == [1]
+    assert (two.said["a"], two.said["b"][-1]) == (["back"], "last")
+
+
+def test_as_many_bytes_as_allowed_are_acknowledged(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ACK_BYTES", len(encode_record(Admitted("123"))))
+    two.say("a", "12")
+    assert two.ends["a"].unacknowledged
+    two.ends["b"]._bytes_to_acknowledge = 0
+    two.say("a", "123")
+    assert two.ends["a"].unacknowledged == 0
+
+
+def test_a_round_takes_no_less_than_no_time(two: Two) -> None:
+    two.forge("a", Beat(0, 0, round((two.now + 0.2) * 1000)))
+    assert two.ends["a"].round_trip == 0.0
+    two.forge("a", Beat(0, 0, 0))  # a clock that begins with the host
+    assert two.ends["a"].round_trip == two.now
+
+
+def test_nothing_is_missing_after_a_beat_that_knows_as_much(two: Two) -> None:
+    two.say("a", "1")
+    two.tick("a", after=1.0)
+    assert two.ends["b"].gaps == 0
+
+
+def test_the_flush_is_asked_for_once_and_only_where_something_waits() -> None:
+    two = Two()
+    woken: list[str] = []
+    ids = lambda: f"g{next(IDS)}"  # noqa: E731
+    link = Link("a", "b", ids, SIGN, two.budget, 9, SILENCE, two.now, lambda: woken.append("a"))
+    two.ends["a"] = link
+    two.tick("a")
+    assert (link.up, woken) == (True, [])
+    link.put(Admitted("1"))
+    link.put(Admitted("2"))
+    assert woken == ["a"]
+
+
+def test_a_link_that_ends_because_the_other_host_restarted_is_not_up_by_the_same_batch(
+    two: Two,
+) -> None:
+    two.deaf = "b"
+    two.forge("a", HelloHost("a", 1, 1), generation="new")
+    assert two.said["a"] == ["ended: restarted"]
+    assert not two.ends["a"].up

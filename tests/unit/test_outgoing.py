@@ -42,6 +42,17 @@ def test_what_is_acknowledged_is_paid_back(outgoing: Outgoing) -> None:
     assert outgoing.bytes == outgoing._budget.used == 0
 
 
+def test_each_of_several_batches_pays_back_its_own_cost(
+    outgoing: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_BYTES", 1)
+    put(outgoing, "a", "b")
+    for number in (1, 2):
+        assert outgoing.bytes == outgoing._budget.used > 0
+        outgoing.acknowledged(number)
+    assert outgoing.bytes == outgoing._budget.used == 0
+
+
 def test_what_is_dropped_is_paid_back_and_the_numbers_begin_anew(outgoing: Outgoing) -> None:
     put(outgoing, "a")
     outgoing.put("b")

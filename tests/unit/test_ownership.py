@@ -158,6 +158,7 @@ def test_a_host_may_take_as_long_as_this_one_to_find_redis_again(hosts: Ownershi
     assert hosts.present({"a"}, 12.9) == []
     assert hosts.deaf("b", 12.9) == []
     assert hosts.hosts == {"b": Life.ALIVE}
+    assert hosts.deaf("c", 13.0) == [Part("c", "dead"), Bury("c", True)]
     assert hosts.present({"a"}, 13.0) == [Part("b", "dead"), Bury("b", False)]
 
 
@@ -166,6 +167,7 @@ def test_a_host_that_stops_is_parted_from_and_need_not_be_buried(hosts: Ownershi
     assert hosts.stopped("b") == [Part("b", "stopped")]
     assert hosts.rooms == {}
     assert hosts.stopped("unknown") == [Part("unknown", "stopped")]
+    assert hosts.hosts == {"b": Life.DEAD}
 
 
 def test_a_host_is_suspect_until_it_says_something(hosts: Ownership) -> None:
