@@ -119,7 +119,7 @@ def test_insight_takes_any_negotiation_and_its_report_is_json(steps: list[Any]) 
         if state:
             insight.report("room", sender, parse_report({"state": state}), now)
         insight.digest(now)
-        (room,) = insight.rooms(now)
+        (room,) = insight.picture(now).rooms
         for pair in room.pairs:
             assert pair.state in ("connected", "stalled", "waiting", "negotiating", "answered")
             assert all(finding.text.endswith(".") for finding in pair.diagnosis)
