@@ -206,7 +206,7 @@ def test_a_name_is_contested_by_clients_of_an_edge_that_have_left(owner: Owner) 
         if number:
             loser = f"{number - 1}"
             owner.hear(Gone(loser, "connection-lost", False))
-            owner.hear(Liveness(loser, Pulse.SILENT), Liveness(loser, Pulse.LIVES))
+            owner.hear(Liveness(loser, int(Pulse.SILENT)), Liveness(loser, int(Pulse.LIVES)))
     (denied,) = owner.join("4", "node", edge=1)
     assert (type(denied), denied.payload["code"]) == (Denied, "name-in-use")
 
