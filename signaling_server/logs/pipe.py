@@ -139,7 +139,7 @@ class LogPipe(logging.Handler):
         lines: list[Line] = []
         for one in taken:
             if isinstance(one, Writer):
-                self._failed += len(lines) - self._written(lines)
+                self._write(lines)
                 lines = []
                 self._writer.done()
                 self._writer = one
@@ -149,7 +149,7 @@ class LogPipe(logging.Handler):
                 now = self._repeats.next_deadline() or now
             elif self._admit(one, now):
                 lines.append(one)
-        self._failed += len(lines) - self._written(lines)
+        self._write(lines)
         self._written(
             [_own_line(f"{sum.key}: {sum.text('lines')}") for sum in self._repeats.due(now)]
         )
@@ -161,6 +161,10 @@ class LogPipe(logging.Handler):
         return "HAWKEYE_EVENT" in line.fields or self._repeats.admit(
             f"{line.path}:{line.number}", logging.getLevelName(line.level), now
         )
+
+    def _write(self, lines: Sequence[Line]) -> None:
+        """Write lines, and count those that cannot be written."""
+        self._failed += len(lines) - self._written(lines)
 
     def _written(self, lines: Sequence[Line]) -> int:
         """Write lines; returns how many are written."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import List, Sequence
 
 import pytest
@@ -112,7 +113,7 @@ def test_process_with_a_stalled_reader_exits():
 
 
 class Written(List[str]):
-    """What is written, a message each; `name` stands before each."""
+    """The messages that a writer has written, each after `name`."""
 
     def __init__(self, name: str = "") -> None:
         super().__init__()
@@ -183,6 +184,29 @@ def test_burst_goes_out_in_few_writes() -> None:
     pipe.close()
     assert written == [*map(str, range(3 * logs.BATCH)), "done"]
     assert written.writes <= 4, "the first may have but one line"
+
+
+def test_lines_gather_while_the_writer_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[float] = []
+    resting, go_on = threading.Event(), threading.Event()
+
+    def rest(seconds: float) -> None:
+        rested.append(seconds)
+        resting.set()
+        go_on.wait(10)
+
+    written = Written()
+    pipe = logs.LogPipe(written.writer())
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=time.monotonic, sleep=rest))
+    pipe.handle(logging.makeLogRecord({"msg": "one", **FACT}))
+    assert resting.wait(10)
+    for message in ("two", "three"):
+        pipe.handle(logging.makeLogRecord({"msg": message, **FACT}))
+    assert written == ["one"]
+    go_on.set()
+    pipe.close()
+    assert (written, written.writes) == (["one", "two", "three", "done"], 2)
+    assert set(rested) == {logs.PAUSE}
 
 
 def test_exc_info_without_an_exception_says_so(setup, reader):
