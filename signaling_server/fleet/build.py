@@ -39,7 +39,8 @@ def build(
     lone: Callable[[int], Sequence[LonePeer]],
 ) -> Fleet:
     """The fleet of a configuration that has `fleet.url`; `live` is the one in use; `lone(most)`
-    says who is alone in a room of this host."""
+    returns the lone peers in rooms of this host.
+    """
     from signaling_server.fleet.fleet import Fleet
     from signaling_server.fleet.redis_engine import RedisEngine
     from signaling_server.fleet.redis_options import Access

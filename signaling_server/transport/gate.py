@@ -132,10 +132,11 @@ class Gate:
             self._closer.abort_after_crash(socket)
 
     def _relayed(self, socket: ClientSocket, connection: Connection, packet: str) -> bool:
-        """Relay a plain signal of a client that polls, on the fast path; False: do it otherwise.
+        """Relay a plain signal that came in a POST, or in a frame that the fast path did not take.
+        False: python-socketio has to.
 
-        Of any client, if another host serves its room: the slow path would wait for the answer, and
-        nothing else of the client be read meanwhile.
+        Without the fast path it has to, unless another host serves the room: it would wait for the
+        answer of that host, and read nothing else of the client meanwhile.
         """
         if connection.door is None and not self._settings.current.socketio.fast_path:
             return False

@@ -133,7 +133,7 @@ class Pair:
         self.room = room
         self.programs = [Program(callers, self, *names) for names in (NAMES, NAMES[::-1])]
         self.heard: set[str] = set()
-        """Who has heard the other's greeting."""
+        """Names of the programs that have heard the greeting of the other one."""
 
     @property
     def hosts(self) -> list[Host]:

@@ -4,9 +4,9 @@
 
 Real: admission, relays, doors, links with their MACs, the ownership of rooms, the beats, the sweep.
 Left out: HTTP, TLS, Engine.IO and the sockets; Redis itself (it is a dictionary that answers at
-once); insight, log and status. Virtual time passes only while nobody has anything to do, so the
-times below are those of timers alone; the CPU time stands beside them. All of it is one process, so
-its CPU time is that of all hosts together, and of the programs that are their clients.
+once); insight, log and status. Virtual time passes only while nobody has anything to do, so it
+measures timers alone, and the report gives the CPU time beside it. One process plays all hosts and
+the programs that are their clients, so its CPU time is that of all of them together.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Options(NamedTuple):
     hosts: int = 20
     pairs: int = 100_000
     seconds: float = 120.0
-    """Of steady use: the sweep, which frees what is kept for sessions, comes once a minute."""
+    """Of steady use. The sweep, which frees the signals of expired sessions, runs once a minute."""
     period: float = 600.0
     """Seconds after which a pair calls anew."""
     balancer: str = "any"

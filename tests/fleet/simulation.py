@@ -81,7 +81,7 @@ class Host:
         self.facts: list[Fact] = []
         """Unless `observe` takes them."""
         self.lone: tuple[LonePeer, ...] = ()
-        """Who is alone here, as it tells the others."""
+        """The lone peers that it tells the other hosts of."""
         self.relay = Relay(config, jump)
         settings = Settings(Loaded(config, {}))
         entrance = Entrance(lambda: 9)

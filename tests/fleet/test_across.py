@@ -180,7 +180,7 @@ async def test_host_that_revokes_a_token_while_it_is_cut_off_tells_that_afterwar
             folder = tmp_path / f"tokens of {name}"
             folder.mkdir()
             file = write_tokens(folder, lines)
-            # Nothing but the revocation removes what is kept before the test ends.
+            # Held signals and sessions expire after the test: only the revocation removes them.
             keeping = {"hold": {"max_age": 600}, "resume": {"window": 600}}
             fleet = {"prefix": "cut-off", "lease": 2}
             hosts.append(machines.make(name, auth={"tokens_file": file}, fleet=fleet, **keeping))

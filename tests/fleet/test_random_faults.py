@@ -25,8 +25,9 @@ from fleet.storm import Storm
 
 STORM_SECONDS = 20.0
 BOUND = 15.0
-"""Seconds from the end of the last fault until all is well. Where everything was broken at once it
-takes a lease of 4 s, 3 s during which no host is called dead, and the start of a process."""
+"""Seconds from the end of the last fault until all programs hear each other. After many faults at
+once this takes a lease of 4 s, 3 s during which no host is called dead, and the start of a process.
+"""
 PAUSE = 0.04
 SEED = 4
 NAMES = "a", "b", "c"

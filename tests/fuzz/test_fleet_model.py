@@ -3,9 +3,9 @@
 The same clients do the same at one host, and spread over three hosts of a fleet whose Redis is in
 memory. Without a fault each client must hear the same from both, byte for byte.
 
-With faults it cannot be the same, but what a client's program hears of another's must grow: nothing
-twice, nothing in another order. After the last fault each client knows who is in the room, and
-hears what is said from then on.
+With faults it cannot be the same, but the numbers that a client's program hears of another's must
+increase: no signal comes twice or out of order. After the last fault each client knows the peers in
+its room, and receives every signal that is sent from then on.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from signaling_server.core.lone_peer import LonePeer
 from signaling_server.core.protocol.scope import ALL, Scope
 
 OtherHosts = Callable[[], Sequence[LonePeer]]
-"""Says who is alone in rooms of other hosts."""
+"""Returns the lone peers in rooms of other hosts."""
 
 
 class Picture(NamedTuple):
@@ -36,7 +36,8 @@ def take_picture(
 ) -> Picture:
     """What is known of all rooms; lone peers and refused clients go to the rooms they concern.
 
-    `far`: who was alone at other hosts lately. Nothing in it tells of a room outside of `scope`.
+    `far`: lone peers in rooms of other hosts, as these told last. Nothing in the picture tells of a
+    room outside of `scope`.
     """
     rooms = {name: room for name, room in all_rooms.items() if scope.covers(name)}
     lone = [peer for peer in (room.lone(now) for room in rooms.values()) if peer]
@@ -56,6 +57,6 @@ def take_picture(
 
 
 def newest_lone(rooms: Mapping[str, ObservedRoom], now: float, most: int) -> list[LonePeer]:
-    """Who is alone in a room of this host, at most so many: those of the newest rooms."""
+    """At most `most` lone peers of this host: those in the newest rooms."""
     found = (room.lone(now) for room in reversed([*rooms.values()]))
     return list(itertools.islice((peer for peer in found if peer), most))
